@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The errors of the service: each knows its HTTP status, its code, its cause and its remedy.
+
+They are raised anywhere and translated once, at the edge (the API's error body, the RPC reply, the
+``status_reason`` of a record). The code follows the API-SIG's errors guideline: ``hypernetes.<noun>.<problem>``.
+"""
+
+from typing import ClassVar
+
+
+class HypernetesError(Exception):
+    """Base of every error a user or operator may see."""
+
+    status: ClassVar[int] = 500
+    """HTTP status the API answers with."""
+    code: ClassVar[str] = "hypernetes.internal"
+    """Stable identifier for programs."""
+    template: ClassVar[str] = "An unexpected error occurred."
+    remedy: ClassVar[str] = "Ask the operator to look into the service's log for the request id."
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        self.message = self.template.format(**facts)
+        super().__init__(f"{self.message} {self.remedy.format(**facts)}")
+
+    @property
+    def detail(self) -> str:
+        """Cause and remedy in one text."""
+        return str(self)
+
+
+class BadRequest(HypernetesError):
+    """The request is malformed; ``reason`` names the field."""
+
+    status = 400
+    code = "hypernetes.request.invalid"
+    template = "The request is not valid: {reason}."
+    remedy = "Correct it and send it again; the API reference lists the allowed values."
+
+
+class NotFound(HypernetesError):
+    """No such object, or one of another project: the two are not told apart on purpose."""
+
+    status = 404
+    code = "hypernetes.object.not_found"
+    template = "No {kind} {id} was found in this project."
+    remedy = "List the {kind}s you may see and use an id from there."
+
+
+class Forbidden(HypernetesError):
+    """The caller's roles do not allow the operation."""
+
+    status = 403
+    code = "hypernetes.policy.forbidden"
+    template = "Policy does not allow {rule} with the roles of this token."
+    remedy = "Ask the project's manager or the operator for the role that is needed."
+
+
+class NameTaken(HypernetesError):
+    """The name exists in the cluster; whose it is is not told."""
+
+    status = 409
+    code = "hypernetes.name.taken"
+    template = "The {kind} name {name} is already taken."
+    remedy = "Choose another name."
+
+
+class NameReserved(HypernetesError):
+    """The name belongs to Kubernetes or to the service."""
+
+    status = 400
+    code = "hypernetes.name.reserved"
+    template = "The namespace name {name} is reserved ({rule})."
+    remedy = "Choose a name that does not begin with kube- or hypernetes- and is not a system namespace."
+
+
+class Conflict(HypernetesError):
+    """The object is in a state that does not allow the operation."""
+
+    status = 409
+    code = "hypernetes.object.conflict"
+    template = "The {kind} {id} does not allow this now: {reason}."
+    remedy = "Wait until its status has changed, or correct what the reason names."
+
+
+class StaleGeneration(HypernetesError):
+    """Somebody else changed the record first; the writer must read it again."""
+
+    status = 409
+    code = "hypernetes.object.changed"
+    template = "The {kind} {id} was changed by another request."
+    remedy = "Read it again and repeat the change."
+
+
+class Unauthenticated(HypernetesError):
+    """A secret or token presented to an unauthenticated endpoint is wrong, used or expired."""
+
+    status = 401
+    code = "hypernetes.credential.invalid"
+    template = "The {what} is not valid, has expired or was already used."
+    remedy = "Ask the operator for a new one."
+
+
+class QuotaExceeded(HypernetesError):
+    """Neutron (or another service) refused for want of quota."""
+
+    status = 403
+    code = "hypernetes.quota.exceeded"
+    template = "The project's quota does not allow it: {reason}."
+    remedy = "Delete what is not needed or ask the operator to raise the project's quota; it is tried again by itself."
+
+
+class Unavailable(HypernetesError):
+    """A service we depend on does not answer; work is retried by itself."""
+
+    status = 503
+    code = "hypernetes.backend.unavailable"
+    template = "{service} does not answer: {reason}."
+    remedy = "Nothing is lost; it is tried again. If it lasts, ask the operator to look at {service}."
+
+
+class Refused(HypernetesError):
+    """A service we depend on refused for a reason that a retry will not change."""
+
+    status = 409
+    code = "hypernetes.backend.refused"
+    template = "{service} refused: {reason}."
+    remedy = "Correct what the reason names and ask again."
+
+
+class PhaseFailed(HypernetesError):
+    """A bootstrap phase failed on a node."""
+
+    status = 500
+    code = "hypernetes.cluster.phase_failed"
+    template = "Phase {phase} failed on node {node}: {reason}."
+    remedy = "Mend the cause and retry with `openstack kube cluster create` under the same name; it resumes at this phase."

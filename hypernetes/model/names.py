@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names that more than one package must agree on: labels, groups, roles, reserved namespaces."""
+
+import re
+
+from hypernetes.model import ids
+
+LABEL_PREFIX = "hypernetes.openstack.org/"
+LABEL_PROJECT = LABEL_PREFIX + "project-id"
+LABEL_NAMESPACE = LABEL_PREFIX + "namespace-id"
+LABEL_NETWORK = LABEL_PREFIX + "network-id"
+
+FIELD_MANAGER = "hypernetes"
+"""Field manager of every server-side apply of ours."""
+
+RUNTIME_CLASS = "hyper"
+"""Name of the RuntimeClass and of containerd's runtime handler for tenant pods."""
+
+RUNTIME_TYPE = "io.containerd.hyper.v2"
+"""containerd's runtime type: it looks for the executable containerd-shim-hyper-v2."""
+
+PORT_DEVICE_OWNER = "compute:hypernetes"
+"""device_owner of a pod's Neutron port; ``compute:`` makes Neutron treat it as an instance's."""
+
+SERVICE_TYPE = "kubernetes"
+"""Type of the service in Keystone's catalog, and in application credentials' access rules."""
+
+GROUP_PREFIX = "hypernetes:project:"
+USER_PREFIX = "keystone:"
+
+SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+"""Namespaces to which the tenants' admission policies do not apply."""
+
+RESERVED_NAMESPACES = SYSTEM_NAMESPACES | {"default"}
+RESERVED_PREFIXES = ("kube-", "hypernetes-", "openstack-")
+
+KEYSTONE_ROLES = ("reader", "member", "manager", "admin")
+"""Keystone roles that mean something in a cluster, weakest first."""
+
+CLUSTER_ROLE_OF = {
+    "reader": "hypernetes:view",
+    "member": "hypernetes:edit",
+    "manager": "hypernetes:admin",
+    "admin": "hypernetes:admin",
+}
+"""Keystone role → our ClusterRole, bound in each of the project's namespaces."""
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def is_dns_label(name: str) -> bool:
+    """Whether ``name`` is a DNS label as RFC 1123 (and Kubernetes for namespaces) has it."""
+    return _DNS_LABEL.fullmatch(name) is not None
+
+
+def group_of(project_id: ids.ProjectId, role: str) -> str:
+    """The Kubernetes group of those who hold ``role`` in a project."""
+    return f"{GROUP_PREFIX}{project_id}:{role}"
+
+
+def user_of(user_id: ids.UserId) -> str:
+    """The Kubernetes user name of a Keystone user; never a name the user chose."""
+    return f"{USER_PREFIX}{user_id}"
+
+
+def reserved_rule(name: str) -> str | None:
+    """The rule that reserves a namespace name, or None if tenants may have it."""
+    if name in RESERVED_NAMESPACES:
+        return f"{name} belongs to Kubernetes"
+    for prefix in RESERVED_PREFIXES:
+        if name.startswith(prefix):
+            return f"the prefix {prefix} is reserved"
+    return None
+
+
+def tap_of(port_id: ids.NeutronPortId) -> str:
+    """Name of a port's TAP device; Linux allows 15 characters, Neutron's convention takes 11 of the id."""
+    return f"tap{port_id[:11]}"
+
+
+# Who may speak on which exchange and queue. A node's RabbitMQ user is confined to names that carry the node's.
+CONDUCTOR_EXCHANGE = "hypernetes"
+CONDUCTOR_TOPIC = "hypernetes-conductor"
+"""Topic of calls and casts from the API; no agent can publish to it."""
+AGENTS_TOPIC = "hypernetes-agents"
+"""Topic of calls from agents."""
+
+
+def agent_exchange(node: str) -> str:
+    """The one exchange a node's RabbitMQ user owns."""
+    return f"hypernetes.{node}"
+
+
+def agent_topic(node: str) -> str:
+    """The topic on which one node's agent listens."""
+    return f"hypernetes-agent.{node}"

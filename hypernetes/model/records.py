@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The domain records: what was asked for and what was last seen of it.
+
+A record is frozen. A change is a new record (``dataclasses.replace``) handed to its repository together
+with the generation that must still be true.
+"""
+
+import datetime
+from dataclasses import dataclass
+from dataclasses import field
+
+from hypernetes.model import ids
+from hypernetes.model import states
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kubernetes cluster shared by many projects."""
+
+    id: ids.ClusterId
+    name: str
+    status: states.ClusterStatus
+    kubernetes_version: str
+    """Version with the leading v, for instance ``v1.37.2``."""
+    service_subnet: str
+    """CIDR of the Services' virtual addresses."""
+    control_node_ids: tuple[ids.NodeId, ...]
+    """Nodes that run apiserver and etcd; the first one initialises the cluster."""
+    status_reason: str | None = None
+    phase: str | None = None
+    """Name of the bootstrap phase that is being worked on; None before the first and after the last."""
+    api_address: str | None = None
+    """URL of the apiserver, once a control node has told its address."""
+    ca_certificate: str | None = None
+    """PEM of the authority that signed the apiserver's certificate; public."""
+    client_certificate: str | None = None
+    """PEM of the conductor's own client certificate; public."""
+    client_key_encrypted: str | None = field(default=None, repr=False)
+    """The conductor's private key, encrypted with a key only conductors hold."""
+    generation: int = 1
+    """Grows with each change of intent."""
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine (control or worker) on which an agent runs."""
+
+    id: ids.NodeId
+    name: str
+    """Host name, chassis name and Kubernetes node name in one; a DNS label, unique."""
+    status: states.NodeStatus
+    status_reason: str | None = None
+    cluster_id: ids.ClusterId | None = None
+    secret_hash: str | None = field(default=None, repr=False)
+    """SHA-256 of the one-time enrolment secret; None once used up by another enrolment."""
+    secret_expires_at: datetime.datetime | None = None
+    token_hash: str | None = field(default=None, repr=False)
+    """SHA-256 of the token the agent chose for itself when it enrolled."""
+    address: str | None = None
+    """Management address the agent reported."""
+    agent_version: str | None = None
+    boot_id: str | None = None
+    last_seen_at: datetime.datetime | None = None
+    order: str | None = None
+    """JSON of the :class:`hypernetes.rpc.messages.PhaseOrder` the node is to carry out, if any."""
+    generation: int = 1
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A tenant's namespace: intent and what the conductor last saw of it."""
+
+    id: ids.NamespaceId
+    project_id: ids.ProjectId
+    cluster_id: ids.ClusterId
+    name: str
+    status: states.NamespaceStatus
+    status_reason: str | None = None
+    requested_network_id: ids.NetworkId | None = None
+    """A network of the user's own to use; None has one made."""
+    requested_cidr: str | None = None
+    """CIDR the user asked for; None takes the next default one."""
+    network_id: ids.NetworkId | None = None
+    """None until Neutron has answered."""
+    subnet_id: ids.SubnetId | None = None
+    subnet_cidr: str | None = None
+    router_id: ids.RouterId | None = None
+    security_group_id: ids.SecurityGroupId | None = None
+    kubernetes_uid: str | None = None
+    """uid of the Kubernetes namespace; the namespace there is ours only if it carries this uid."""
+    generation: int = 1
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A pod sandbox's Neutron port."""
+
+    id: ids.PortRecordId
+    namespace_id: ids.NamespaceId
+    node_id: ids.NodeId
+    sandbox_id: ids.SandboxId
+    pod_uid: ids.PodUid
+    pod_name: str
+    status: states.PortStatus
+    neutron_port_id: ids.NeutronPortId | None = None
+    generation: int = 1
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What is made once for a Keystone project that uses the service: its router and its subnet pool."""
+
+    id: ids.ProjectId
+    router_id: ids.RouterId | None = None
+    subnet_pool_id: ids.SubnetPoolId | None = None
+    member_granted: bool = False
+    """Whether the service user has granted itself ``member`` there."""
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one conductor to work on one object until a moment in time."""
+
+    key: str
+    """Aggregate and id, for instance ``namespace:<id>``."""
+    owner: str
+    expires_at: datetime.datetime

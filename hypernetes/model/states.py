@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The states a cluster, a node, a namespace and a port can be in, each with its meaning."""
+
+import enum
+
+
+class ClusterStatus(enum.StrEnum):
+    """Where a cluster stands on its way from intent to a working control plane."""
+
+    CREATING = "CREATING"
+    """Asked for; the conductor is driving the bootstrap phases on its control nodes."""
+
+    ACTIVE = "ACTIVE"
+    """The apiserver answers and every object of ours is installed in it."""
+
+    ERROR = "ERROR"
+    """A phase failed; ``status_reason`` names it and the remedy. The conductor resumes on request."""
+
+    DELETING = "DELETING"
+    """Asked to go away; the record disappears when its control nodes have been reset."""
+
+
+class NodeStatus(enum.StrEnum):
+    """Whether a node can be used."""
+
+    ENROLLING = "ENROLLING"
+    """The record and its one-time secret exist; no agent has presented the secret yet."""
+
+    UP = "UP"
+    """The agent reported within the last ``[conductor] node_down_after`` seconds."""
+
+    DOWN = "DOWN"
+    """The agent has been silent for longer than that. What runs there may still be running."""
+
+    DELETING = "DELETING"
+    """Asked to go away; the record disappears when its credentials have been revoked."""
+
+
+class NamespaceStatus(enum.StrEnum):
+    """Where a namespace stands between intent and a usable network and Kubernetes namespace."""
+
+    CREATING = "CREATING"
+    """Asked for; network, Kubernetes namespace or roles are not all there yet."""
+
+    ACTIVE = "ACTIVE"
+    """Everything exists as recorded; pods can run."""
+
+    ERROR = "ERROR"
+    """A step was refused for good (quota, a taken name); ``status_reason`` says which and what to do."""
+
+    DELETING = "DELETING"
+    """Asked to go away; the record disappears when pods, ports and networks are gone."""
+
+
+class PortStatus(enum.StrEnum):
+    """Where a pod's Neutron port stands."""
+
+    CREATING = "CREATING"
+    """Recorded as intent; Neutron may or may not know it already."""
+
+    ACTIVE = "ACTIVE"
+    """Neutron has it and its id is recorded."""
+
+    DELETING = "DELETING"
+    """Its pod is gone; the record disappears when Neutron no longer has the port."""

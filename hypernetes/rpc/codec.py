@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages to JSON-safe dictionaries and back, strictly: an unknown type or a wrong shape is an error.
+
+Unknown fields are ignored, so that a newer sender can speak to an older receiver.
+"""
+
+import dataclasses
+import types
+import typing
+from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class MalformedMessage(ValueError):
+    """The dictionary does not describe the message it should."""
+
+
+def encode(message: Any) -> dict[str, Any]:
+    """The dictionary that stands for a message on the wire."""
+    return dataclasses.asdict(message)
+
+
+def decode(kind: type[T], data: object) -> T:
+    """The message of type ``kind`` that ``data`` describes.
+
+    :raises MalformedMessage: a field is missing or has the wrong type.
+    """
+    if not isinstance(data, dict):
+        raise MalformedMessage(f"{kind.__name__}: a mapping was expected, not {type(data).__name__}")
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name in data:
+            values[field.name] = _value(hints[field.name], data[field.name], f"{kind.__name__}.{field.name}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise MalformedMessage(f"{kind.__name__}: {error}") from error
+
+
+def _value(hint: Any, value: object, where: str) -> Any:
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        (hint,) = (a for a in arguments if a is not type(None))
+        return _value(hint, value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise MalformedMessage(f"{where}: a list was expected")
+        return tuple(_value(arguments[0], item, where) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise MalformedMessage(f"{where}: a mapping was expected")
+        return {_value(arguments[0], k, where): _value(arguments[1], v, where) for k, v in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return decode(typing.cast(type, hint), value)
+    # bool is an int to Python; on the wire they are different things.
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise MalformedMessage(f"{where}: {hint.__name__} was expected, not {type(value).__name__}")
+    return value
