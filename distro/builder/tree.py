@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Publishes results into the distribution tree, which processes may be running from."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+
+RECORD = "distribution.json"
+
+
+class Tree:
+    """The distribution tree, with a record of which component's key brought which files."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def _record(self) -> dict[str, dict[str, object]]:
+        try:
+            record: dict[str, dict[str, object]] = json.loads((self.folder / RECORD).read_text())
+        except (FileNotFoundError, ValueError):
+            # An unreadable record only costs publishing everything once more.
+            return {}
+        return record
+
+    def holds(self, name: str, key: str) -> bool:
+        """Whether this very result is published and its files are all there."""
+        entry = self._record().get(name, {})
+        files = entry.get("files", [])
+        return (
+            entry.get("key") == key
+            and isinstance(files, list)
+            and all(os.path.lexists(self.folder / file) for file in files)
+        )
+
+    def publish(self, name: str, key: str, result: pathlib.Path) -> None:
+        """Put the files of a result into the tree and take away what its last result had more.
+
+        A file is replaced by a rename, so that a running program keeps its old one and
+        nobody ever sees half a file. Callers run one at a time.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for source in sorted(result.rglob("*")):
+            if source.is_symlink() or source.is_file():
+                relative = source.relative_to(result)
+                files.append(str(relative))
+                _replace(source, self.folder / relative)
+        record = self._record()
+        old = record.get(name, {}).get("files", [])
+        for file in set(old if isinstance(old, list) else ()) - set(files):
+            (self.folder / file).unlink(missing_ok=True)
+        record[name] = {"key": key, "files": files}
+        partial = self.folder / f".{RECORD}"
+        partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+        partial.rename(self.folder / RECORD)
+
+
+def _replace(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Make ``target`` the same file as ``source``, or a copy where links cannot reach."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    if source.is_symlink():
+        partial.symlink_to(os.readlink(source))
+    else:
+        try:
+            os.link(source, partial)
+        except OSError:
+            shutil.copy2(source, partial)
+    partial.rename(target)
