@@ -134,4 +134,4 @@ class PhaseFailed(HypernetesError):
     status = 500
     code = "hypernetes.cluster.phase_failed"
     template = "Phase {phase} failed on node {node}: {reason}."
-    remedy = "Mend the cause and retry with `openstack kube cluster create` under the same name; it resumes at this phase."
+    remedy = "Mend the cause and run `openstack kube cluster retry`; it resumes at this phase."
