@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/hashicorp/yamux"
+)
+
+const (
+	// A stopped or starved guest must not hold a caller for ever, yet under
+	// software emulation a loaded machine may stall for seconds.
+	writeTimeout     = 60 * time.Second
+	keepAlive        = 30 * time.Second
+	handshakeTimeout = 20 * time.Second
+	window           = 256 << 10
+	// Streams the guest opens wait here until refused; each may buffer one window.
+	guestBacklog = 16
+)
+
+func yamuxConfig(backlog int) *yamux.Config {
+	config := yamux.DefaultConfig()
+	config.AcceptBacklog = backlog
+	config.EnableKeepAlive = true
+	config.KeepAliveInterval = keepAlive
+	config.ConnectionWriteTimeout = writeTimeout
+	config.MaxStreamWindowSize = window
+	config.StreamOpenTimeout = writeTimeout
+	config.LogOutput = io.Discard
+	return config
+}
+
+// Host is the shim's end.
+type Host struct {
+	session *yamux.Session
+	hello   Hello
+}
+
+// Dial waits for the guest's hello on conn and starts the session. It owns conn
+// from here on, also when it fails. A guest of another version is an error.
+func Dial(ctx context.Context, conn net.Conn) (*Host, error) {
+	host, err := dial(ctx, conn)
+	if err != nil {
+		_ = conn.Close() // the first error is the one that tells
+		return nil, err
+	}
+	return host, nil
+}
+
+func dial(ctx context.Context, conn net.Conn) (*Host, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	hello, err := ReadHello(conn)
+	if !stop() && ctx.Err() != nil {
+		return nil, fmt.Errorf("waiting for the guest's hello: %w", ctx.Err())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if hello.Version != Version {
+		return nil, fmt.Errorf("the guest speaks channel version %d, this shim %d: rebuild the guest", hello.Version, Version)
+	}
+	session, err := yamux.Client(conn, yamuxConfig(guestBacklog))
+	if err != nil {
+		return nil, fmt.Errorf("starting the channel: %w", err)
+	}
+	host := &Host{session: session, hello: hello}
+	go host.refuse()
+	return host, nil
+}
+
+// Hello is what the guest said first.
+func (h *Host) Hello() Hello { return h.hello }
+
+// RPC opens the stream for ttrpc.NewClient. Once per session.
+func (h *Host) RPC(ctx context.Context) (net.Conn, error) {
+	return h.open(ctx, Header{Kind: KindRPC})
+}
+
+// IO opens one standard stream of a process known to the guest: write to fd 0
+// and Close to end its input; read fd 1 and 2 until EOF. It may be opened from
+// CreateContainer or Exec on until Delete, once per fd: output waits in the guest.
+func (h *Host) IO(ctx context.Context, container, exec string, fd uint8) (net.Conn, error) {
+	return h.open(ctx, Header{Kind: KindIO, Container: container, Exec: exec, FD: fd})
+}
+
+// Done is closed when the session has ended, for whatever reason.
+func (h *Host) Done() <-chan struct{} { return h.session.CloseChan() }
+
+// Close ends the session; the guest then powers off.
+func (h *Host) Close() error { return h.session.Close() }
+
+func (h *Host) open(ctx context.Context, header Header) (net.Conn, error) {
+	wire, err := header.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	stream, err := h.session.OpenStream()
+	if err != nil {
+		return nil, fmt.Errorf("opening a stream to the guest: %w", err)
+	}
+	if err := handshake(ctx, stream, wire); err != nil {
+		_ = stream.Close() // the first error is the one that tells
+		return nil, fmt.Errorf("opening a stream to the guest: %w", err)
+	}
+	return stream, nil
+}
+
+func handshake(ctx context.Context, stream net.Conn, wire []byte) error {
+	deadline := time.Now().Add(handshakeTimeout)
+	if limit, ok := ctx.Deadline(); ok && limit.Before(deadline) {
+		deadline = limit
+	}
+	if err := stream.SetDeadline(deadline); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := stream.Write(wire); err != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	var status [1]byte
+	if _, err := io.ReadFull(stream, status[:]); err != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	if status[0] != byte(StatusAccepted) {
+		return &RefusedError{Status: Status(status[0])}
+	}
+	if !stop() {
+		return ctx.Err()
+	}
+	return stream.SetDeadline(time.Time{})
+}
+
+// refuse ends every stream the guest opens: dns and api are reserved. One at a
+// time and without reading, so that a guest cannot make the host hold anything.
+func (h *Host) refuse() {
+	for {
+		stream, err := h.session.AcceptStream()
+		if err != nil {
+			return
+		}
+		_ = stream.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = stream.Write([]byte{byte(StatusRefused)}) // its loss changes nothing
+		_ = stream.Close()
+	}
+}
+
+// RefusedError is the guest's answer to a header when it is not StatusAccepted.
+type RefusedError struct{ Status Status }
+
+func (e *RefusedError) Error() string {
+	switch e.Status {
+	case StatusNotFound:
+		return "the guest knows no such process or stream"
+	case StatusBusy:
+		return "the stream is already attached"
+	case StatusRefused:
+		return "the guest does not serve this kind of stream"
+	default:
+		return fmt.Sprintf("the guest refused the stream (status %d)", e.Status)
+	}
+}

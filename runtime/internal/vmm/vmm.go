@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vmm says what the shim needs of a virtual machine monitor. It is kept
+// small so that another monitor (Cloud Hypervisor) can stand beside QEMU.
+package vmm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+)
+
+// MinimumMemory is the least a guest is started with, in bytes: below it the
+// distribution kernel and the root disk leave too little for a container.
+const MinimumMemory = 128 << 20
+
+// Accelerators a Spec may name.
+const (
+	AcceleratorAuto = "auto" // kvm if a trial boot worked on this node, else tcg
+	AcceleratorKVM  = "kvm"
+	AcceleratorTCG  = "tcg"
+)
+
+// ErrGone is returned by operations on a machine whose monitor has exited.
+var ErrGone = errors.New("the virtual machine is gone")
+
+// Disk is a raw image. The monitor gets an open file, never a path, so its
+// unprivileged user needs no permission on the file or on the folders above.
+type Disk struct {
+	Path     string // regular file or block device, opened by Start or AttachDisk
+	ReadOnly bool
+	Serial   string // [A-Za-z0-9_-]{1,36}, unique in the machine; the guest finds the disk by it
+}
+
+// NIC is the pod's only network card.
+type NIC struct {
+	Tap     *os.File // IFF_TAP|IFF_NO_PI|IFF_VNET_HDR; Start takes a duplicate, the caller closes its own
+	MAC     string
+	MTU     int  // bytes; 0 says nothing to the guest
+	Offload bool // whether checksum and segmentation offload may be offered to the guest
+}
+
+// Spec is everything that decides a machine.
+type Spec struct {
+	ID          string // sandbox id: process title and logs only
+	GuestDir    string // holds vmlinux, initramfs and root.erofs
+	Executable  string // the monitor's program
+	Accelerator string // AcceleratorKVM or AcceleratorTCG (see qemu.ChooseAccelerator for auto)
+	TSCkHz      int    // the host's time stamp counter, kHz; 0 lets a TCG guest calibrate (slower)
+	Memory      int64  // bytes of guest memory, at least MinimumMemory
+	CPUs        int    // at least 1
+	UID, GID    uint32 // the monitor's own user, never 0
+	NetnsPath   string // network namespace the monitor runs in; "" stays in the caller's (tests)
+	// Cgroups are directories whose cgroup.procs the monitor is put in before it runs.
+	Cgroups []string
+	NIC     *NIC
+	Disks   []Disk   // there from the start (the scratch disk); later ones come by AttachDisk
+	Stderr  *os.File // the monitor's own messages; nil discards them
+}
+
+// Exit is how a monitor ended.
+type Exit struct {
+	Code   int // exit code, -1 when killed
+	Signal int // 0 unless killed
+}
+
+// Machine is a running virtual machine. All methods may be called from any
+// goroutine, and after the machine is gone (then: ErrGone).
+type Machine interface {
+	// PID is the monitor's process id on the host.
+	PID() int
+	// Channel is the host end of the guest's virtio-serial port. The caller
+	// owns it; closing it makes the guest power off.
+	Channel() net.Conn
+	// AttachDisk hot-plugs a disk. It returns when the device exists in the
+	// monitor; the guest sees it some 10 ms later.
+	AttachDisk(ctx context.Context, disk Disk) error
+	// DetachDisk unplugs and returns when the guest has let go, or ctx ends.
+	// An unknown serial is not an error.
+	DetachDisk(ctx context.Context, serial string) error
+	// Done is closed once the monitor has exited and was reaped.
+	Done() <-chan struct{}
+	// Wait blocks until Done or the end of ctx.
+	Wait(ctx context.Context) (Exit, error)
+	// Kill ends the monitor at once (SIGKILL) and is idempotent. The monitor is
+	// also killed when the process that started it dies.
+	Kill() error
+}
+
+// Driver starts machines.
+type Driver interface {
+	Start(ctx context.Context, spec Spec) (Machine, error)
+}
