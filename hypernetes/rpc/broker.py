@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RabbitMQ's management API: a node's user, its permissions, its exchange and the one binding it needs.
+
+A node owns the exchange ``hypernetes.<node>`` and queues that carry its name, and nothing else. Its exchange is
+bound to the conductor's for the routing key of calls alone, so that is all it can say to others. Node names are DNS
+labels, so a dot, a colon or an underscore ends them: ``node1`` has no right to what belongs to ``node10``.
+"""
+
+import re
+import urllib.parse
+from collections.abc import Mapping
+
+import requests
+from oslo_config import cfg
+
+from hypernetes.model import errors
+from hypernetes.model import names
+
+_SERVICE = "RabbitMQ's management API"
+
+
+def node_user(node: str) -> str:
+    """Name of a node's RabbitMQ user."""
+    return f"hypernetes-agent-{node}"
+
+
+def permission_pattern(node: str) -> str:
+    """The names a node's user may configure, write and read, as RabbitMQ's regular expression."""
+    exchange = re.escape(names.agent_exchange(node))
+    topic = re.escape(names.agent_topic(node))
+    return f"^({exchange}|{topic}([._].*)?|reply_{re.escape(node)}:.*)$"
+
+
+class Broker:
+    """Administration of RabbitMQ by a conductor.
+
+    Every method is idempotent and raises :class:`hypernetes.model.errors.Unavailable` when RabbitMQ does not answer
+    in time or refuses.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        options = conf.messaging
+        self._base = options.management_url.rstrip("/") + "/api"
+        self._auth = (options.management_user, options.management_password or "")
+        self._verify: bool | str = options.management_ca_file or True
+        self._timeout = options.management_timeout
+        self._vhost = urllib.parse.quote(options.virtual_host, safe="")
+
+    def ensure_node(self, node: str, password: str) -> None:
+        """Make the node's user with this password, its permissions, exchange and binding."""
+        user = urllib.parse.quote(node_user(node), safe="")
+        self._request("PUT", f"/users/{user}", {"password": password, "tags": ""})
+        self.ensure_topology(node)
+
+    def ensure_topology(self, node: str) -> None:
+        """Make sure of the permissions, exchange and binding of a node whose user exists."""
+        user = urllib.parse.quote(node_user(node), safe="")
+        pattern = permission_pattern(node)
+        permissions = {"configure": pattern, "write": pattern, "read": pattern}
+        self._request("PUT", f"/permissions/{self._vhost}/{user}", permissions)
+        exchange = urllib.parse.quote(names.agent_exchange(node), safe="")
+        for name in (names.CONDUCTOR_EXCHANGE, exchange):
+            self._request("PUT", f"/exchanges/{self._vhost}/{name}", {"type": "topic", "durable": True})
+        binding = f"/bindings/{self._vhost}/e/{exchange}/e/{names.CONDUCTOR_EXCHANGE}"
+        self._request("POST", binding, {"routing_key": names.AGENTS_TOPIC})
+
+    def has_node(self, node: str) -> bool:
+        """Whether the node's user exists."""
+        user = urllib.parse.quote(node_user(node), safe="")
+        return self._request("GET", f"/users/{user}", missing_ok=True).ok
+
+    def remove_node(self, node: str) -> None:
+        """Revoke a node: its user first, then its connections, exchange and queues."""
+        name = node_user(node)
+        self._request("DELETE", f"/users/{urllib.parse.quote(name, safe='')}", missing_ok=True)
+        for connection in self._list("/connections?columns=name,user"):
+            # A deleted user's open connections live on in RabbitMQ until they are closed.
+            if connection.get("user") == name:
+                path = f"/connections/{urllib.parse.quote(connection['name'], safe='')}"
+                self._request("DELETE", path, missing_ok=True)
+        pattern = re.compile(permission_pattern(node))
+        for queue in self._list(f"/queues/{self._vhost}?columns=name"):
+            if pattern.fullmatch(queue["name"]):
+                path = f"/queues/{self._vhost}/{urllib.parse.quote(queue['name'], safe='')}"
+                self._request("DELETE", path, missing_ok=True)
+        for exchange in self._list(f"/exchanges/{self._vhost}?columns=name"):
+            if pattern.fullmatch(exchange["name"]):
+                path = f"/exchanges/{self._vhost}/{urllib.parse.quote(exchange['name'], safe='')}"
+                self._request("DELETE", path, missing_ok=True)
+
+    def _list(self, path: str) -> list[dict[str, str]]:
+        answer: list[dict[str, str]] = self._request("GET", path).json()
+        return answer
+
+    def _request(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, *, missing_ok: bool = False
+    ) -> requests.Response:
+        try:
+            response = requests.request(
+                method, self._base + path, json=body, auth=self._auth, verify=self._verify, timeout=self._timeout
+            )
+        except requests.RequestException as error:
+            # The exception's text holds the URL but never the password, which travels in a header.
+            raise errors.Unavailable(service=_SERVICE, reason=type(error).__name__) from error
+        if response.ok or (missing_ok and response.status_code == requests.codes.not_found):
+            return response
+        reason = f"{method} {path.partition('?')[0]} was answered {response.status_code}"
+        raise errors.Unavailable(service=_SERVICE, reason=reason)

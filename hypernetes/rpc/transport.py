@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transports: how API and conductor reach RabbitMQ, and how a node's agent does with its confined user.
+
+``oslo_service.backend.init_backend`` must have run before this module is imported: oslo.messaging otherwise
+chooses eventlet.
+"""
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import oslo_messaging
+import oslo_messaging.opts
+from oslo_concurrency import lockutils
+from oslo_config import cfg
+
+from hypernetes.model import names
+
+RABBIT_GROUP = "oslo_messaging_rabbit"
+
+_AGENT_PROCESS = "agent"
+"""Part of the reply queue's name, which the node's permissions confine to the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an agent keeps (mode 0600) once it is enrolled: who it is and how it proves it."""
+
+    node_id: str
+    node_name: str
+    token: str = field(repr=False)
+    """Proof on every call; the database has only its SHA-256."""
+    amqp_password: str = field(repr=False)
+    transport_url: str = field(repr=False)
+    """As the API answered it, with ``{password}`` still in place of the password."""
+
+
+def service_transport(conf: cfg.ConfigOpts) -> Any:
+    """The transport of API and conductor, by ``transport_url`` in their configuration.
+
+    It connects at its first use, so it may be made before a uWSGI worker forks only under ``--lazy-apps``.
+    """
+    _prepare(conf)
+    conf.set_default("control_exchange", names.CONDUCTOR_EXCHANGE)
+    return oslo_messaging.get_rpc_transport(conf)
+
+
+def agent_transport(enrolment: Enrolment, *, ca_file: str | None, lock_path: str) -> Any:
+    """The transport of one node's agent.
+
+    It has a configuration of its own, since the queue names it may use follow from the enrolment and from nothing
+    an operator writes: exchange ``hypernetes.<node>``, replies on ``reply_<node>:agent:<n>``.
+
+    :param ca_file: PEM of the authority of RabbitMQ's certificate; None speaks without TLS.
+    :param lock_path: a folder of the agent's own, for oslo.messaging's queue counter.
+    """
+    conf = cfg.ConfigOpts()
+    conf(args=[], project="hypernetes", default_config_files=[], default_config_dirs=[])
+    _prepare(conf)
+    conf.set_override("control_exchange", names.agent_exchange(enrolment.node_name))
+    conf.set_override("use_queue_manager", True, group=RABBIT_GROUP)
+    conf.set_override("hostname", enrolment.node_name, group=RABBIT_GROUP)
+    conf.set_override("processname", _AGENT_PROCESS, group=RABBIT_GROUP)
+    # oslo.concurrency reads its options from the process-wide configuration only.
+    lockutils.set_defaults(lock_path)
+    if ca_file is not None:
+        conf.set_override("ssl", True, group=RABBIT_GROUP)
+        conf.set_override("ssl_ca_file", ca_file, group=RABBIT_GROUP)
+    url = enrolment.transport_url.replace("{password}", enrolment.amqp_password)
+    return oslo_messaging.get_rpc_transport(conf, url=url)
+
+
+def _prepare(conf: cfg.ConfigOpts) -> None:
+    """Register oslo.messaging's options with ``conf`` and set our defaults.
+
+    oslo.messaging registers its tracing options with the global ``cfg.CONF`` alone, does not list them, and then
+    reads them from whatever configuration it was given.
+    """
+    for group, options in oslo_messaging.opts.list_opts():
+        if group in (None, RABBIT_GROUP, "oslo_messaging_metrics"):
+            conf.register_opts(options, group=group)
+    # Releases before 17 have no tracing.
+    tracing = importlib.util.find_spec("oslo_messaging._tracing")
+    if tracing is not None:
+        options = importlib.import_module("oslo_messaging._tracing.client").oslo_messaging_tracing
+        conf.register_opts(options, group="oslo_messaging_tracing")
+    # A restart of RabbitMQ must not lose the bindings between the nodes' exchanges and the conductor's.
+    conf.set_default("amqp_durable_queues", True, group=RABBIT_GROUP)
