@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of components."""
+"""The list of components, those that take longest first."""
 
 from __future__ import annotations
 
+from . import containerd
 from . import kubernetes
+from . import registry
+from . import runc
 from .component import Component
 
-COMPONENTS: tuple[Component, ...] = (kubernetes.COMPONENT,)
+COMPONENTS: tuple[Component, ...] = (
+    kubernetes.COMPONENT,
+    containerd.COMPONENT,
+    *registry.COMPONENTS,
+    runc.COMPONENT,
+)
