@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config reads the node's runtime settings, which the agent writes
+// and the shim reads once per sandbox.
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Path is where the agent writes the settings (mode 0644: it holds no secret).
+const Path = "/etc/hypernetes/runtime.json"
+
+// MiB is 2^20 bytes.
+const MiB int64 = 1 << 20
+
+// Bounds that keep a broken file from starting machines that cannot boot.
+const (
+	minMemory      = 80 * MiB // a guest of 64 MiB does not boot, 80 MiB does (measured)
+	minScratchSize = 16 * MiB
+)
+
+// Config holds a node's runtime settings. Sizes are bytes.
+type Config struct {
+	GuestDir       string `json:"guest_dir"`       // vmlinux, initramfs, root.erofs, manifest.json
+	QEMU           string `json:"qemu"`            // the emulator's executable
+	Accelerator    string `json:"accelerator"`     // auto (by a trial boot), kvm or tcg
+	RecordsDir     string `json:"records_dir"`     // sandbox records, written by the agent
+	VMDir          string `json:"vm_dir"`          // one directory per machine: sockets and state
+	ScratchDir     string `json:"scratch_dir"`     // file system that holds the writable disks
+	ScratchSize    int64  `json:"scratch_size"`    // size of one machine's writable disk (sparse)
+	DefaultMemory  int64  `json:"default_memory"`  // for a pod without a memory limit
+	OverheadMemory int64  `json:"overhead_memory"` // what the guest itself needs on top of the limits
+	UIDBase        uint32 `json:"uid_base"`        // first host uid for emulators
+	UIDCount       uint32 `json:"uid_count"`       // how many there are: one per machine
+	KubeletDir     string `json:"kubelet_dir"`     // kubelet's root directory
+	ContainerdRoot string `json:"containerd_root"` // containerd's persistent directory
+}
+
+// Default returns the settings a node has when its file names none.
+func Default() Config {
+	return Config{
+		GuestDir:       "/usr/lib/hypernetes/guest",
+		QEMU:           "/usr/bin/qemu-system-x86_64",
+		Accelerator:    "auto",
+		RecordsDir:     "/run/hypernetes/sandboxes",
+		VMDir:          "/run/hypernetes/vm",
+		ScratchDir:     "/var/lib/hypernetes/scratch",
+		ScratchSize:    10 << 30,
+		DefaultMemory:  128 * MiB,
+		OverheadMemory: 128 * MiB,
+		UIDBase:        200000,
+		UIDCount:       65536,
+		KubeletDir:     "/var/lib/kubelet",
+		ContainerdRoot: "/var/lib/containerd",
+	}
+}
+
+// Load reads the settings at path over the defaults. A missing file means the
+// defaults. Unknown keys are ignored, so that an agent may be newer than the
+// shim of a running pod.
+func Load(path string) (Config, error) {
+	cfg := Default()
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cfg, nil
+	}
+	if err != nil {
+		return cfg, fmt.Errorf("read the runtime settings: %w", err)
+	}
+	if err := json.Unmarshal(data, &cfg); err != nil {
+		return cfg, fmt.Errorf("parse the runtime settings %s: %w", path, err)
+	}
+	if err := cfg.validate(); err != nil {
+		return cfg, fmt.Errorf("runtime settings %s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+func (c Config) validate() error {
+	for key, value := range map[string]string{
+		"guest_dir": c.GuestDir, "qemu": c.QEMU, "records_dir": c.RecordsDir, "vm_dir": c.VMDir,
+		"scratch_dir": c.ScratchDir, "kubelet_dir": c.KubeletDir, "containerd_root": c.ContainerdRoot,
+	} {
+		if !filepath.IsAbs(value) || filepath.Clean(value) != value {
+			return fmt.Errorf("%s must be a clean absolute path, not %q", key, value)
+		}
+	}
+	switch c.Accelerator {
+	case "auto", "kvm", "tcg":
+	default:
+		return fmt.Errorf("accelerator must be auto, kvm or tcg, not %q", c.Accelerator)
+	}
+	if c.ScratchSize < minScratchSize {
+		return fmt.Errorf("scratch_size must be at least %d bytes", minScratchSize)
+	}
+	if c.DefaultMemory <= 0 || c.OverheadMemory < 0 || c.DefaultMemory+c.OverheadMemory < minMemory {
+		return fmt.Errorf("default_memory and overhead_memory must sum to at least %d bytes", minMemory)
+	}
+	if c.UIDBase < 1000 || c.UIDCount == 0 || c.UIDBase > 1<<31-c.UIDCount {
+		return fmt.Errorf("uid_base %d and uid_count %d must name unprivileged uids", c.UIDBase, c.UIDCount)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/containerd/containerd/api/types"
+)
+
+const snapshots = "/var/lib/containerd/io.containerd.snapshotter.v1.erofs/snapshots"
+
+func erofs(id string, options ...string) *types.Mount {
+	return &types.Mount{Type: "erofs", Source: snapshots + "/" + id + "/layer.erofs", Options: append([]string{"ro", "loop"}, options...)}
+}
+
+func overlay(lower string, options ...string) *types.Mount {
+	return &types.Mount{Type: "format/mkdir/overlay", Source: "overlay", Options: append([]string{
+		"workdir=" + snapshots + "/9/work", "upperdir=" + snapshots + "/9/fs", "lowerdir=" + lower}, options...)}
+}
+
+func TestLayers(t *testing.T) {
+	cases := []struct {
+		name   string
+		mounts []*types.Mount
+		want   []string
+		fault  string
+	}{
+		{name: "one layer", mounts: []*types.Mount{erofs("1"), overlay("{{ mount 0 }}")}, want: []string{"1"}},
+		{name: "three layers come lowest first", mounts: []*types.Mount{erofs("3"), erofs("2"), erofs("1"), overlay("{{ overlay 0 2 }}")},
+			want: []string{"1", "2", "3"}},
+		{name: "an overlay option without meaning to the guest is dropped", mounts: []*types.Mount{erofs("1"), overlay("{{ mount 0 }}", "index=off")},
+			want: []string{"1"}},
+		{name: "nothing", fault: "no root file system"},
+		{name: "a bind is refused", mounts: []*types.Mount{{Type: "bind", Source: "/"}}, fault: "without any layer"},
+		{name: "another snapshotter is refused", mounts: []*types.Mount{{Type: "overlay", Source: "overlay"}}, fault: "snapshotter"},
+		{name: "a bind among layers is refused", mounts: []*types.Mount{{Type: "bind", Source: "/"}, overlay("{{ mount 0 }}")}, fault: `"bind"`},
+		{name: "a layer elsewhere is refused", mounts: []*types.Mount{{Type: "erofs", Source: "/tmp/1/layer.erofs"}, overlay("{{ mount 0 }}")}, fault: "ready-made"},
+		{name: "a layer path with dots is refused", mounts: []*types.Mount{erofs("1/../../x"), overlay("{{ mount 0 }}")}, fault: "ready-made"},
+		{name: "a layer of another name is refused",
+			mounts: []*types.Mount{{Type: "erofs", Source: snapshots + "/1/fs"}, overlay("{{ mount 0 }}")}, fault: "ready-made"},
+		{name: "merged layers are refused", mounts: []*types.Mount{erofs("1", "device=/x"), overlay("{{ mount 0 }}")}, fault: "merged"},
+		{name: "dm-verity is refused", mounts: []*types.Mount{erofs("1", "X-containerd.dmverity=/x"), overlay("{{ mount 0 }}")}, fault: "verity"},
+		{name: "an unknown layer option is refused", mounts: []*types.Mount{erofs("1", "dax"), overlay("{{ mount 0 }}")}, fault: "dax"},
+		{name: "block mode is refused", mounts: []*types.Mount{{Type: "mkfs/ext4"}, erofs("1"), overlay("{{ mount 1 }}")}, fault: "block mode"},
+		{name: "a layer that is left out is refused", mounts: []*types.Mount{erofs("2"), erofs("1"), overlay("{{ mount 0 }}")}, fault: "uses mounts"},
+		{name: "a host path as lower layer is refused", mounts: []*types.Mount{erofs("1"), overlay("/etc")}, fault: "not understood"},
+		{name: "two lists of lower layers are refused", mounts: []*types.Mount{erofs("1"), overlay("{{ mount 0 }}", "lowerdir=/etc")}, fault: "twice"},
+		{name: "user namespaces are refused", mounts: []*types.Mount{erofs("1"), overlay("{{ mount 0 }}", "uidmap=0:1:2")}, fault: "hostUsers"},
+		{name: "an unknown overlay option is refused", mounts: []*types.Mount{erofs("1"), overlay("{{ mount 0 }}", "lowerdir+=/etc")}, fault: "not supported"},
+		{name: "a read-only view is refused", mounts: []*types.Mount{erofs("1"), {Type: "format/bind"}}, fault: "read-only"},
+		{name: "an overlay without a writable layer is refused",
+			mounts: []*types.Mount{erofs("1"), {Type: "overlay", Options: []string{"lowerdir={{ mount 0 }}"}}}, fault: "writable"},
+		{name: "too many layers are refused", mounts: slices.Repeat([]*types.Mount{erofs("1")}, maxLayers+2), fault: "at most"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Layers(snapshots, c.mounts)
+			if c.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), c.fault) {
+					t.Fatalf("want an error that names %q, got %v", c.fault, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, id := range c.want {
+				c.want[i] = snapshots + "/" + id + "/layer.erofs"
+			}
+			if !slices.Equal(got, c.want) {
+				t.Fatalf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAScratchDiskIsNamelessAndFormatted(t *testing.T) {
+	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
+		t.Fatal("mkfs.ext4 is needed: ", err)
+	}
+	dir := t.TempDir()
+	file, err := NewScratch(t.Context(), dir, 64<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Fatalf("the directory holds %v, %v", entries, err)
+	}
+	magic := make([]byte, 2)
+	if _, err := file.ReadAt(magic, 1024+56); err != nil || magic[0] != 0x53 || magic[1] != 0xef {
+		t.Fatalf("not ext4: %x, %v", magic, err)
+	}
+}
+
+func TestOnlyARegularFileWithContentIsALayer(t *testing.T) {
+	dir := t.TempDir()
+	whole, empty, link := filepath.Join(dir, "whole"), filepath.Join(dir, "empty"), filepath.Join(dir, "link")
+	for path, text := range map[string]string{whole: "x", empty: ""} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(whole, link); err != nil {
+		t.Fatal(err)
+	}
+	file, err := OpenLayer(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{empty, link, dir, filepath.Join(dir, "absent")} {
+		if _, err := OpenLayer(path); err == nil {
+			t.Errorf("%s was accepted", path)
+		}
+	}
+}
+
+func TestSerialsAreShortAndDiffer(t *testing.T) {
+	a, b := Serial("/a"), Serial("/b")
+	if a == b || len(a) > 20 || a != Serial("/a") {
+		t.Fatalf("%q %q", a, b)
+	}
+}

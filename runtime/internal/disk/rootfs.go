@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package disk turns what containerd wants mounted into what a machine can be
+// given: read-only layer files and one writable scratch disk.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/containerd/api/types"
+)
+
+// maxLayers bounds a container's layers: overlayfs refuses more than 500, and
+// every layer is a disk of the machine.
+const maxLayers = 256
+
+var (
+	// What the erofs snapshotter writes: "{{ mount 0 }}" for one lower layer,
+	// "{{ overlay 0 3 }}" for several, top first.
+	oneLower   = regexp.MustCompile(`^\{\{ mount (\d{1,3}) \}\}$`)
+	manyLowers = regexp.MustCompile(`^\{\{ overlay (\d{1,3}) (\d{1,3}) \}\}$`)
+	snapshotID = regexp.MustCompile(`^\d{1,19}$`)
+)
+
+// SnapshotDir is where containerd's erofs snapshotter keeps layers.
+func SnapshotDir(containerdRoot string) string {
+	return filepath.Join(containerdRoot, "io.containerd.snapshotter.v1.erofs", "snapshots")
+}
+
+// Layers returns a container's layer files, lowest first, from the mounts
+// containerd made for its root file system. Everything but "erofs layers under
+// one overlay" is refused: the shim mounts nothing on the host, so it must
+// understand all it is asked for.
+func Layers(snapshotDir string, mounts []*types.Mount) ([]string, error) {
+	if len(mounts) == 0 {
+		return nil, errors.New("the container has no root file system")
+	}
+	if len(mounts)-1 > maxLayers {
+		return nil, fmt.Errorf("the image has %d layers; at most %d are supported", len(mounts)-1, maxLayers)
+	}
+	overlay := mounts[len(mounts)-1]
+	lowers := mounts[:len(mounts)-1]
+	if len(lowers) == 0 {
+		return nil, soleMountError(overlay)
+	}
+	topFirst := make([]string, 0, len(lowers))
+	for _, lower := range lowers {
+		path, err := layer(snapshotDir, lower)
+		if err != nil {
+			return nil, err
+		}
+		topFirst = append(topFirst, path)
+	}
+	first, last, err := lowerRange(overlay)
+	if err != nil {
+		return nil, err
+	}
+	if first != 0 || last != len(topFirst)-1 {
+		return nil, fmt.Errorf("the overlay uses mounts %d to %d of %d", first, last, len(topFirst))
+	}
+	lowestFirst := make([]string, len(topFirst))
+	for i, path := range topFirst {
+		lowestFirst[len(topFirst)-1-i] = path
+	}
+	return lowestFirst, nil
+}
+
+// soleMountError explains why a root file system of a single mount is refused.
+func soleMountError(mount *types.Mount) error {
+	switch mount.GetType() {
+	case "erofs":
+		return errors.New("a read-only view of one layer cannot be a container's root file system")
+	case "bind":
+		return errors.New("images without any layer are not supported")
+	case "overlay":
+		return errors.New("the container's snapshotter is not erofs: set snapshotter = \"erofs\" for this runtime")
+	}
+	return fmt.Errorf("mount type %q cannot be a container's root file system", mount.GetType())
+}
+
+// layer checks one erofs mount and returns its file.
+func layer(snapshotDir string, mount *types.Mount) (string, error) {
+	switch mount.GetType() {
+	case "erofs":
+	case "mkfs/ext4":
+		return "", errors.New("the snapshotter's block mode (default_size) is not supported: " +
+			"a machine's writable layers live on its scratch disk")
+	default:
+		return "", fmt.Errorf("mount type %q of a layer is not supported: layers must be erofs", mount.GetType())
+	}
+	for _, option := range mount.GetOptions() {
+		switch {
+		case option == "ro" || option == "loop":
+		case strings.HasPrefix(option, "device="):
+			return "", errors.New("merged layers (max_unmerged_layers) are not supported")
+		case strings.HasPrefix(option, "X-containerd.dmverity="):
+			return "", errors.New("dm-verity layers are not supported")
+		default:
+			return "", fmt.Errorf("layer option %q is not supported", option)
+		}
+	}
+	source := mount.GetSource()
+	dir, file := filepath.Split(source)
+	// A layer from a content cache or any other place was not made by this
+	// node's mkfs.erofs from a tar archive.
+	if file != "layer.erofs" || filepath.Clean(source) != source ||
+		filepath.Dir(filepath.Clean(dir)) != snapshotDir || !snapshotID.MatchString(filepath.Base(dir)) {
+		return "", fmt.Errorf("layer %q was not made by the node's erofs snapshotter: ready-made erofs layers are refused", source)
+	}
+	return source, nil
+}
+
+// lowerRange reads which of the preceding mounts an overlay stands on.
+func lowerRange(overlay *types.Mount) (first, last int, err error) {
+	switch overlay.GetType() {
+	case "overlay", "format/overlay", "format/mkdir/overlay":
+	case "format/bind", "bind":
+		return 0, 0, errors.New("a read-only view cannot be a container's root file system")
+	default:
+		return 0, 0, fmt.Errorf("mount type %q cannot be a container's root file system", overlay.GetType())
+	}
+	found, writable := false, false
+	for _, option := range overlay.GetOptions() {
+		key, value, _ := strings.Cut(option, "=")
+		switch key {
+		case "lowerdir":
+			if found {
+				return 0, 0, errors.New("the overlay names its lower layers twice")
+			}
+			if first, last, err = parseLower(value); err != nil {
+				return 0, 0, err
+			}
+			found = true
+		case "upperdir":
+			writable = true
+		// The guest makes its own work directory and chooses its own options;
+		// these are the ones that lose no meaning by it.
+		case "workdir", "X-containerd.mkdir.path", "index", "volatile", "metacopy", "xino", "redirect_dir":
+		case "uidmap", "gidmap":
+			return 0, 0, errors.New("user namespaces (hostUsers: false) are not supported: the pod has a machine of its own")
+		default:
+			return 0, 0, fmt.Errorf("overlay option %q is not supported", key)
+		}
+	}
+	if !found {
+		return 0, 0, errors.New("the overlay names no lower layer")
+	}
+	if !writable {
+		return 0, 0, errors.New("the overlay has no writable layer")
+	}
+	return first, last, nil
+}
+
+func parseLower(value string) (first, last int, err error) {
+	if match := oneLower.FindStringSubmatch(value); match != nil {
+		n, err := strconv.Atoi(match[1])
+		return n, n, err
+	}
+	if match := manyLowers.FindStringSubmatch(value); match != nil {
+		first, err = strconv.Atoi(match[1])
+		if err != nil {
+			return 0, 0, err
+		}
+		last, err = strconv.Atoi(match[2])
+		return first, last, err
+	}
+	return 0, 0, fmt.Errorf("lower layers %q are not understood", value)
+}
