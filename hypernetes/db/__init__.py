@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""What is kept: tables, one repository per aggregate, migrations. Nothing above this package speaks SQL."""

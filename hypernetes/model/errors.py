@@ -101,6 +101,15 @@ class Unauthenticated(HypernetesError):
     remedy = "Ask the operator for a new one."
 
 
+class TooManyRequests(HypernetesError):
+    """Wrong secrets were presented too often."""
+
+    status = 429
+    code = "hypernetes.request.too_many"
+    template = "Too many failed attempts for {kind} {id}."
+    remedy = "Wait {seconds} seconds before the next one."
+
+
 class QuotaExceeded(HypernetesError):
     """Neutron (or another service) refused for want of quota."""
 

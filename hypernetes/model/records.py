@@ -71,6 +71,16 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What a node's agent last told of itself; when is the database's business."""
+
+    node_id: ids.NodeId
+    address: str
+    agent_version: str
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Namespace:
     """A tenant's namespace: intent and what the conductor last saw of it."""
 
