@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the clusters that are made and of the client that talks to them."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup("kubernetes", title="Kubernetes clusters")
+
+OPTIONS = [
+    cfg.StrOpt(
+        "default_version",
+        default="v1.37.2",
+        help="Version of a cluster whose creator names none, with the leading v. The nodes' distribution must hold it.",
+    ),
+    cfg.StrOpt(
+        "default_service_subnet",
+        default="10.96.0.0/16",
+        help="CIDR of the Services' virtual addresses of a cluster whose creator names none.",
+    ),
+    cfg.URIOpt(
+        "webhook_url",
+        schemes=["https"],
+        help="Base URL of hypernetes-webhook as control nodes reach it; /v1/clusters/<id>/tokenreview is appended.",
+    ),
+    cfg.StrOpt(
+        "webhook_ca_file",
+        help="PEM file of the authority that signed the webhook's certificate; its content goes to control nodes.",
+    ),
+    cfg.StrOpt(
+        "image_repository",
+        default="registry.k8s.io",
+        help="Registry prefix of the control plane's images.",
+    ),
+    cfg.ListOpt(
+        "extra_certificate_names",
+        default=[],
+        help="Further names and addresses under which users reach apiservers, for their certificates.",
+    ),
+    cfg.ListOpt(
+        "ignored_preflight_checks",
+        default=[],
+        help="kubeadm preflight checks that only warn, for instance Swap or SystemVerification.",
+    ),
+    cfg.DictOpt(
+        "eviction_hard",
+        default={
+            "memory.available": "100Mi",
+            "nodefs.available": "5%",
+            "nodefs.inodesFree": "5%",
+            "imagefs.available": "5%",
+        },
+        help="kubelet's hard eviction thresholds.",
+    ),
+    cfg.BoolOpt(
+        "taint_control_nodes",
+        default=True,
+        help="Keep tenants' pods off control nodes. Only a one-node cluster for trying things out sets this to False.",
+    ),
+    cfg.FloatOpt(
+        "request_timeout",
+        default=10.0,
+        min=1.0,
+        help="Seconds after which a request to an apiserver is given up.",
+    ),
+    cfg.StrOpt(
+        "pod_overhead_memory",
+        default="96Mi",
+        help="Memory of shim and virtual machine monitor per pod, declared in the RuntimeClass.",
+    ),
+    cfg.StrOpt(
+        "pod_overhead_cpu",
+        default="50m",
+        help="CPU of shim and virtual machine monitor per pod, declared in the RuntimeClass.",
+    ),
+]

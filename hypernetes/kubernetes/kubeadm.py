@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renders kubeadm's configuration (``kubeadm.k8s.io/v1beta4``) and the kubelet's, without I/O.
+
+What is set here and why stands beside each value; everything else is kubeadm's default. The files that the
+apiserver is pointed to are rendered by :mod:`hypernetes.kubernetes.files`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import yaml
+
+from hypernetes.kubernetes import files
+
+WEBHOOK_CACHE_SECONDS = 10
+"""How long the apiserver trusts a TokenReview. Together with the webhook's own cache (at most 20 s) it must stay
+under the 60 s within which a removed role loses access; failed reviews are cached by the apiserver for no longer."""
+
+SERVICE_ACCOUNT_LIFETIME = "1h"
+"""The cap on TokenRequests: the longest time an access of a tenant's workload outlives the role of who made it."""
+
+API_PORT = 6443
+CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
+
+DEFAULT_EVICTION = {
+    "memory.available": "100Mi",
+    "nodefs.available": "5%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "5%",
+}
+"""Hard eviction thresholds of the kubelet where the operator sets none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSpec:
+    """Everything a control node's configuration depends on; nothing in it is secret."""
+
+    cluster_name: str
+    node_name: str
+    """Kubernetes node name, host name and chassis name in one."""
+    node_address: str
+    """The address the apiserver advertises; kubeadm refuses a loopback one."""
+    kubernetes_version: str
+    """With the leading v."""
+    service_subnet: str
+    cgroup_root: str
+    """cgroup under which kubelet keeps pods; it must exist in every hierarchy before kubelet starts."""
+    extra_certificate_names: tuple[str, ...] = ()
+    """Further names and addresses under which users reach the apiserver."""
+    eviction: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_EVICTION))
+    image_repository: str = "registry.k8s.io"
+    ignored_preflight_checks: tuple[str, ...] = ()
+    """Checks that become warnings. A node without systemd or with swap needs some."""
+    taint_control_node: bool = False
+    """False where tenants' pods run on the control node as well (the one-node standalone)."""
+    admission_plugins: tuple[str, ...] = ("NodeRestriction", "OwnerReferencesPermissionEnforcement")
+    """Beyond those on by default, which include every plugin for policies in CEL, LimitRanger and ResourceQuota."""
+
+
+def cgroup_root(node_name: str) -> str:
+    """The cgroup that holds a node's pods; several nodes may share a machine."""
+    return f"/hypernetes/{node_name}"
+
+
+def configuration(spec: ClusterSpec) -> str:
+    """The YAML documents for ``kubeadm init phase … --config``."""
+    documents = [init_configuration(spec), cluster_configuration(spec), kubelet_configuration(spec)]
+    return yaml.safe_dump_all(documents, sort_keys=False)
+
+
+def init_configuration(spec: ClusterSpec) -> dict[str, Any]:
+    """What kubeadm needs to know about this node."""
+    taint = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    return {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": {"advertiseAddress": spec.node_address, "bindPort": API_PORT},
+        "nodeRegistration": {
+            "name": spec.node_name,
+            "criSocket": CONTAINERD_SOCKET,
+            "imagePullPolicy": "IfNotPresent",
+            # An empty list is not the same as none: kubeadm taints the control node when the key is missing.
+            "taints": [taint] if spec.taint_control_node else [],
+            "ignorePreflightErrors": list(spec.ignored_preflight_checks),
+            "kubeletExtraArgs": _arguments({"hostname-override": spec.node_name, "node-ip": spec.node_address}),
+        },
+        "timeouts": {"controlPlaneComponentHealthCheck": "5m0s", "kubeletHealthCheck": "5m0s"},
+    }
+
+
+def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
+    """What is the same on every control node of the cluster."""
+    return {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "ClusterConfiguration",
+        "clusterName": spec.cluster_name,
+        "kubernetesVersion": spec.kubernetes_version,
+        "imageRepository": spec.image_repository,
+        "controlPlaneEndpoint": f"{_host(spec.node_address)}:{API_PORT}",
+        "networking": {"serviceSubnet": spec.service_subnet},
+        "apiServer": {
+            "certSANs": [spec.node_address, *spec.extra_certificate_names],
+            "extraArgs": _arguments(api_server_arguments(spec)),
+            "extraVolumes": [
+                # kubeadm mounts files one by one, so that the rest of /etc stays out of the apiserver's sight.
+                _volume("hypernetes-config", files.DIRECTORY, read_only=True),
+                _volume("hypernetes-audit", files.AUDIT_LOG_DIRECTORY, read_only=False),
+            ],
+        },
+        "controllerManager": {
+            "extraArgs": _arguments(
+                {
+                    # Pods get their addresses from Neutron; a pod CIDR per node would mean nothing.
+                    "allocate-node-cidrs": "false",
+                    "profiling": "false",
+                }
+            )
+        },
+        "scheduler": {"extraArgs": _arguments({"profiling": "false"})},
+        # Neither is installed (their phases are not run); saying so keeps later kubeadm upgrades from adding them.
+        "proxy": {"disabled": True},
+        "dns": {"disabled": True},
+    }
+
+
+def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
+    """Flags of kube-apiserver beyond kubeadm's own."""
+    return {
+        # Only health checks are answered without authentication.
+        "authentication-config": files.AUTHENTICATION,
+        "authentication-token-webhook-config-file": files.WEBHOOK,
+        "authentication-token-webhook-version": "v1",
+        "authentication-token-webhook-cache-ttl": f"{WEBHOOK_CACHE_SECONDS}s",
+        "service-account-max-token-expiration": SERVICE_ACCOUNT_LIFETIME,
+        # Otherwise projected tokens are silently extended to a year.
+        "service-account-extend-token-expiration": "false",
+        "encryption-provider-config": files.ENCRYPTION,
+        "audit-policy-file": files.AUDIT_POLICY,
+        "audit-log-path": f"{files.AUDIT_LOG_DIRECTORY}/audit.log",
+        "audit-log-maxsize": "100",
+        "audit-log-maxbackup": "10",
+        "audit-log-maxage": "30",
+        "enable-admission-plugins": ",".join(spec.admission_plugins),
+        # The policies of hypernetes.kubernetes.admission are admissionregistration.k8s.io/v1, served by default.
+        "profiling": "false",
+    }
+
+
+def kubelet_configuration(spec: ClusterSpec) -> dict[str, Any]:
+    """The kubelet's configuration of this and every joining node, apart from kubeadm's defaults."""
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": spec.cgroup_root,
+        # cgroup v1 is deprecated upstream but is all some kernels offer.
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True, "cacheTTL": "10s"}},
+        "authorization": {"mode": "Webhook"},
+        "readOnlyPort": 0,
+        "evictionHard": dict(spec.eviction),
+        "rotateCertificates": True,
+        "serializeImagePulls": False,
+        "maxParallelImagePulls": 4,
+        # A container's log is the one thing of a tenant's that grows on the host's disk.
+        "containerLogMaxSize": "10Mi",
+        "containerLogMaxFiles": 3,
+        "enableProfilingHandler": False,
+    }
+
+
+def _arguments(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _volume(name: str, path: str, *, read_only: bool) -> dict[str, Any]:
+    return {"name": name, "hostPath": path, "mountPath": path, "readOnly": read_only, "pathType": "DirectoryOrCreate"}
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
