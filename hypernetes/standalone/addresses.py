@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where everything listens: one bridge of our own, default ports, addresses from the documentation range of RFC 5737.
+
+The bridge's address is in no routing table but this machine's, so nothing here is reachable from elsewhere.
+"""
+
+BRIDGE = "hn0"
+CONTROL = "198.51.100.1"
+PREFIX_LENGTH = 24
+NODES = {"node1": "198.51.100.11"}
+
+MARIADB_PORT = 3306
+RABBITMQ_PORT = 5671
+RABBITMQ_MANAGEMENT_PORT = 15671
+MEMCACHED_PORT = 11211
+KEYSTONE_PORT = 5000
+NEUTRON_PORT = 9696
+OVN_SOUTHBOUND_PORT = 6642
+REGISTRY_PORT = 5001
+API_PORT = 9518
+WEBHOOK_PORT = 9519
+
+KEYSTONE_URL = f"http://{CONTROL}:{KEYSTONE_PORT}/v3"
+NEUTRON_URL = f"http://{CONTROL}:{NEUTRON_PORT}"
+RABBITMQ_MANAGEMENT_URL = f"https://{CONTROL}:{RABBITMQ_MANAGEMENT_PORT}"
+REGISTRY = f"{CONTROL}:{REGISTRY_PORT}"
+API_URL = f"https://{CONTROL}:{API_PORT}"
+WEBHOOK_URL = f"https://{CONTROL}:{WEBHOOK_PORT}"
+
+REGION = "RegionOne"

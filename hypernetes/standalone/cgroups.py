@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Control groups: one to know our processes by, and one root per node in every hierarchy for its kubelet.
+
+All processes of an installation are born into a cgroup2 of ours, which nothing below them leaves on cgroup v1
+machines, whatever they fork, daemonise or rename themselves to. So "what was started here" is a question the
+kernel answers, even after a supervisor was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypernetes.standalone import machine, process
+
+FOLDER = "hypernetes-standalone"
+NODES_FOLDER = "hypernetes"
+SYSTEM_ROOT = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """One mounted cgroup hierarchy; ``unified`` says that it is cgroup2."""
+
+    mount_point: Path
+    options: frozenset[str]
+    unified: bool
+
+
+def parse_mounts(mounts: str) -> list[Hierarchy]:
+    """Find the cgroup hierarchies in the text of ``/proc/mounts``, each once."""
+    found: dict[Path, Hierarchy] = {}
+    for line in mounts.splitlines():
+        _, mount_point, kind, options = line.split()[:4]
+        if kind in ("cgroup", "cgroup2"):
+            path = Path(mount_point)
+            found[path] = Hierarchy(path, frozenset(options.split(",")), kind == "cgroup2")
+    return list(found.values())
+
+
+def hierarchies() -> list[Hierarchy]:
+    """The hierarchies mounted now."""
+    return parse_mounts(Path("/proc/mounts").read_text())
+
+
+def enabled_controllers(table: str) -> list[str]:
+    """The cgroup v1 controllers in the text of ``/proc/cgroups`` that this kernel has switched on."""
+    rows = [line.split() for line in table.splitlines() if not line.startswith("#")]
+    return [row[0] for row in rows if len(row) == 4 and row[3] == "1"]
+
+
+def ensure_mounted() -> list[Path]:
+    """Mount what a container host needs where no init system did; the mount points made, outermost first.
+
+    A machine with a unified hierarchy at /sys/fs/cgroup needs nothing.
+    """
+    mounted = hierarchies()
+    if any(one.unified and one.mount_point == SYSTEM_ROOT for one in mounted):
+        return []
+    made: list[Path] = []
+
+    def mount(kind: str, options: str, target: Path) -> None:
+        target.mkdir(exist_ok=True)
+        machine.run(["mount", "-t", kind, "-o", options, kind, target])
+        made.append(target)
+
+    if not mounted and not any(SYSTEM_ROOT.iterdir()):
+        mount("tmpfs", "mode=755", SYSTEM_ROOT)
+    present = frozenset().union(*(one.options for one in mounted)) if mounted else frozenset()
+    for controller in enabled_controllers(Path("/proc/cgroups").read_text()):
+        if controller not in present and machine.succeeds(["mountpoint", "-q", SYSTEM_ROOT]):
+            try:
+                mount("cgroup", controller, SYSTEM_ROOT / controller)
+            except machine.CommandFailedError:
+                # Bound to cgroup2 already: the kubelet will not see it, which it reports itself if it matters.
+                (SYSTEM_ROOT / controller).rmdir()
+    if not any(one.unified for one in mounted):
+        mount("cgroup2", "nsdelegate", SYSTEM_ROOT / "unified")
+    return made
+
+
+class ProcessGroup:
+    """The processes of one supervisor and all that descends from them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def path(self) -> Path:
+        """Its folder in the unified hierarchy.
+
+        :raises StandaloneError: where the kernel has no cgroup2 at all
+        """
+        for one in hierarchies():
+            if one.unified:
+                return one.mount_point / FOLDER / self._name
+        raise machine.StandaloneError("no cgroup2 hierarchy is mounted; mount one at /sys/fs/cgroup/unified")
+
+    def enter(self) -> None:
+        """Move the calling process in; for use between fork and exec."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def members(self) -> list[process.ProcessIdentity]:
+        """Everything that runs inside, sub-groups included; empty when nothing was ever started."""
+        try:
+            folders = [self.path, *(path for path in self.path.rglob("*") if path.is_dir())]
+        except (machine.StandaloneError, OSError):
+            return []
+        found = []
+        for folder in folders:
+            try:
+                pids = (folder / "cgroup.procs").read_text().split()
+            except OSError:
+                continue
+            found += [identity for pid in pids if (identity := process.of(int(pid)))]
+        return found
+
+    def end(self, *, grace: float) -> None:
+        """Ask the members to stop, wait up to ``grace`` seconds, then kill the rest; take the folder away."""
+        end_processes(self.members, grace=grace)
+        remove(self.path)
+
+
+def end_processes(members: Callable[[], list[process.ProcessIdentity]], *, grace: float) -> None:
+    """SIGTERM, then SIGKILL after ``grace`` seconds, to all that ``members()`` returns until it returns none.
+
+    :raises NotReadyError: when something survives SIGKILL for 10 s
+    """
+    for identity in members():
+        identity.signal(signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while members() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    def killed() -> bool:
+        left = members()
+        for identity in left:
+            identity.signal(signal.SIGKILL)
+        return not left
+
+    machine.wait_until(killed, "the end of our processes", timeout=10)
+
+
+def node_roots(node: str) -> list[Path]:
+    """A node's root cgroup in every hierarchy; its kubelet runs with ``--cgroup-root=/hypernetes/<node>``."""
+    return [one.mount_point / NODES_FOLDER / node for one in hierarchies()]
+
+
+def make_node_roots(node: str) -> None:
+    """Make the node's roots; a cpuset starts empty in cgroup v1, so it gets its parent's processors and memory."""
+    for root in node_roots(node):
+        for folder in (root.parent, root):
+            folder.mkdir(exist_ok=True)
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                setting = folder / name
+                if setting.exists() and not setting.read_text().strip():
+                    setting.write_text((folder.parent / name).read_text())
+
+
+def node_members(node: str) -> list[process.ProcessIdentity]:
+    """All processes in the node's roots or below them."""
+    pids: set[int] = set()
+    for root in node_roots(node):
+        for procs in root.rglob("cgroup.procs"):
+            try:
+                pids.update(int(pid) for pid in procs.read_text().split())
+            except OSError:
+                continue
+    return [identity for pid in sorted(pids) if (identity := process.of(pid))]
+
+
+def remove(folder: Path) -> None:
+    """Take away a cgroup and everything below it; nothing may run there any more."""
+    if not folder.is_dir():
+        return
+    for below in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        below.rmdir()
+    folder.rmdir()

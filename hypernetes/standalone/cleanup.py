@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stopping and taking away: only what was started or made here, known by identity and never by a name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from hypernetes.standalone import cgroups, component, machine, mounts
+from hypernetes.standalone.component import Component
+from hypernetes.standalone.installation import Installation
+
+GRACE = 45.0
+
+
+def down(installation: Installation, table: Mapping[str, Component]) -> None:
+    """Stop every process and take away kernel objects; files stay.
+
+    Nodes go first, so that what they hold at control services is given back in an orderly way.
+    """
+    for node in installation.nodes():
+        installation.node_supervisor(node).end(grace=GRACE)
+    installation.control.end(grace=GRACE)
+    for name in reversed(component.order(table)):
+        table[name].stop(installation)
+    mounts.unmount_below(installation.layout.state)
+
+
+def clean(installation: Installation, table: Mapping[str, Component], *, keep_cache: bool) -> None:
+    """``down``, then remove all files and folders of ours, and mounts made for us."""
+    layout = installation.layout
+    down(installation, table)
+    for one in cgroups.hierarchies():
+        cgroups.remove(one.mount_point / cgroups.FOLDER)
+        cgroups.remove(one.mount_point / cgroups.NODES_FOLDER)
+    for mount_point in reversed(installation.recorded("mounts")):
+        machine.run(["umount", mount_point], check=False)
+    for folder in reversed(installation.recorded("folders")):
+        # Only while empty: something else may have moved in meanwhile.
+        try:
+            Path(folder).rmdir()
+        except OSError:
+            continue
+    if layout.state.exists():
+        shutil.rmtree(layout.state)
+    if not keep_cache and layout.cache.exists():
+        shutil.rmtree(layout.cache)

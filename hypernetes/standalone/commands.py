@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs of the quickstart: up, status, env, down, clean."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypernetes.standalone import cleanup, component, machine, runner, table
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.layout import Layout
+
+READY = 0
+FAILED = 1
+NOT_READY = 3
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; ``up`` is what happens without a verb."""
+    top = argparse.ArgumentParser(prog="tools/quickstart", description="Hypernetes on one machine.")
+    verbs = top.add_subparsers(dest="verb")
+    up = verbs.add_parser("up", help="start what does not run yet, then show evidence")
+    up.add_argument(
+        "--until",
+        action="append",
+        metavar="COMPONENT",
+        help="start only this component and all it needs (may be repeated)",
+    )
+    verbs.add_parser("status", help="tell what is ready; exit status 3 if anything is not")
+    env = verbs.add_parser("env", help="print shell exports for a user: eval \"$(tools/quickstart env red)\"")
+    env.add_argument("name", metavar="NAME", help="admin, red or blue")
+    verbs.add_parser("down", help="stop everything, keep the data")
+    clean = verbs.add_parser("clean", help="stop everything and remove every trace")
+    clean.add_argument("--keep-cache", action="store_true", help="keep built and downloaded things")
+    return top
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out one verb; the exit status."""
+    options = parser().parse_args(list(arguments) or ["up"])
+    installation = Installation(Layout.from_environment())
+    try:
+        if options.verb == "status":
+            return status(installation)
+        if options.verb == "env":
+            return env(installation, options.name)
+        with only_one(installation.layout.state):
+            if options.verb == "down":
+                cleanup.down(installation, table.COMPONENTS)
+                return READY
+            if options.verb == "clean":
+                cleanup.clean(installation, table.COMPONENTS, keep_cache=options.keep_cache)
+                return READY
+            return up(installation, options.until)
+    except (machine.StandaloneError, component.TableError) as error:
+        sys.stderr.write(f"quickstart: {error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; call it again to go on, or `tools/quickstart down` to stop\n")
+        # Threads may be in the middle of a wait; nothing they hold needs an orderly end.
+        sys.stderr.flush()
+        os._exit(130)
+
+
+@contextmanager
+def only_one(state: Path) -> Iterator[None]:
+    """Hold the installation's lock: two at once would undo each other's work.
+
+    :raises StandaloneError: when another up, down or clean is at work
+    """
+    # Beside the state folder, which `clean` removes.
+    lock = state.with_name(f".{state.name}.lock")
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise machine.StandaloneError(f"another quickstart is at work on {state}") from error
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def up(installation: Installation, until: Sequence[str] | None) -> int:
+    """Start components; the last of them measures the evidence."""
+    begin = time.monotonic()
+    wanted = component.closure(table.COMPONENTS, until or list(table.COMPONENTS))
+    results = runner.start_all(table.COMPONENTS, wanted, installation, runner.Progress(_say))
+    failed = [result.name for result in results if result.error]
+    if installation.findings:
+        _say("\n" + "\n".join(installation.findings) + "\n\n")
+    if failed:
+        _say(f"failed: {', '.join(failed)}; logs are in {installation.layout.log}\n")
+        return FAILED
+    _say(f"up in {time.monotonic() - begin:.1f} s; next: eval \"$(tools/quickstart env red)\"\n")
+    return READY
+
+
+def status(installation: Installation) -> int:
+    """One line per component and one per process."""
+    everything = True
+    for name, one in table.COMPONENTS.items():
+        try:
+            ready = installation.layout.state.exists() and one.ready(installation)
+        except (machine.StandaloneError, OSError):
+            ready = False
+        everything = everything and ready
+        _say(f"  {name:<20} {'ready' if ready else 'not ready':<10} {one.summary}\n")
+    for supervisor in (installation.control, *map(installation.node_supervisor, installation.nodes())):
+        for program, state in supervisor.states().items():
+            _say(f"    {supervisor.name}/{program}: {state}\n")
+    return READY if everything else NOT_READY
+
+
+def env(installation: Installation, name: str) -> int:
+    """Shell exports after which ``openstack`` and ``kubectl`` work as this user.
+
+    The password stays in clouds.yaml (mode 0600); the environment only names the file.
+    """
+    layout = installation.layout
+    clouds = layout.clients / "clouds.yaml"
+    if not clouds.exists() or f"\n  {name}:" not in clouds.read_text():
+        raise machine.StandaloneError(f"there is no user {name} here (yet); is everything up?")
+    path = f"{layout.venv / 'bin'}:{layout.dist / 'bin'}"
+    kubeconfig = layout.clients / f"{name}.kubeconfig"
+    for variable in ("OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_TOKEN", "OS_AUTH_TYPE"):
+        _say(f"unset {variable}\n")
+    _say(f"export PATH={shlex.quote(path)}:$PATH\n")
+    _say(f"export OS_CLIENT_CONFIG_FILE={shlex.quote(str(clouds))}\n")
+    _say(f"export OS_CLOUD={shlex.quote(name)}\n")
+    _say(f"export KUBECONFIG={shlex.quote(str(kubeconfig))}\n")
+    return READY
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

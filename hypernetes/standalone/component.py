@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a component is: a row of the table of all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from hypernetes.standalone.installation import Installation
+
+
+def _nothing(_installation: Installation) -> None:
+    """Most components own nothing beyond processes and files, which are ended for all of them together."""
+
+
+def _ready(_installation: Installation) -> bool:
+    """A component whose start returns only when it is done."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of the environment.
+
+    ``start`` may be called at any time, also on what runs already or was interrupted half-way, and then does
+    only what is missing. ``ready`` has no effect and answers within seconds. ``stop`` undoes what outlives the
+    death of all processes (bridges, namespaces, mounts); ``timeout`` is in seconds, from start to ready.
+    """
+
+    name: str
+    summary: str
+    start: Callable[[Installation], None]
+    needs: tuple[str, ...] = ()
+    ready: Callable[[Installation], bool] = _ready
+    stop: Callable[[Installation], None] = _nothing
+    timeout: float = 120
+
+
+class TableError(Exception):
+    """The table of components contradicts itself, or a name is not in it."""
+
+
+def by_name(components: Iterable[Component]) -> dict[str, Component]:
+    """Index the table and check it.
+
+    :raises TableError: for a doubled name, an unknown need or a circle
+    """
+    table: dict[str, Component] = {}
+    for component in components:
+        if component.name in table:
+            raise TableError(f"component {component.name} is listed twice")
+        table[component.name] = component
+    for component in table.values():
+        for need in component.needs:
+            if need not in table:
+                raise TableError(f"component {component.name} needs {need}, which is not in the table")
+    order(table)
+    return table
+
+
+def order(table: Mapping[str, Component]) -> list[str]:
+    """All names, each after everything it needs; ties stay in the order of the table.
+
+    :raises TableError: for a circle, naming who takes part
+    """
+    placed: list[str] = []
+    waiting = list(table)
+    while waiting:
+        possible = [name for name in waiting if all(need in placed for need in table[name].needs)]
+        if not possible:
+            raise TableError(f"components need each other in a circle: {', '.join(waiting)}")
+        placed += possible
+        waiting = [name for name in waiting if name not in possible]
+    return placed
+
+
+def closure(table: Mapping[str, Component], wanted: Iterable[str]) -> set[str]:
+    """The wanted components and everything they need, directly or not.
+
+    :raises TableError: for a name that is not in the table
+    """
+    found: set[str] = set()
+    stack = list(wanted)
+    while stack:
+        name = stack.pop()
+        if name not in table:
+            raise TableError(f"there is no component {name}; there are: {', '.join(table)}")
+        if name not in found:
+            found.add(name)
+            stack += table[name].needs
+    return found

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MariaDB: one server, one database and one account per service."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from pathlib import Path
+
+import pymysql
+
+from hypernetes.standalone import addresses, machine
+from hypernetes.standalone.component import Component
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.supervision import Program
+
+DATABASES = ("keystone", "neutron", "hypernetes")
+ACCOUNT = "mysql"
+
+
+def render(folder: Path) -> str:
+    """The server's configuration: small buffers, no binary log, only our own address."""
+    return f"""[mariadbd]
+user = {ACCOUNT}
+datadir = {folder / "data"}
+socket = {folder / "mysqld.sock"}
+pid-file = {folder / "mariadbd.pid"}
+bind-address = {addresses.CONTROL}
+port = {addresses.MARIADB_PORT}
+skip-name-resolve
+skip-log-bin
+character-set-server = utf8mb4
+collation-server = utf8mb4_general_ci
+innodb-buffer-pool-size = 64M
+innodb-log-file-size = 32M
+performance-schema = OFF
+max-connections = 300
+"""
+
+
+def url(installation: Installation, database: str) -> str:
+    """The SQLAlchemy address of a service's database; it holds the password, so only for files of mode 0600."""
+    password = installation.password(f"mariadb-{database}")
+    host = f"{addresses.CONTROL}:{addresses.MARIADB_PORT}"
+    return f"mysql+pymysql://{database}:{password}@{host}/{database}?charset=utf8mb4"
+
+
+def start(installation: Installation) -> None:
+    """Make the data folder, start the server, see to databases and accounts."""
+    folder = installation.layout.service("mariadb")
+    folder.mkdir(parents=True, exist_ok=True)
+    account = pwd.getpwnam(ACCOUNT)
+    configuration = folder / "my.cnf"
+    machine.write(configuration, render(folder))
+
+    def install() -> None:
+        shutil.rmtree(folder / "data", ignore_errors=True)
+        machine.run(
+            ["mariadb-install-db", f"--defaults-file={configuration}", "--auth-root-authentication-method=socket",
+             "--auth-root-socket-user=root", "--skip-test-db", f"--user={ACCOUNT}"],
+            timeout=120,
+        )
+
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    installation.once("mariadb-data", "1", install)
+    installation.control.apply(
+        Program(
+            name="mariadb",
+            command=["/usr/sbin/mariadbd", f"--defaults-file={configuration}"],
+            files=[configuration],
+            stop_seconds=30,
+        )
+    )
+    machine.wait_until(lambda: _answers(folder), "mariadb", timeout=60)
+    with _connect(folder) as connection, connection.cursor() as cursor:
+        for name in DATABASES:
+            password = installation.password(f"mariadb-{name}")
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{name}`")
+            cursor.execute(f"CREATE USER IF NOT EXISTS `{name}`@'%%' IDENTIFIED BY %s", (password,))
+            cursor.execute(f"ALTER USER `{name}`@'%%' IDENTIFIED BY %s", (password,))
+            cursor.execute(f"GRANT ALL ON `{name}`.* TO `{name}`@'%'")
+
+
+def ready(installation: Installation) -> bool:
+    """Whether the server lets root in."""
+    return _answers(installation.layout.service("mariadb"))
+
+
+def _connect(folder: Path) -> pymysql.connections.Connection[pymysql.cursors.Cursor]:
+    # Root proves who it is by its user id on the socket: no password anywhere.
+    return pymysql.connect(unix_socket=str(folder / "mysqld.sock"), user="root", connect_timeout=5, read_timeout=20)
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        _connect(folder).close()
+    except (pymysql.MySQLError, OSError):
+        return False
+    return True
+
+
+COMPONENT = Component(
+    name="mariadb", summary="databases of Keystone, Neutron and Hypernetes", needs=("supervisor", "bridge"), start=start, ready=ready
+)

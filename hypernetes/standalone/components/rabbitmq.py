@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RabbitMQ over TLS, with its management interface and one account per control service.
+
+Nodes' accounts are made by the conductor at enrolment, each limited to queues of its own name.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pwd
+import ssl
+import urllib.error
+import urllib.request
+
+from hypernetes.standalone import addresses, machine
+from hypernetes.standalone.component import Component
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.passwords import rabbitmq_hash
+from hypernetes.standalone.supervision import Program
+
+ACCOUNT = "rabbitmq"
+VIRTUAL_HOST = "hypernetes"
+SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+NODE = "hypernetes@localhost"
+EPMD_PORT = 14369
+DISTRIBUTION_PORT = 25672
+
+MANAGEMENT_USER = "hypernetes-management"
+# What each account may (configure, write, read). The API only casts to conductors. A conductor answers agents'
+# calls through the default exchange, declares each node's exchange and binds it; agents have accounts of their own.
+PERMISSIONS = {
+    "hypernetes-api": (
+        r"^(hypernetes|hypernetes-conductor.*|reply_.*)$",
+        r"^(hypernetes|hypernetes-conductor.*|reply_.*)$",
+        r"^(hypernetes|reply_.*)$",
+    ),
+    "hypernetes-conductor": (r"^(hypernetes.*|reply_.*)$", r"^(hypernetes.*|reply_.*|amq\.default)$",
+                             r"^(hypernetes.*|reply_.*)$"),
+}
+
+
+def url(installation: Installation, user: str) -> str:
+    """The oslo.messaging transport address of an account; it holds the password."""
+    host = f"{addresses.CONTROL}:{addresses.RABBITMQ_PORT}"
+    return f"rabbit://{user}:{installation.password(f'rabbitmq-{user}')}@{host}/{VIRTUAL_HOST}"
+
+
+def render(certificate: str, key: str, authority: str, definitions: str) -> str:
+    """The broker's configuration: TLS only, our address only."""
+    tls = f"cacertfile = {authority}", f"certfile = {certificate}", f"keyfile = {key}"
+    lines = [
+        "listeners.tcp = none",
+        f"listeners.ssl.default = {addresses.CONTROL}:{addresses.RABBITMQ_PORT}",
+        *(f"ssl_options.{line}" for line in tls),
+        "ssl_options.verify = verify_none",
+        "ssl_options.versions.1 = tlsv1.3",
+        "ssl_options.versions.2 = tlsv1.2",
+        f"management.ssl.ip = {addresses.CONTROL}",
+        f"management.ssl.port = {addresses.RABBITMQ_MANAGEMENT_PORT}",
+        *(f"management.ssl.{line}" for line in tls),
+        f"load_definitions = {definitions}",
+        "loopback_users = none",
+        "log.console = true",
+        "log.console.level = warning",
+        "log.file = false",
+        "vm_memory_high_watermark.absolute = 1GB",
+        "disk_free_limit.absolute = 200MB",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def definitions(installation: Installation) -> str:
+    """Accounts, the virtual host and permissions as RabbitMQ imports them at every start."""
+    users = [*PERMISSIONS, MANAGEMENT_USER]
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+
+    def user(name: str) -> dict[str, object]:
+        # The salt only has to differ between accounts; a fixed one keeps the file, and so the broker, as it is.
+        salt = rabbitmq_hash(name, b"hyp1").encode()[:4]
+        return {
+            "name": name,
+            "password_hash": rabbitmq_hash(installation.password(f"rabbitmq-{name}"), salt),
+            "hashing_algorithm": "rabbit_password_hashing_sha256",
+            # RabbitMQ lets only administrators make accounts and permissions.
+            "tags": ["administrator"] if name == MANAGEMENT_USER else [],
+        }
+
+    def permission(name: str) -> dict[str, str]:
+        rule = dict(zip(("configure", "write", "read"), PERMISSIONS[name], strict=True))
+        return {"user": name, "vhost": VIRTUAL_HOST, **rule}
+
+    return json.dumps(
+        {
+            "users": [user(name) for name in users],
+            "vhosts": [{"name": VIRTUAL_HOST}],
+            "permissions": [
+                *(permission(name) for name in PERMISSIONS),
+                {"user": MANAGEMENT_USER, "vhost": VIRTUAL_HOST, **everything},
+            ],
+        },
+        indent=1,
+    )
+
+
+def start(installation: Installation) -> None:
+    """Write configuration and accounts, start the broker as its own user."""
+    folder = installation.layout.service("rabbitmq")
+    folder.mkdir(parents=True, exist_ok=True)
+    account = pwd.getpwnam(ACCOUNT)
+    owner = (account.pw_uid, account.pw_gid)
+    os.chown(folder, *owner)
+    tls = installation.layout.tls
+    accounts = folder / "definitions.json"
+    configuration = folder / "rabbitmq.conf"
+    plugins = folder / "enabled_plugins"
+    machine.write(accounts, definitions(installation), mode=0o600, owner=owner)
+    machine.write(
+        configuration,
+        render(str(tls / "rabbitmq.crt"), str(tls / "rabbitmq.key"), str(tls / "ca.crt"), str(accounts)),
+    )
+    machine.write(plugins, "[rabbitmq_management].\n")
+    installation.control.apply(
+        Program(
+            name="rabbitmq",
+            command=[SERVER],
+            user=ACCOUNT,
+            directory=folder,
+            environment={
+                # Erlang makes its cookie (mode 0400) in HOME.
+                "HOME": str(folder),
+                "RABBITMQ_NODENAME": NODE,
+                "RABBITMQ_CONFIG_FILE": str(configuration),
+                "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+                "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+                "RABBITMQ_LOG_BASE": str(folder / "log"),
+                "RABBITMQ_DIST_PORT": str(DISTRIBUTION_PORT),
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +A 4",
+                "ERL_EPMD_ADDRESS": "127.0.0.1",
+                # A port mapper of our own, so that stopping it disturbs no other Erlang program.
+                "ERL_EPMD_PORT": str(EPMD_PORT),
+            },
+            files=[configuration, accounts, plugins],
+            stop_seconds=30,
+        )
+    )
+
+
+def ready(installation: Installation) -> bool:
+    """Whether the virtual host works: RabbitMQ's own check sends a message through it."""
+    request = urllib.request.Request(
+        f"{addresses.RABBITMQ_MANAGEMENT_URL}/api/health/checks/virtual-hosts"
+    )
+    password = installation.password(f"rabbitmq-{MANAGEMENT_USER}")
+    basic = base64.b64encode(f"{MANAGEMENT_USER}:{password}".encode()).decode()
+    request.add_header("Authorization", f"Basic {basic}")
+    trust = ssl.create_default_context(cafile=str(installation.layout.ca_certificate))
+    try:
+        with urllib.request.urlopen(request, timeout=5, context=trust) as answer:  # noqa: S310 - https
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+COMPONENT = Component(
+    name="rabbitmq", summary="message broker over TLS", needs=("supervisor", "bridge", "tls"), start=start, ready=ready
+)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything a component gets into its hands: folders, passwords, certificates, supervisors, one-time steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from hypernetes.standalone import addresses, machine
+from hypernetes.standalone.layout import Layout
+from hypernetes.standalone.passwords import Passwords
+from hypernetes.standalone.supervision import Supervisor
+from hypernetes.standalone.tls import Authority
+
+
+class Installation:
+    """One standalone environment on this machine."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.password = Passwords(layout.secrets)
+        self.authority = Authority(layout.tls)
+        self.control = Supervisor(
+            "control",
+            executable=layout.venv / "bin/supervisord",
+            configuration=layout.state / "supervisor/supervisord.conf",
+            programs=layout.state / "supervisor/programs",
+            socket=layout.run / "supervisor.sock",
+            identity=layout.run / "supervisor.json",
+            log=layout.log,
+        )
+        self._lock = threading.Lock()
+        self.findings: list[str] = []
+
+    def node_supervisor(self, node: str) -> Supervisor:
+        """The supervisor inside a node; its socket and files are seen through the node's state folder."""
+        folder = self.layout.node(node)
+        return Supervisor(
+            node,
+            executable=self.layout.venv / "bin/supervisord",
+            configuration=folder / "etc/hypernetes/supervisord.conf",
+            programs=folder / "etc/hypernetes/supervisor.d",
+            socket=folder / "run/hypernetes/supervisor.sock",
+            identity=self.layout.run / f"{node}.json",
+            log=folder / "log/hypernetes",
+        )
+
+    def nodes(self) -> list[str]:
+        """The nodes this installation has a state folder for."""
+        return [name for name in addresses.NODES if self.layout.node(name).is_dir()]
+
+    def once(self, step: str, fingerprint: object, action: Callable[[], None]) -> bool:
+        """Do a step that lasts (a database migration, say) unless it was done with the same fingerprint.
+
+        The mark is set only after the action returned, so an interrupted one is done again; it must bear that.
+        True when the action ran.
+        """
+        mark = self.layout.state / "done" / step
+        wanted = hashlib.sha256(json.dumps(fingerprint, sort_keys=True, default=str).encode()).hexdigest()
+        if mark.exists() and mark.read_text() == wanted:
+            return False
+        action()
+        machine.write(mark, wanted)
+        return True
+
+    def forget(self, step: str) -> None:
+        """Have a step done again at the next ``once``."""
+        (self.layout.state / "done" / step).unlink(missing_ok=True)
+
+    def record(self, name: str, *values: str) -> None:
+        """Add to a list that must outlive this process, such as the folders ``clean`` has to take away."""
+        with self._lock:
+            known = self.recorded(name)
+            fresh = [value for value in values if value not in known]
+            if fresh:
+                machine.write(self._record(name), "".join(f"{value}\n" for value in [*known, *fresh]))
+
+    def recorded(self, name: str) -> list[str]:
+        """What was recorded under a name, in the order it came."""
+        path = self._record(name)
+        return path.read_text().splitlines() if path.exists() else []
+
+    def executable(self, name: str) -> Path:
+        """A command of the virtual environment."""
+        return self.layout.venv / "bin" / name
+
+    def _record(self, name: str) -> Path:
+        return self.layout.state / "records" / name

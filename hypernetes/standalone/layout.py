@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which file lies where: the state folder, the cache folder and what they hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_STATE = Path("/var/lib/hypernetes-standalone")
+DEFAULT_CACHE = Path("/var/cache/hypernetes-standalone")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one installation.
+
+    ``state`` belongs to what runs, ``cache`` to what can be built or fetched again, ``repository`` is the work
+    tree the quickstart was called from. ``prebuilt`` is a distribution tree that somebody else made, if any.
+    """
+
+    state: Path
+    cache: Path
+    repository: Path
+    prebuilt: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Layout:
+        """Read HYPERNETES_STATE, HYPERNETES_CACHE and HYPERNETES_DIST; each has a default but the last."""
+        env = os.environ if environment is None else environment
+        prebuilt = env.get("HYPERNETES_DIST")
+        return cls(
+            state=Path(env.get("HYPERNETES_STATE") or DEFAULT_STATE).resolve(),
+            cache=Path(env.get("HYPERNETES_CACHE") or DEFAULT_CACHE).absolute(),
+            repository=Path(__file__).resolve().parents[2],
+            prebuilt=Path(prebuilt).resolve() if prebuilt else None,
+        )
+
+    @property
+    def venv(self) -> Path:
+        """The virtual environment all Python services run in."""
+        return self.cache / "venv"
+
+    @property
+    def dist(self) -> Path:
+        """The distribution tree: Kubernetes, containerd, the runtime, the guest, images, the registry."""
+        return self.prebuilt or self.cache / "dist"
+
+    @property
+    def distro_cache(self) -> Path:
+        """The content-addressed cache of ``distro/build``."""
+        return self.cache / "distro"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated passwords, one file each, readable by root alone."""
+        return self.state / "secrets"
+
+    @property
+    def tls(self) -> Path:
+        """The installation's certificate authority and what it issued."""
+        return self.state / "tls"
+
+    @property
+    def ca_certificate(self) -> Path:
+        """The authority's certificate; public, and all a client needs."""
+        return self.tls / "ca.crt"
+
+    @property
+    def clients(self) -> Path:
+        """What a person uses: clouds.yaml and kubeconfigs."""
+        return self.state / "clients"
+
+    @property
+    def log(self) -> Path:
+        """One log file per process."""
+        return self.state / "log"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and process identities; worthless after a reboot."""
+        return self.state / "run"
+
+    def service(self, name: str) -> Path:
+        """The folder of one control service: its configuration and its data."""
+        return self.state / "services" / name
+
+    def node(self, name: str) -> Path:
+        """The folder that holds a node's own /etc, /var and /run."""
+        return self.state / "nodes" / name

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands run on this machine: always with a deadline, never through a shell, with the error text kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class StandaloneError(Exception):
+    """Something that ends ``up`` with one line for the person who called it."""
+
+
+class CommandFailedError(StandaloneError):
+    """A command ended with another status than 0; the text ends with what it wrote to standard error."""
+
+
+class NotReadyError(StandaloneError):
+    """A condition did not come true in time."""
+
+
+def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A small, known environment: the caller's OS_* or PYTHONPATH must not leak into services."""
+    environment = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    # What the package clients were told about this network still applies.
+    for name, value in os.environ.items():
+        if name.startswith(("PIP_", "UV_", "SSL_CERT_", "GO")) or name.lower().endswith("_proxy"):
+            environment[name] = value
+    environment.update(extra or {})
+    return environment
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    timeout: float = 60,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    stdin: str | None = None,
+    check: bool = True,
+) -> str:
+    """Run one command and return its standard output.
+
+    :param timeout: seconds until it is killed
+    :raises CommandFailedError: when it fails or takes too long (only the latter when ``check`` is false)
+    """
+    words = [str(word) for word in argv]
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, the words are ours
+            words,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=base_environment(environment),
+            cwd=directory,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailedError(f"{words[0]} took longer than {timeout:.0f} s: {' '.join(words)}") from error
+    except FileNotFoundError as error:
+        raise CommandFailedError(f"{words[0]} is not installed") from error
+    if check and done.returncode:
+        tail = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise CommandFailedError(f"{' '.join(words)} ended with status {done.returncode}: {tail}")
+    return done.stdout
+
+
+def succeeds(argv: Sequence[str | Path], *, timeout: float = 20) -> bool:
+    """Tell whether a probing command ends with status 0."""
+    try:
+        run(argv, timeout=timeout)
+    except CommandFailedError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, timeout: float, interval: float = 0.1) -> None:
+    """Ask again and again, a little less often each time, until the condition holds.
+
+    :raises NotReadyError: after ``timeout`` seconds, naming ``what`` was awaited
+    """
+    deadline = time.monotonic() + timeout
+    pause = interval
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotReadyError(f"{what}: not after {timeout:.0f} s")
+        time.sleep(pause)
+        pause = min(pause * 1.3, 1.0)
+
+
+def write(path: Path, text: str, *, mode: int = 0o644, owner: tuple[int, int] | None = None) -> bool:
+    """Put a file in place atomically; true when its content changed.
+
+    The mode is set before the content is there, so a secret is never readable by others, not even for a moment.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    changed = not path.exists() or path.read_text() != text
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w") as stream:
+        os.fchmod(descriptor, mode)
+        if owner:
+            os.fchown(descriptor, *owner)
+        stream.write(text)
+    temporary.replace(path)
+    return changed

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts components side by side, each as soon as what it needs is ready."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from hypernetes.standalone import machine
+from hypernetes.standalone.component import Component
+from hypernetes.standalone.installation import Installation
+
+# Starts wait for processes most of the time; more at once than this only makes each of them slower.
+PARALLEL = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How the start of one component ended; ``error`` is None when it is ready."""
+
+    name: str
+    seconds: float
+    error: str | None = None
+
+
+class Progress:
+    """One line per component, written as it ends."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._begin = time.monotonic()
+
+    def line(self, result: Result) -> None:
+        """Say that a component is ready, or why not."""
+        word = "ready" if result.error is None else "FAILED"
+        with self._lock:
+            elapsed = time.monotonic() - self._begin
+            self._write(f"  {result.name:<20} {word:<7} {result.seconds:7.1f} s   (at {elapsed:6.1f} s)\n")
+            if result.error:
+                self._write(f"    {result.error}\n")
+
+
+def bring_up(component: Component, installation: Installation) -> Result:
+    """Start one component and wait until it is ready; never raises for what can go wrong in it."""
+    begin = time.monotonic()
+    error = None
+    try:
+        component.start(installation)
+        machine.wait_until(
+            lambda: component.ready(installation), f"{component.name} ready", timeout=component.timeout
+        )
+    except Exception as problem:  # noqa: BLE001 - whatever it is belongs into the component's line
+        text = str(problem) or type(problem).__name__
+        error = text if isinstance(problem, machine.StandaloneError) else f"{type(problem).__name__}: {text}"
+    return Result(component.name, time.monotonic() - begin, error)
+
+
+def start_all(
+    table: Mapping[str, Component], wanted: Iterable[str], installation: Installation, progress: Progress
+) -> list[Result]:
+    """Start the wanted components; after a failure nothing new is begun, what runs is left to finish.
+
+    An interruption (Ctrl-C) leaves everything as it is: the next ``up`` goes on from there.
+    """
+    waiting = [name for name in table if name in set(wanted)]
+    results: dict[str, Result] = {}
+    running: dict[Future[Result], str] = {}
+    failed = False
+    executor = ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="start")
+    try:
+        while waiting or running:
+            startable = [] if failed else [
+                name for name in waiting if all(need in results for need in table[name].needs)
+            ]
+            for name in startable[: PARALLEL - len(running)]:
+                waiting.remove(name)
+                running[executor.submit(bring_up, table[name], installation)] = name
+            if not running:
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                del running[future]
+                results[result.name] = result
+                failed = failed or result.error is not None
+                progress.line(result)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+    return list(results.values())

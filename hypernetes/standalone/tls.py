@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A certificate authority of this installation's own, and what it issues."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from hypernetes.standalone import machine
+
+LIFETIME = datetime.timedelta(days=365)
+RENEW_BEFORE = datetime.timedelta(days=30)
+# Clocks of nodes may be a little behind.
+BACKDATE = datetime.timedelta(hours=1)
+
+
+class Authority:
+    """Issues certificates into one folder; whatever is still valid there is left as it is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.certificate = folder / "ca.crt"
+        self._key = folder / "ca.key"
+
+    def ensure(self) -> None:
+        """Make the authority's own key and certificate unless they are there and fresh."""
+        if self._key.exists() and fresh(self.certificate):
+            return
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name("Hypernetes standalone CA")
+        certificate = (
+            _builder(name, name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(authority=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        _write_pair(self.certificate, self._key, certificate, key, owner=None)
+
+    def issue(
+        self,
+        name: str,
+        *,
+        addresses: Sequence[str] = (),
+        common_name: str | None = None,
+        owner: tuple[int, int] | None = None,
+    ) -> tuple[Path, Path]:
+        """Issue ``<name>.crt`` and ``<name>.key``; the paths of both.
+
+        :param addresses: IP addresses the certificate is valid for as a server
+        :param common_name: what a chassis is known by to OVN's role-based access; the file's name by default
+        :param owner: user and group ids that may read the key; root by default
+        """
+        certificate_path, key_path = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+        if key_path.exists() and fresh(certificate_path) and self._issued_by_us(certificate_path):
+            return certificate_path, key_path
+        authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        authority_key = serialization.load_pem_private_key(self._key.read_bytes(), None)
+        if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
+            raise machine.StandaloneError(f"{self._key} is not an elliptic curve key")
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            _builder(_name(common_name or name), authority.subject, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(authority=False), critical=True)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                critical=False,
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+            )
+        )
+        if addresses:
+            names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        _write_pair(certificate_path, key_path, builder.sign(authority_key, hashes.SHA256()), key, owner=owner)
+        return certificate_path, key_path
+
+    def _issued_by_us(self, path: Path) -> bool:
+        authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        try:
+            x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(authority)
+        except Exception:  # noqa: BLE001 - cryptography raises three unrelated kinds; each means "not ours"
+            return False
+        return True
+
+
+def fresh(path: Path) -> bool:
+    """Whether there is a certificate that stays valid for longer than the renewal margin."""
+    if not path.exists():
+        return False
+    end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    return end - datetime.datetime.now(datetime.UTC) > RENEW_BEFORE
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + LIFETIME)
+    )
+
+
+def _usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write_pair(
+    certificate_path: Path,
+    key_path: Path,
+    certificate: x509.Certificate,
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    owner: tuple[int, int] | None,
+) -> None:
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    machine.write(key_path, pem.decode(), mode=0o600, owner=owner)
+    machine.write(certificate_path, certificate.public_bytes(serialization.Encoding.PEM).decode())

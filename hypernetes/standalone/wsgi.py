@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WSGI services under uWSGI, plain or over TLS.
+
+Debian's uWSGI serves: the wheels on PyPI are built without TLS. Its plugin runs Debian's Python, which is why the
+virtual environment is made with that interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypernetes.standalone import addresses, machine
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.supervision import Program
+
+UWSGI = "/usr/bin/uwsgi"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One WSGI application and where it listens; with ``certificate`` (and its key) it speaks TLS."""
+
+    name: str
+    module: str
+    port: int
+    processes: int = 1
+    threads: int = 4
+    certificate: tuple[Path, Path] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    arguments: str = ""
+    files: Sequence[Path] = ()
+
+
+def render(service: Service, venv: Path) -> str:
+    """The uWSGI configuration of a service."""
+    address = f"{addresses.CONTROL}:{service.port}"
+    if service.certificate:
+        certificate, key = service.certificate
+        socket = f"https-socket = {address},{certificate},{key},HIGH"
+    else:
+        socket = f"http-socket = {address}"
+    lines = [
+        "[uwsgi]",
+        "plugin = python3",
+        f"home = {venv}",
+        f"module = {service.module}",
+        socket,
+        f"processes = {service.processes}",
+        f"threads = {service.threads}",
+        "master = true",
+        "lazy-apps = true",
+        "need-app = true",
+        "enable-threads = true",
+        "thunder-lock = true",
+        "buffer-size = 65535",
+        "die-on-term = true",
+        "vacuum = true",
+        # uWSGI does not read the whole of a request that the application refused, so a connection cannot be kept.
+        "add-header = Connection: close",
+        # Neutron's OVN hash ring tells a restarted server from a running one by this.
+        "set-placeholder = start-time=%t",
+        "log-format = %(addr) %(method) %(uri) %(status) %(msecs)ms",
+        "procname-prefix-spaced = " + service.name,
+    ]
+    if service.arguments:
+        lines.append(f"pyargv = {service.arguments}")
+    return "\n".join(lines) + "\n"
+
+
+def program(installation: Installation, service: Service) -> Program:
+    """Write the service's uWSGI configuration and describe its process."""
+    path = installation.layout.service(service.name) / "uwsgi.ini"
+    machine.write(path, render(service, installation.layout.venv))
+    return Program(
+        name=service.name,
+        command=[UWSGI, "--ini", path],
+        environment=service.environment,
+        stop_seconds=10,
+        files=[path, *service.files],
+    )
