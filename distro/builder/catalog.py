@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from . import containerd
+from . import images
 from . import kubernetes
 from . import registry
 from . import runc
+from . import runtime
 from .component import Component
 
 COMPONENTS: tuple[Component, ...] = (
@@ -14,4 +16,6 @@ COMPONENTS: tuple[Component, ...] = (
     containerd.COMPONENT,
     *registry.COMPONENTS,
     runc.COMPONENT,
+    runtime.COMPONENT,
+    *images.COMPONENTS,
 )

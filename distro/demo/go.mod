@@ -1,0 +1,3 @@
+module hypernetes.org/distro/demo
+
+go 1.26.0
