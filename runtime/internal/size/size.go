@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package size decides how large a pod's machine is.
+package size
+
+import (
+	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/vmm"
+)
+
+// Machine is the size of a machine.
+type Machine struct {
+	CPUs   int
+	Memory int64 // bytes
+}
+
+// ForPod follows the limits the kubelet summed over the pod's containers
+// (LinuxPodSandboxConfig.resources): processors are the CPU limits rounded up,
+// memory is the memory limits, or the default where there is none, plus what
+// the guest itself needs. Overhead declared in the RuntimeClass is not added:
+// it is for the emulator, outside the machine.
+func ForPod(pod *runtime.LinuxPodSandboxConfig, cfg config.Config, hostCPUs int) Machine {
+	limits := pod.GetResources()
+	machine := Machine{CPUs: 1, Memory: cfg.DefaultMemory}
+	if quota, period := limits.GetCpuQuota(), limits.GetCpuPeriod(); quota > 0 && period > 0 {
+		cpus := (quota-1)/period + 1
+		// More processors than the host has only make them wait for each other.
+		machine.CPUs = int(max(1, min(cpus, int64(hostCPUs))))
+	}
+	if memory := limits.GetMemoryLimitInBytes(); memory > 0 {
+		machine.Memory = memory
+	}
+	machine.Memory = max(machine.Memory+cfg.OverheadMemory, vmm.MinimumMemory)
+	// Whole MiB, rounded up: no monitor takes less.
+	machine.Memory = (machine.Memory + config.MiB - 1) / config.MiB * config.MiB
+	return machine
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package size
+
+import (
+	"testing"
+
+	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/vmm"
+)
+
+func TestForPod(t *testing.T) {
+	cfg := config.Default()
+	cfg.DefaultMemory, cfg.OverheadMemory = 128*config.MiB, 64*config.MiB
+	cases := []struct {
+		name                  string
+		quota, period, memory int64
+		want                  Machine
+	}{
+		{"no limit means the defaults", 0, 100000, 0, Machine{1, 192 * config.MiB}},
+		{"an unlimited quota means one processor", -1, 100000, 0, Machine{1, 192 * config.MiB}},
+		{"half a processor is one", 50000, 100000, 0, Machine{1, 192 * config.MiB}},
+		{"one and a bit are two", 100001, 100000, 0, Machine{2, 192 * config.MiB}},
+		{"exactly two stay two", 200000, 100000, 0, Machine{2, 192 * config.MiB}},
+		{"never more than the host has", 9900000, 100000, 0, Machine{4, 192 * config.MiB}},
+		{"a period of zero means one processor", 100000, 0, 0, Machine{1, 192 * config.MiB}},
+		{"a memory limit replaces the default", 0, 0, 256 * config.MiB, Machine{1, 320 * config.MiB}},
+		{"bytes are rounded up to MiB", 0, 0, 256*config.MiB + 1, Machine{1, 321 * config.MiB}},
+		{"never less than a guest needs", 0, 0, 1, Machine{1, vmm.MinimumMemory}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			pod := &runtime.LinuxPodSandboxConfig{Resources: &runtime.LinuxContainerResources{
+				CpuQuota: c.quota, CpuPeriod: c.period, MemoryLimitInBytes: c.memory}}
+			if got := ForPod(pod, cfg, 4); got != c.want {
+				t.Fatalf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+	if got := ForPod(nil, cfg, 4); got.CPUs != 1 {
+		t.Fatalf("a pod without a Linux section: %+v", got)
+	}
+}

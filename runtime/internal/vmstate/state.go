@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vmstate writes down what one machine has on the host, before it has
+// it, so that whoever comes after a killed shim finds and removes all of it.
+package vmstate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"hypernetes.org/runtime/internal/cgroup"
+)
+
+const (
+	version  = 1
+	fileName = "state.json"
+)
+
+// State is what one machine has on the host. What is not listed needs no
+// cleaning: the scratch disk has no name, the TAP is the agent's, the network
+// namespace containerd's.
+type State struct {
+	Version   int      `json:"version"`
+	SandboxID string   `json:"sandbox_id"`
+	Shim      Process  `json:"shim"`
+	Monitor   Process  `json:"monitor"` // zero until started
+	Cgroups   []string `json:"cgroups"`
+}
+
+var sandboxID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// Dir is a machine's directory.
+func Dir(vmDir, id string) (string, error) {
+	if !sandboxID.MatchString(id) {
+		return "", fmt.Errorf("sandbox id %q is not a directory name", id)
+	}
+	return filepath.Join(vmDir, id), nil
+}
+
+// Save writes a machine's state, making its directory when needed.
+func Save(vmDir string, state State) error {
+	dir, err := Dir(vmDir, state.SandboxID)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the machine's directory: %w", err)
+	}
+	state.Version = version
+	data, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("write the machine's state: %w", err)
+	}
+	// No fsync: after a crash of the host there is no machine to clean up.
+	next := filepath.Join(dir, "."+fileName)
+	if err := os.WriteFile(next, data, 0o600); err != nil {
+		return fmt.Errorf("write the machine's state: %w", err)
+	}
+	if err := os.Rename(next, filepath.Join(dir, fileName)); err != nil {
+		return fmt.Errorf("write the machine's state: %w", err)
+	}
+	return nil
+}
+
+// Load reads a machine's state; fs.ErrNotExist when there is none.
+func Load(vmDir, id string) (State, error) {
+	var state State
+	dir, err := Dir(vmDir, id)
+	if err != nil {
+		return state, err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, fileName))
+	if err != nil {
+		return state, fmt.Errorf("read the machine's state: %w", err)
+	}
+	if err := json.Unmarshal(data, &state); err != nil {
+		return state, fmt.Errorf("parse the machine's state: %w", err)
+	}
+	if state.Version != version || state.SandboxID != id {
+		return state, fmt.Errorf("the state of machine %s is version %d of %q", id, state.Version, state.SandboxID)
+	}
+	return state, nil
+}
+
+// Clean ends what is left of a machine and removes its traces: emulator, shim
+// (never the calling process), control groups, directory. It goes on after a
+// fault and may be called again; ctx bounds the waiting.
+func Clean(ctx context.Context, vmDir, id string) error {
+	dir, err := Dir(vmDir, id)
+	if err != nil {
+		return err
+	}
+	state, err := Load(vmDir, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.RemoveAll(dir) // killed between mkdir and rename: nothing was started yet
+	}
+	if err != nil {
+		return err
+	}
+	// The emulator first: a shim that sees it go may still report the exits.
+	faults := []error{state.Monitor.Kill(ctx), state.Shim.Kill(ctx), cgroup.Remove(ctx, state.Cgroups)}
+	if err := errors.Join(faults...); err != nil {
+		return err // the directory stays, so that the next try knows what to do
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the machine's directory: %w", err)
+	}
+	return nil
+}
