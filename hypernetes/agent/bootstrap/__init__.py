@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bootstrap phases that a node carries out, one function each.
+
+A phase takes the node and its inputs and returns its outputs. It is idempotent: a phase that was killed, or that
+failed, is simply run again. It raises :class:`PhaseFailed` when it cannot go on.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+
+from hypernetes.agent import node as nodes
+
+Outputs = dict[str, str]
+Phase = Callable[[nodes.Node, Mapping[str, str]], Outputs]
+
+
+class PhaseFailed(Exception):
+    """A phase cannot go on; the text says why and, where it is known, what to do. Nothing secret."""
+
+
+def required(inputs: Mapping[str, str], name: str) -> str:
+    """An input that the order must carry."""
+    try:
+        return inputs[name]
+    except KeyError:
+        raise PhaseFailed(f"the order lacks the input {name}") from None

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which function carries out which phase of :data:`hypernetes.kubernetes.phases.PHASES`."""
+
+from hypernetes.agent.bootstrap import forget_admin
+from hypernetes.agent.bootstrap import kubeadm
+from hypernetes.agent.bootstrap import Phase
+from hypernetes.agent.bootstrap import prepare
+from hypernetes.agent.bootstrap import reset
+from hypernetes.agent.bootstrap import sign_client
+
+PHASES: dict[str, Phase] = {
+    "prepare": prepare.run,
+    **kubeadm.PHASES,
+    "sign-client": sign_client.run,
+    "forget-admin": forget_admin.run,
+    "reset": reset.run,
+}

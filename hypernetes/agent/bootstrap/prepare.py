@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phase ``prepare``: everything kubeadm expects to find: folders, files, containerd, and the CNI plug-in."""
+
+import base64
+import secrets
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from pathlib import PurePath
+
+from hypernetes.agent import bootstrap
+from hypernetes.agent import cgroups
+from hypernetes.agent import cni_installation
+from hypernetes.agent import commands
+from hypernetes.agent import containerd
+from hypernetes.agent import files
+from hypernetes.agent import node as nodes
+from hypernetes.agent import services
+
+CONTAINERD_START_SECONDS = 60.0
+ENCRYPTION_KEY_BYTES = 32
+
+
+def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
+    """Make the node ready for kubeadm and have containerd answer."""
+    bootstrap.required(inputs, "kubeadm.yaml")
+    cgroups.create(node.conf.node.cgroup_root)
+    write_cluster_files(node, inputs)
+    write_encryption_configuration(node)
+    cni_installation.install(node.layout)
+    start_containerd(node)
+    return {}
+
+
+def write_cluster_files(node: nodes.Node, inputs: Mapping[str, str]) -> None:
+    """Write the inputs whose names are those of files to the folder the apiserver mounts."""
+    folder = node.layout.cluster_files
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    for name, content in inputs.items():
+        # Names come over the message bus: a plain file name, or it is a parameter or somebody's trick.
+        if PurePath(name).name != name or PurePath(name).suffix not in {".yaml", ".pem"}:
+            raise bootstrap.PhaseFailed(f"{name!r} is no name for a file of this phase")
+        if name == "encryption.yaml":
+            raise bootstrap.PhaseFailed("the encryption key is made on the node and nowhere else")
+        files.write(folder / name, content)
+
+
+def write_encryption_configuration(node: nodes.Node) -> None:
+    """Make the key Secrets are encrypted with in etcd, unless there is one; it never leaves the node.
+
+    Format: https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/
+    """
+    path = node.layout.cluster_files / "encryption.yaml"
+    if path.exists():
+        return
+    key = base64.b64encode(secrets.token_bytes(ENCRYPTION_KEY_BYTES)).decode()
+    files.write(
+        path,
+        f"""\
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: [secrets]
+  providers:
+  - secretbox:
+      keys:
+      - name: key1
+        secret: {key}
+  - identity: {{}}
+""",
+    )
+
+
+def start_containerd(node: nodes.Node) -> None:
+    """Configure containerd, have it run so configured, and wait until it answers."""
+    conf = node.conf.node
+    changed = [
+        files.write(Path(path), content, 0o644)
+        for path, content in containerd.files(
+            node.layout, conf.pause_image, conf.registry_mirrors, conf.registry_ca_file
+        ).items()
+    ]
+    try:
+        node.services.install(containerd.program(node.layout))
+        if any(changed) and node.services.state(containerd.PROGRAM) is services.ServiceState.RUNNING:
+            # The virtual machines live on: their shims are no children of the service manager.
+            node.services.restart(containerd.PROGRAM)
+    except services.ServiceError as error:
+        raise bootstrap.PhaseFailed(str(error)) from error
+    if not services.wait_until(lambda: _answers(node), CONTAINERD_START_SECONDS):
+        raise bootstrap.PhaseFailed(
+            f"containerd did not answer within {CONTAINERD_START_SECONDS:g} s; see {node.layout.logs}/containerd.log"
+        )
+
+
+def _answers(node: nodes.Node) -> bool:
+    # A connection first: ctr waits long for a socket that is not there.
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1)
+        if connection.connect_ex(str(node.layout.containerd_socket)) != 0:
+            return False
+    try:
+        node.commands.run(
+            [node.layout.binaries / "ctr", "--address", node.layout.containerd_socket, "version"], timeout=10
+        )
+    except commands.CommandFailed:
+        return False
+    return True

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phase ``reset``: the node forgets its cluster, so that it can join another."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from oslo_log import log
+
+from hypernetes.agent import bootstrap
+from hypernetes.agent import cgroups
+from hypernetes.agent import containerd
+from hypernetes.agent import kubelet
+from hypernetes.agent import node as nodes
+from hypernetes.agent import services
+from hypernetes.agent.bootstrap import kubeadm
+
+LOG = log.getLogger(__name__)
+
+
+def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
+    """End every pod, undo what kubeadm did, stop the programs and remove their files."""
+    del inputs
+    try:
+        # kubelet first: it would start the pods again that kubeadm ends.
+        node.services.remove(kubelet.PROGRAM)
+        if node.layout.containerd_socket.exists():
+            kubeadm.kubeadm(
+                node,
+                "reset",
+                "--force",
+                "--cri-socket",
+                f"unix://{node.layout.containerd_socket}",
+                "--cert-dir",
+                str(node.layout.kubernetes / "pki"),
+            )
+        node.services.remove(containerd.PROGRAM)
+    except services.ServiceError as error:
+        raise bootstrap.PhaseFailed(str(error)) from error
+    node.layout.containerd_socket.unlink(missing_ok=True)
+    # What kubeadm leaves, or what it did not get to in a run that was killed. The folders themselves may be mounts.
+    for folder in (node.layout.cluster_files, node.layout.etcd, node.layout.kubelet, node.layout.kubernetes):
+        _empty(folder)
+    (node.layout.state / "kubelet.sh").unlink(missing_ok=True)
+    (node.layout.cni_configuration / "10-hypernetes.conflist").unlink(missing_ok=True)
+    cgroups.remove(node.conf.node.cgroup_root)
+    return {}
+
+
+def _empty(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)

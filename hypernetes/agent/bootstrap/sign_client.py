@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phase ``sign-client``: the conductor's own client certificate, for a key that never comes here."""
+
+import datetime
+from collections.abc import Mapping
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509 import oid
+
+from hypernetes.agent import bootstrap
+from hypernetes.agent import node as nodes
+
+COMMON_NAME = "hypernetes-conductor"
+ORGANIZATION = "kubeadm:cluster-admins"
+"""kubeadm binds this group to cluster-admin; unlike system:masters, the binding can be taken away."""
+
+VALIDITY = datetime.timedelta(days=365)
+CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
+
+
+def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
+    """Sign the CSR's key with the cluster's authority; tell where and under which authority the apiserver is."""
+    certificate_path, key_path = node.layout.authority
+    try:
+        authority_pem = certificate_path.read_bytes()
+        key_pem = key_path.read_bytes()
+    except FileNotFoundError as error:
+        raise bootstrap.PhaseFailed(f"{error.filename} does not exist: run the phase certs first") from error
+    certificate = sign(
+        bootstrap.required(inputs, "client.csr").encode(), authority_pem, key_pem, datetime.datetime.now(datetime.UTC)
+    )
+    return {
+        "client_certificate": certificate.decode(),
+        "ca_certificate": authority_pem.decode(),
+        "api_address": node.api_address,
+    }
+
+
+def sign(csr_pem: bytes, authority_pem: bytes, key_pem: bytes, now: datetime.datetime) -> bytes:
+    """A client certificate (PEM) for the public key of the CSR.
+
+    Only the key is taken from the request, and never a subject or an extension: whoever can send an order
+    cannot choose who it will be.
+
+    :raises bootstrap.PhaseFailed: the CSR is not one, or is not signed by its own key.
+    """
+    try:
+        request = x509.load_pem_x509_csr(csr_pem)
+        proven = request.is_signature_valid
+    except (ValueError, InvalidSignature) as error:
+        raise bootstrap.PhaseFailed("the input client.csr is no certificate signing request") from error
+    public_key = request.public_key()
+    if not proven or not isinstance(public_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise bootstrap.PhaseFailed("the signing request does not prove the possession of an EC or RSA key")
+    authority = x509.load_pem_x509_certificate(authority_pem)
+    authority_key = serialization.load_pem_private_key(key_pem, password=None)
+    if not isinstance(authority_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise bootstrap.PhaseFailed("the cluster's authority has a kind of key that this agent does not know")
+    subject = x509.Name(
+        [
+            x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(oid.NameOID.COMMON_NAME, COMMON_NAME),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=isinstance(public_key, rsa.RSAPublicKey),
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(authority.subject)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_TOLERANCE)
+        .not_valid_after(min(now + VALIDITY, authority.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM)

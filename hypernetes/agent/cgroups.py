@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control group under which kubelet keeps its pods. kubelet refuses to start when it does not exist."""
+
+import contextlib
+from collections.abc import Iterable
+from collections.abc import Iterator
+from pathlib import Path
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+
+def hierarchies(mountinfo: str) -> Iterator[tuple[Path, frozenset[str]]]:
+    """Mount point and options of every cgroup hierarchy in the text of /proc/self/mountinfo (proc(5))."""
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, rest = after.partition(" ")
+        if kind in {"cgroup", "cgroup2"}:
+            options = rest.rsplit(" ", 1)[-1]
+            yield Path(before.split(" ")[4]), frozenset(options.split(","))
+
+
+def create(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = None) -> None:
+    """Make ``group`` (an absolute cgroup path) in every hierarchy; the root or none needs nothing."""
+    names = [part for part in group.split("/") if part]
+    if mounts is None:
+        mounts = hierarchies(MOUNTS.read_text())
+    for mount, options in mounts:
+        folder = mount
+        for name in names:
+            parent, folder = folder, folder / name
+            folder.mkdir(exist_ok=True)
+            if "cpuset" in options:
+                _inherit_cpuset(parent, folder)
+
+
+def remove(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = None) -> None:
+    """Remove ``group`` and the empty groups below it; groups with processes stay."""
+    relative = group.strip("/")
+    if not relative:
+        return
+    if mounts is None:
+        mounts = hierarchies(MOUNTS.read_text())
+    for mount, _ in mounts:
+        root = mount / relative
+        if root.is_dir():
+            for folder in sorted((p for p in root.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
+                _remove_empty(folder)
+            _remove_empty(root)
+
+
+def _remove_empty(folder: Path) -> None:
+    # Busy means that somebody still runs there. It is for whoever runs it to end.
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _inherit_cpuset(parent: Path, folder: Path) -> None:
+    # In cgroup v1 a new cpuset is empty and takes no process until it has processors and memory nodes.
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if not (folder / name).read_text().strip():
+            (folder / name).write_text((parent / name).read_text())

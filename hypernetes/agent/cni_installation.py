@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the CNI plug-in and its network configuration where containerd looks for them."""
+
+import json
+import sys
+from pathlib import Path
+
+import hypernetes
+from hypernetes.agent import files
+from hypernetes.agent.layout import Layout
+
+PLUGIN = "hypernetes-cni"
+CONFIGURATION = "10-hypernetes.conflist"
+TIMEOUT_SECONDS = 100
+"""Must be longer than the agent's own limits for a port and its flows, shorter than kubelet's for a sandbox (4 min)."""
+
+
+def program(interpreter: str, packages: Path) -> str:
+    """The executable: the bare interpreter, without site-packages and environment, which starts in half the time."""
+    return f"""\
+#!{interpreter} -IS
+# Written by hypernetes-agent; changes are lost.
+import sys
+
+sys.path.insert(0, {str(packages)!r})
+from hypernetes.cni.main import main
+
+sys.exit(main())
+"""
+
+
+def network(socket: Path) -> str:
+    """The network configuration list (CNI 1.1)."""
+    plugin = {"type": PLUGIN, "socket": str(socket), "timeout": TIMEOUT_SECONDS}
+    return json.dumps({"cniVersion": "1.1.0", "name": "hypernetes", "plugins": [plugin]}, indent=2) + "\n"
+
+
+def install(layout: Layout) -> None:
+    """Write both; the configuration last, since containerd takes the node for ready once it is there."""
+    packages = Path(hypernetes.__file__).parent.parent
+    files.write(layout.cni_programs / PLUGIN, program(sys.executable, packages), 0o755)
+    files.write(layout.cni_configuration / CONFIGURATION, network(layout.agent_socket), 0o644)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""containerd's configuration and program, built without I/O.
+
+Options by containerd v2.4, docs/cri/config.md and docs/hosts.md.
+"""
+
+import json
+from collections.abc import Mapping
+
+from hypernetes.agent import services
+from hypernetes.agent.layout import Layout
+from hypernetes.model import names
+
+PROGRAM = "containerd"
+
+
+def configuration(layout: Layout, pause_image: str) -> str:
+    """containerd's config.toml: runc for the system's pods, a virtual machine for everybody else's."""
+    text = _quoted
+    return f"""\
+# Written by hypernetes-agent; changes are lost.
+version = 3
+root = {text(layout.containerd_root)}
+state = {text(layout.containerd_run)}
+# oom_score_adj, debug and metrics keep their defaults: nothing listens on TCP.
+
+[grpc]
+  address = {text(layout.containerd_socket)}
+
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "erofs"
+  # A virtual machine gets an image's layers as block devices, which erofs layers are as they lie there; the
+  # compressed originals are of no more use once unpacked.
+  discard_unpacked_layers = true
+  [plugins."io.containerd.cri.v1.images".pinned_images]
+    sandbox = {text(pause_image)}
+  [plugins."io.containerd.cri.v1.images".registry]
+    config_path = {text(layout.containerd / "certs.d")}
+
+[plugins."io.containerd.cri.v1.runtime"]
+  # Both would need sysctls that a pod in a virtual machine sets inside.
+  enable_unprivileged_ports = false
+  enable_unprivileged_icmp = false
+  # Lowering oom_score_adj takes CAP_SYS_RESOURCE, which containerd may lack.
+  restrict_oom_score_adj = true
+  # Network namespaces' mounts stay in this node's own folder.
+  netns_mounts_under_state_dir = true
+  [plugins."io.containerd.cri.v1.runtime".containerd]
+    default_runtime_name = "runc"
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      snapshotter = "erofs"
+      [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+        BinaryName = {text(layout.binaries / "runc")}
+        SystemdCgroup = false
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.{names.RUNTIME_CLASS}]
+      runtime_type = {text(names.RUNTIME_TYPE)}
+      sandboxer = "shim"
+      snapshotter = "erofs"
+      disable_pause_image_pull = true
+      # A tenant's annotations reach the shim in the sandbox's configuration, never the runtime's options.
+      pod_annotations = []
+      container_annotations = []
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    use_internal_loopback = true
+    bin_dirs = [{text(layout.cni_programs)}]
+    conf_dir = {text(layout.cni_configuration)}
+    max_conf_num = 1
+"""
+
+
+def hosts(mirror: str, authority_file: str | None) -> str:
+    """certs.d/<host>/hosts.toml of a registry host that is pulled from a mirror and nowhere else."""
+    lines = [
+        "# Written by hypernetes-agent; changes are lost.",
+        # Naming the mirror as the server too keeps containerd from falling back to the upstream host.
+        f"server = {_quoted(mirror)}",
+    ]
+    if authority_file:
+        lines.append(f"ca = {_quoted(authority_file)}")
+    lines += [f"[host.{_quoted(mirror)}]", '  capabilities = ["pull", "resolve"]']
+    if authority_file:
+        lines.append(f"  ca = {_quoted(authority_file)}")
+    return "\n".join(lines) + "\n"
+
+
+def files(
+    layout: Layout, pause_image: str, mirrors: Mapping[str, str], authority_file: str | None
+) -> dict[str, str]:
+    """Every file of containerd's, by its path."""
+    result = {str(layout.containerd / "config.toml"): configuration(layout, pause_image)}
+    for host, mirror in mirrors.items():
+        result[str(layout.containerd / "certs.d" / host / "hosts.toml")] = hosts(mirror, authority_file)
+    return result
+
+
+def program(layout: Layout) -> services.Program:
+    """How the service manager runs containerd."""
+    return services.Program(
+        name=PROGRAM,
+        command=(str(layout.binaries / "containerd"), "--config", str(layout.containerd / "config.toml")),
+        # Shims are looked up on PATH, and inherit the rest.
+        environment={"PATH": layout.search_path},
+    )
+
+
+def _quoted(value: object) -> str:
+    # A JSON string is a TOML basic string.
+    return json.dumps(str(value))

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that are there whole or not at all, whenever the process is killed."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+
+def write(path: Path, content: str | bytes, mode: int = 0o600) -> bool:
+    """Make ``path`` hold ``content`` with exactly ``mode``, by rename; parents are made 0755.
+
+    :returns: whether the content had to be changed. The mode is corrected in any case.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        if path.read_bytes() == data:
+            path.chmod(mode)
+            return False
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The temporary name begins with a dot, so that nobody who lists *.conf or *.json takes it for the real one.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)  # the umask has taken bits away at the opening
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True
+
+
+def write_json(path: Path, value: Any, mode: int = 0o600) -> bool:
+    """:func:`write` of ``value`` as JSON."""
+    return write(path, json.dumps(value, sort_keys=True) + "\n", mode)
+
+
+def read_json(path: Path) -> Any | None:
+    """What :func:`write_json` wrote, or None if there is no such file or it is not JSON.
+
+    A file that is no JSON was not written by us (ours are whole); treating it as absent lets the agent start.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are on a node; the only module of the agent that spells a path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from oslo_config import cfg
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of a node. Those of Kubernetes and containerd are theirs by convention."""
+
+    distribution: Path
+    state: Path
+    run: Path
+    logs: Path
+    programs: Path
+    """Folder of the supervisor's program files."""
+    kubernetes: Path
+    kubelet: Path = Path("/var/lib/kubelet")
+    etcd: Path = Path("/var/lib/etcd")
+    containerd: Path = Path("/etc/containerd")
+    containerd_root: Path = Path("/var/lib/containerd")
+    containerd_run: Path = Path("/run/containerd")
+    cni_configuration: Path = Path("/etc/cni/net.d")
+    cni_programs: Path = Path("/opt/cni/bin")
+    runtime: Path = Path("/etc/hypernetes/runtime.json")
+
+    @property
+    def binaries(self) -> Path:
+        """The distribution's executables."""
+        return self.distribution / "bin"
+
+    @property
+    def guest(self) -> Path:
+        """Kernel, initramfs and root of the virtual machines."""
+        return self.distribution / "guest"
+
+    @property
+    def cluster_files(self) -> Path:
+        """Files of ours that the apiserver mounts read-only: webhook, audit policy, encryption."""
+        return self.kubernetes / "hypernetes"
+
+    @property
+    def kubeadm_configuration(self) -> Path:
+        """The configuration every kubeadm phase is given."""
+        return self.cluster_files / "kubeadm.yaml"
+
+    @property
+    def authority(self) -> tuple[Path, Path]:
+        """Certificate and key of the cluster's certificate authority."""
+        return self.kubernetes / "pki" / "ca.crt", self.kubernetes / "pki" / "ca.key"
+
+    @property
+    def containerd_socket(self) -> Path:
+        """Where kubelet and kubeadm find containerd."""
+        return self.containerd_run / "containerd.sock"
+
+    @property
+    def agent_socket(self) -> Path:
+        """Where the CNI executable finds the agent."""
+        return self.run / "agent.sock"
+
+    @property
+    def sandbox_records(self) -> Path:
+        """Records the shims read, one a sandbox."""
+        return self.run / "sandboxes"
+
+    @property
+    def sandboxes(self) -> Path:
+        """The agent's own, lasting record of each sandbox."""
+        return self.state / "sandboxes"
+
+    @property
+    def search_path(self) -> str:
+        """PATH of everything the agent starts."""
+        return f"{self.binaries}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def of(conf: cfg.ConfigOpts) -> Layout:
+    """The layout that the options describe."""
+    return Layout(
+        distribution=Path(conf.node.dist_dir),
+        state=Path(conf.agent.state_dir),
+        run=Path(conf.agent.run_dir),
+        logs=Path(conf.node.log_dir),
+        programs=Path(conf.node.supervisor_dir),
+        kubernetes=Path(conf.node.kubernetes_dir),
+    )

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parts of the agent share about the machine they run on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from oslo_config import cfg
+
+from hypernetes.agent import commands
+from hypernetes.agent import layout as layouts
+from hypernetes.agent import services
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The machine: its options, its folders, how programs are run and kept running there."""
+
+    conf: cfg.ConfigOpts
+    layout: layouts.Layout
+    commands: commands.Commands
+    services: services.ServiceManager
+
+    @property
+    def api_address(self) -> str:
+        """URL of the apiserver this node runs or would run; 6443 is kubeadm's default port."""
+        address = str(self.conf.node.address)
+        return f"https://[{address}]:6443" if ":" in address else f"https://{address}:6443"
+
+
+def of(conf: cfg.ConfigOpts) -> Node:
+    """The node that the options describe."""
+    layout = layouts.of(conf)
+    return Node(
+        conf=conf,
+        layout=layout,
+        commands=commands.Commands(search_path=layout.search_path, timeout=conf.agent.phase_timeout),
+        services=services.Supervisor(Path(conf.node.supervisor_socket), layout.programs, layout.logs),
+    )
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot; another one means that everything in /run is gone."""
+    return BOOT_ID.read_text().strip()
