@@ -46,6 +46,7 @@ class Installation:
             socket=folder / "run/hypernetes/supervisor.sock",
             identity=self.layout.run / f"{node}.json",
             log=folder / "log/hypernetes",
+            log_inside=Path("/var/log/hypernetes"),
         )
 
     def nodes(self) -> list[str]:

@@ -111,6 +111,7 @@ class Supervisor:
     All paths are those of the host; a node's own paths are bind mounts of its state folder.
 
     :param identity: file that records which process the daemon is
+    :param log_inside: the log folder as the daemon sees it, where that differs
     """
 
     def __init__(
@@ -123,10 +124,12 @@ class Supervisor:
         socket: Path,
         identity: Path,
         log: Path,
+        log_inside: Path | None = None,
     ) -> None:
         self.name = name
         self.group = cgroups.ProcessGroup(name)
         self.log = log
+        self._log_inside = log_inside or log
         self._executable = executable
         self._configuration = configuration
         self._programs = programs
@@ -143,18 +146,22 @@ class Supervisor:
         """Where a program's output goes."""
         return self.log / f"{program}.log"
 
-    def ensure_running(self, *, inside: Sequence[str | Path] = (), configuration: Path | None = None) -> bool:
+    def ensure_running(
+        self, *, inside: Sequence[str | Path] = (), configuration: Path | None = None, keep_programs: bool = False
+    ) -> bool:
         """Start the daemon unless it runs; true when it was started.
 
         What is left of a killed predecessor is ended first, since its children would hold ports and locks.
 
+        :param inside: words that enter the namespaces to live in, such as ``nsenter …``
         :param configuration: the configuration's path as seen ``inside``
+        :param keep_programs: start with the programs of last time, as a machine does at boot
         """
         if self.identity and self._answers():
             return False
         self.group.end(grace=5)
         self._socket.unlink(missing_ok=True)
-        for leftover in self._programs.glob("*.conf"):
+        for leftover in [] if keep_programs else self._programs.glob("*.conf"):
             leftover.unlink()
         self._programs.mkdir(parents=True, exist_ok=True)
         self.log.mkdir(parents=True, exist_ok=True)
@@ -186,7 +193,7 @@ class Supervisor:
 
     def apply(self, program: Program) -> bool:
         """Have a program run with exactly this definition; true when it was (re)started."""
-        text = render_program(program, self.log_of(program.name))
+        text = render_program(program, self._log_inside / f"{program.name}.log")
         changed = machine.write(self._programs / f"{program.name}.conf", text, mode=0o600)
         state = self.state(program.name)
         if not changed and state in ("RUNNING", "STARTING"):

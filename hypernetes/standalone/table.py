@@ -11,6 +11,7 @@ from hypernetes.standalone.components import (
     mariadb,
     memcached,
     neutron,
+    node,
     ovn,
     rabbitmq,
     supervisor,
@@ -29,5 +30,6 @@ COMPONENTS = component.by_name(
         identity.COMPONENT,
         ovn.COMPONENT,
         neutron.COMPONENT,
+        node.component("node1"),
     )
 )

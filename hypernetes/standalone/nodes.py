@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node on this machine: a network namespace, a mount namespace and a cgroup root of its own.
+
+Inside, everything lies at its production path: the mount namespace binds folders of the node's state over them.
+The control services' state is hidden there, so that a search for credentials in a node finds what a real node
+would hold. Processes enter with nsenter; ``ip netns exec`` would mount a new /sys without the control groups.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypernetes.standalone import addresses, cgroups, machine, mounts, process
+from hypernetes.standalone.installation import Installation
+
+NETNS_FOLDER = Path("/run/netns")
+DIST_MOUNT = Path("/usr/lib/hypernetes")
+
+# Folder below the node's state → path inside. What begins with `run` is emptied at each start, as at a boot.
+BINDS = {
+    "etc/hypernetes": "/etc/hypernetes",
+    "etc/kubernetes": "/etc/kubernetes",
+    "etc/containerd": "/etc/containerd",
+    "etc/cni": "/etc/cni",
+    "etc/openvswitch": "/etc/openvswitch",
+    "opt/cni": "/opt/cni",
+    "lib/hypernetes": "/var/lib/hypernetes",
+    "lib/kubelet": "/var/lib/kubelet",
+    "lib/etcd": "/var/lib/etcd",
+    "lib/containerd": "/var/lib/containerd",
+    "libexec/kubernetes": "/usr/libexec/kubernetes",
+    "log/hypernetes": "/var/log/hypernetes",
+    "log/pods": "/var/log/pods",
+    "log/containers": "/var/log/containers",
+    "run/hypernetes": "/run/hypernetes",
+    "run/containerd": "/run/containerd",
+    "run/netns": "/run/netns",
+    "run/openvswitch": "/run/openvswitch",
+    "run/ovn": "/run/ovn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node's names; everything about it follows from its own name."""
+
+    name: str
+
+    @property
+    def address(self) -> str:
+        """Its address on the bridge."""
+        return addresses.NODES[self.name]
+
+    @property
+    def network_namespace(self) -> Path:
+        """Where its network namespace is pinned; ``ip netns`` knows it as ``hypernetes-<node>``."""
+        return NETNS_FOLDER / f"hypernetes-{self.name}"
+
+    @property
+    def host_device(self) -> str:
+        """The host's end of its virtual cable."""
+        return f"hn-{self.name}"
+
+
+def mount_namespace(installation: Installation, node: Node) -> Path:
+    """Where the node's mount namespace is pinned."""
+    return installation.layout.run / "ns" / f"{node.name}.mnt"
+
+
+def inside(installation: Installation, node: Node) -> list[str | Path]:
+    """The words before a command that is to run in the node."""
+    return [
+        "/usr/bin/nsenter",
+        f"--net={node.network_namespace}",
+        f"--mount={mount_namespace(installation, node)}",
+        "--wd=/",
+    ]
+
+
+def fstab(folder: Path, dist: Path, hidden: Iterable[Path]) -> str:
+    """The node's mounts as mount(8) reads them; what is hidden comes last, since the sources lie below it."""
+    lines = [f"{folder / source} {target} none bind 0 0" for source, target in BINDS.items()]
+    lines.append(f"{dist} {DIST_MOUNT} none bind,ro 0 0")
+    lines += [f"tmpfs {path} tmpfs ro,size=4k,mode=0555 0 0" for path in hidden]
+    return "\n".join(lines) + "\n"
+
+
+def exists(installation: Installation, node: Node) -> bool:
+    """Whether both namespaces are there, whole."""
+    return _is_namespace(node.network_namespace) and _is_namespace(mount_namespace(installation, node))
+
+
+def create(installation: Installation, node: Node) -> None:
+    """Make the node afresh, without any process in it; ``remove`` must have come first."""
+    folder = installation.layout.node(node.name)
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    for source in BINDS:
+        (folder / source).mkdir(parents=True, exist_ok=True)
+    installation.layout.dist.mkdir(parents=True, exist_ok=True)
+    for target in (*BINDS.values(), str(DIST_MOUNT)):
+        _make_folder(installation, Path(target))
+    cgroups.make_node_roots(node.name)
+    _create_network(installation, node)
+    _create_mounts(installation, node)
+
+
+def _create_network(installation: Installation, node: Node) -> None:
+    if not NETNS_FOLDER.is_mount():
+        # The first `ip netns add` makes this a mount point; `clean` undoes that.
+        installation.record("mounts", str(NETNS_FOLDER))
+        _make_folder(installation, NETNS_FOLDER)
+    name = node.network_namespace.name
+    machine.run(["ip", "netns", "add", name])
+    enter = ["nsenter", f"--net={node.network_namespace}"]
+    machine.run(
+        ["ip", "link", "add", node.host_device, "type", "veth", "peer", "name", "eth0", "netns", name]
+    )
+    machine.run(["ip", "link", "set", node.host_device, "master", addresses.BRIDGE, "up"])
+    machine.run([*enter, "ip", "link", "set", "lo", "up"])
+    machine.run([*enter, "ip", "address", "add", f"{node.address}/{addresses.PREFIX_LENGTH}", "dev", "eth0"])
+    machine.run([*enter, "ip", "link", "set", "eth0", "up"])
+    machine.run([*enter, "ip", "route", "add", "default", "via", addresses.CONTROL])
+
+
+def _create_mounts(installation: Installation, node: Node) -> None:
+    pin = mount_namespace(installation, node)
+    pin.parent.mkdir(parents=True, exist_ok=True)
+    if not pin.parent.is_mount():
+        # A mount namespace can only be pinned where mounts do not propagate (unshare(1)).
+        machine.run(["mount", "--bind", pin.parent, pin.parent])
+        machine.run(["mount", "--make-private", pin.parent])
+    pin.touch()
+    machine.run(["unshare", f"--mount={pin}", "--propagation", "private", "true"])
+    layout = installation.layout
+    table = pin.with_suffix(".fstab")
+    machine.write(table, fstab(layout.node(node.name), layout.dist, [layout.state]))
+    machine.run(["nsenter", f"--mount={pin}", "mount", "--all", "--fstab", table])
+
+
+def remove(installation: Installation, node: Node) -> None:
+    """End everything in the node and take its namespaces, cable and cgroups away; its files stay."""
+    pin = mount_namespace(installation, node)
+    kinds = [("net", _inode(node.network_namespace)), ("mnt", _inode(pin))]
+
+    def members() -> list[process.ProcessIdentity]:
+        found = {identity.pid: identity for identity in cgroups.node_members(node.name)}
+        for kind, inode in kinds:
+            if inode:
+                found |= {identity.pid: identity for identity in process.in_namespace(kind, inode)}
+        return list(found.values())
+
+    cgroups.end_processes(members, grace=5)
+    machine.run(["umount", pin], check=False)
+    pin.unlink(missing_ok=True)
+    mounts.unmount_below(pin.parent)
+    if node.network_namespace.exists():
+        machine.run(["ip", "netns", "delete", node.network_namespace.name])
+    machine.run(["ip", "link", "delete", node.host_device], check=False)
+    for root in cgroups.node_roots(node.name):
+        cgroups.remove(root)
+
+
+def _inode(pin: Path) -> int | None:
+    return pin.stat().st_ino if _is_namespace(pin) else None
+
+
+def _is_namespace(pin: Path) -> bool:
+    """Whether a namespace is pinned at a path: only then the file lies on the kernel's nsfs, whose device differs."""
+    try:
+        return pin.stat().st_dev == os.stat("/proc/self/ns/net").st_dev  # noqa: PTH116 - follows the magic link
+    except OSError:
+        return False
+
+
+def _make_folder(installation: Installation, folder: Path) -> None:
+    """Make a folder outside of the state folder, remembering which of its parents were not there either."""
+    missing = [path for path in (*reversed(folder.parents), folder) if not path.exists()]
+    installation.record("folders", *(str(path) for path in missing))
+    folder.mkdir(parents=True, exist_ok=True)
