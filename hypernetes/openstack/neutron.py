@@ -265,9 +265,9 @@ class Ports:
         """The port of a record, bound to the chassis ``host``."""
         mark = owner_mark("port", record_id)
         with failures.translated(_SERVICE):
-            found = next(iter(self._proxy.ports(project_id=project_id, network_id=network_id, description=mark)), None)
+            found = self.find(record_id, project_id, host)
             if found is None:
-                found = self._proxy.create_port(
+                created = self._proxy.create_port(
                     project_id=project_id,
                     network_id=network_id,
                     fixed_ips=[{"subnet_id": subnet_id}],
@@ -278,7 +278,8 @@ class Ports:
                     device_id=pod_uid,
                     binding_host_id=host,
                 )
-            return _port(found)
+                found = _port(created)
+            return found
 
     def get(self, port_id: ids.NeutronPortId) -> Port | None:
         """The port with that id, or None."""
@@ -288,13 +289,14 @@ class Ports:
             except exceptions.NotFoundException:
                 return None
 
-    def find(self, record_id: ids.PortRecordId, project_id: ids.ProjectId) -> Port | None:
-        """The port made for a record whose id was not recorded, or None."""
+    def find(self, record_id: ids.PortRecordId, project_id: ids.ProjectId, host: str) -> Port | None:
+        """The port made for a record whose port id was not recorded, or None.
+
+        A tenant can write any description, but binding a port to a host takes our role.
+        """
         with failures.translated(_SERVICE):
             query = self._proxy.ports(project_id=project_id, description=owner_mark("port", record_id))
-            # A tenant can write the description of a port of its own, never make one of this owner and host.
-            ours = (_port(item) for item in query if item.device_owner == names.PORT_DEVICE_OWNER)
-            return next(iter(ours), None)
+            return next((_port(item) for item in query if item.binding_host_id == host), None)
 
     def delete(self, port_id: ids.NeutronPortId) -> None:
         """Delete a port; one that is gone is fine."""

@@ -64,7 +64,7 @@ class Sessions:
         with self._lock:
             self._projects.pop(project_id, None)
 
-    def _connect(self, **scope: str) -> Any:
+    def _connect(self, **scope: Any) -> Any:
         return connection.Connection(
             session=self._session(**scope),
             region_name=self._options.region_name,
@@ -73,7 +73,7 @@ class Sessions:
             app_name="hypernetes",
         )
 
-    def _session(self, **scope: str) -> Any:
+    def _session(self, **scope: Any) -> Any:
         options = self._options
         password = v3.Password(
             auth_url=options.auth_url,

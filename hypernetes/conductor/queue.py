@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The work queue: keys, each worked on by one thread at a time, with retries that back off.
+
+The rules are those of client-go's workqueue: a key added while it waits is one key; a key added while it is being
+worked on is worked on again afterwards, so that no change is missed; a retry waits exponentially longer each time.
+"""
+
+import heapq
+import itertools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Hashable
+from typing import Generic
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Backoff(Generic[K]):
+    """How long a key's next retry waits: ``base * 2**failures`` up to ``limit``, between half and all of it by chance.
+
+    :param base: seconds.
+    :param limit: seconds.
+    """
+
+    def __init__(self, base: float, limit: float, chance: Callable[[], float] = random.random) -> None:
+        self._base = base
+        self._limit = limit
+        self._chance = chance
+        self._failures: dict[K, int] = {}
+        self._lock = threading.Lock()
+
+    def next(self, key: K) -> float:
+        """Count a failure of ``key``; seconds until it should be tried again."""
+        with self._lock:
+            failures = self._failures.get(key, 0)
+            self._failures[key] = failures + 1
+        # The exponent is bounded because a float overflows after a thousand failures.
+        full = min(self._limit, self._base * 2.0 ** min(failures, 60))
+        # Half of it by chance, so that what failed together does not come back together.
+        return full * (0.5 + self._chance() / 2)
+
+    def forget(self, key: K) -> None:
+        """Forget the failures of ``key``."""
+        with self._lock:
+            self._failures.pop(key, None)
+
+    def failures(self, key: K) -> int:
+        """How often ``key`` has failed since it last succeeded."""
+        with self._lock:
+            return self._failures.get(key, 0)
+
+
+class TokenBucket:
+    """At most ``burst`` at once and ``rate`` a second after that.
+
+    :param clock: seconds that never run backwards.
+    """
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = float(burst)
+        self._clock = clock
+        self._tokens = float(burst)
+        self._last = clock()
+        self._lock = threading.Lock()
+
+    def reserve(self) -> float:
+        """Take a token, of the future if need be; seconds until it is there."""
+        with self._lock:
+            now = self._clock()
+            self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
+            self._last = now
+            self._tokens -= 1.0
+            return max(0.0, -self._tokens / self._rate)
+
+
+class WorkQueue(Generic[K]):
+    """Keys to work on. Safe for threads; every method returns at once except :meth:`get`."""
+
+    def __init__(
+        self,
+        backoff: Backoff[K],
+        bucket: TokenBucket,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backoff = backoff
+        self._bucket = bucket
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._ready: deque[K] = deque()
+        self._wanted: set[K] = set()
+        """Keys that are to be worked on: waiting in ``_ready``, or to be put there when their worker is done."""
+        self._running: set[K] = set()
+        self._later: list[tuple[float, int, K]] = []
+        self._due: dict[K, float] = {}
+        """For each key in ``_later`` the moment that counts; other entries of the heap are out of date."""
+        self._order = itertools.count()
+        self._closed = False
+
+    def add(self, key: K) -> None:
+        """Have ``key`` worked on as soon as a worker is free, whatever delay it was waiting for."""
+        with self._changed:
+            self._due.pop(key, None)
+            self._want(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Have ``key`` worked on in that many seconds, or earlier if an earlier moment is set already."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        with self._changed:
+            if self._closed:
+                return
+            moment = self._clock() + seconds
+            if self._due.get(key, float("inf")) <= moment:
+                return
+            self._due[key] = moment
+            heapq.heappush(self._later, (moment, next(self._order), key))
+            self._changed.notify_all()
+
+    def add_failed(self, key: K) -> float:
+        """Have ``key`` tried again after its backoff and the queue's rate; seconds until then."""
+        seconds = self._backoff.next(key) + self._bucket.reserve()
+        self.add_after(key, seconds)
+        return seconds
+
+    def forget(self, key: K) -> None:
+        """``key`` succeeded: its next failure waits shortly again."""
+        self._backoff.forget(key)
+
+    def failures(self, key: K) -> int:
+        """How often ``key`` has failed since it last succeeded."""
+        return self._backoff.failures(key)
+
+    def get(self) -> K | None:
+        """Wait for a key and take it; None once the queue is closed. The caller must call :meth:`done`."""
+        with self._changed:
+            while True:
+                if self._closed:
+                    return None
+                self._promote()
+                if self._ready:
+                    key = self._ready.popleft()
+                    self._wanted.discard(key)
+                    self._running.add(key)
+                    return key
+                self._changed.wait(self._until_next())
+
+    def done(self, key: K) -> None:
+        """The worker has finished with ``key``; if it was added meanwhile it is ready again."""
+        with self._changed:
+            self._running.discard(key)
+            if key in self._wanted:
+                self._ready.append(key)
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Wake every worker with None and take nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        """How many keys are ready or waiting for their moment."""
+        with self._changed:
+            return len(self._wanted) + len(self._due)
+
+    def _want(self, key: K) -> None:
+        if self._closed or key in self._wanted:
+            return
+        self._wanted.add(key)
+        if key not in self._running:
+            self._ready.append(key)
+            self._changed.notify()
+
+    def _promote(self) -> None:
+        now = self._clock()
+        while self._later and self._later[0][0] <= now:
+            moment, _, key = heapq.heappop(self._later)
+            if self._due.get(key) == moment:
+                del self._due[key]
+                self._want(key)
+
+    def _until_next(self) -> float | None:
+        return max(0.0, self._later[0][0] - self._clock()) if self._later else None
