@@ -919,11 +919,10 @@ type CreateContainerRequest struct {
 	Terminal     bool           `protobuf:"varint,5,opt,name=terminal,proto3" json:"terminal,omitempty"`
 	PidNamespace PidNamespace   `protobuf:"varint,6,opt,name=pid_namespace,json=pidNamespace,proto3,enum=hypernetes.guest.v1.PidNamespace" json:"pid_namespace,omitempty"`
 	PidTarget    string         `protobuf:"bytes,7,opt,name=pid_target,json=pidTarget,proto3" json:"pid_target,omitempty"` // container id, for PidNamespace TARGET
-	ReadOnlyRoot bool           `protobuf:"varint,8,opt,name=read_only_root,json=readOnlyRoot,proto3" json:"read_only_root,omitempty"`
 	// The host will open io streams for these. Those not asked for are /dev/null.
-	Stdin         bool `protobuf:"varint,9,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	Stdout        bool `protobuf:"varint,10,opt,name=stdout,proto3" json:"stdout,omitempty"`
-	Stderr        bool `protobuf:"varint,11,opt,name=stderr,proto3" json:"stderr,omitempty"`
+	Stdin         bool `protobuf:"varint,8,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	Stdout        bool `protobuf:"varint,9,opt,name=stdout,proto3" json:"stdout,omitempty"`
+	Stderr        bool `protobuf:"varint,10,opt,name=stderr,proto3" json:"stderr,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1005,13 +1004,6 @@ func (x *CreateContainerRequest) GetPidTarget() string {
 		return x.PidTarget
 	}
 	return ""
-}
-
-func (x *CreateContainerRequest) GetReadOnlyRoot() bool {
-	if x != nil {
-		return x.ReadOnlyRoot
-	}
-	return false
 }
 
 func (x *CreateContainerRequest) GetStdin() bool {
@@ -2349,7 +2341,7 @@ const file_guest_proto_rawDesc = "" +
 	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\"C\n" +
 	"\x0fGetFileResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xfd\x02\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xd7\x02\n" +
 	"\x16CreateContainerRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04spec\x18\x02 \x01(\fR\x04spec\x12\x16\n" +
@@ -2358,12 +2350,11 @@ const file_guest_proto_rawDesc = "" +
 	"\bterminal\x18\x05 \x01(\bR\bterminal\x12F\n" +
 	"\rpid_namespace\x18\x06 \x01(\x0e2!.hypernetes.guest.v1.PidNamespaceR\fpidNamespace\x12\x1d\n" +
 	"\n" +
-	"pid_target\x18\a \x01(\tR\tpidTarget\x12$\n" +
-	"\x0eread_only_root\x18\b \x01(\bR\freadOnlyRoot\x12\x14\n" +
-	"\x05stdin\x18\t \x01(\bR\x05stdin\x12\x16\n" +
-	"\x06stdout\x18\n" +
-	" \x01(\bR\x06stdout\x12\x16\n" +
-	"\x06stderr\x18\v \x01(\bR\x06stderr\"\xce\x01\n" +
+	"pid_target\x18\a \x01(\tR\tpidTarget\x12\x14\n" +
+	"\x05stdin\x18\b \x01(\bR\x05stdin\x12\x16\n" +
+	"\x06stdout\x18\t \x01(\bR\x06stdout\x12\x16\n" +
+	"\x06stderr\x18\n" +
+	" \x01(\bR\x06stderr\"\xce\x01\n" +
 	"\vVolumeMount\x12\x1b\n" +
 	"\tvolume_id\x18\x01 \x01(\tR\bvolumeId\x12\x19\n" +
 	"\bsub_path\x18\x02 \x01(\tR\asubPath\x12 \n" +

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Hyper-guest is PID 1 of a pod's virtual machine. It speaks with the shim over
+// a virtio-serial port and runs the pod's containers.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/guest/boot"
+	"hypernetes.org/runtime/internal/guest/container"
+	"hypernetes.org/runtime/internal/guest/reaper"
+	"hypernetes.org/runtime/internal/guest/service"
+)
+
+const portTimeout = 10 * time.Second
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == container.HoldPidNamespaceArgument {
+		container.HoldPidNamespace()
+		return
+	}
+	// The guest's end is the pod's end: there is nobody else to tell.
+	if err := run(); err != nil {
+		boot.Complain(err)
+	}
+	boot.PowerOff()
+	os.Exit(1)
+}
+
+func run() error {
+	if os.Getpid() != 1 {
+		return errors.New("hyper-guest is the first process of a virtual machine")
+	}
+	if err := boot.Early(); err != nil {
+		return err
+	}
+	if err := boot.LoadModules(boot.StageChannel); err != nil {
+		return err
+	}
+	port, err := boot.OpenPort(portTimeout)
+	if err != nil {
+		return err
+	}
+	guest := service.New()
+	session, err := channel.NewGuest(portConn{port}, guest)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- session.Serve() }()
+	if err := boot.LoadModules(boot.StageRest); err != nil {
+		return err
+	}
+	if err := boot.Root(); err != nil {
+		return err
+	}
+	go func() { ended <- guest.Run(context.Background(), reaper.New()) }()
+	return fmt.Errorf("the host is gone: %w", <-ended)
+}
+
+// portConn is the port as yamux wants it.
+type portConn struct{ *os.File }
+
+func (portConn) LocalAddr() net.Addr  { return portAddr{} }
+func (portConn) RemoteAddr() net.Addr { return portAddr{} }
+
+type portAddr struct{}
+
+func (portAddr) Network() string { return "virtio-serial" }
+func (portAddr) String() string  { return "host" }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package boot turns a kernel that has just started PID 1 into a system that
+// can run containers. What is needed for the first word to the host comes first.
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hypernetes.org/runtime/internal/guest/disk"
+)
+
+// RootSerial is the serial of the disk with the guest's own root file system.
+const RootSerial = "hypernetes-root"
+
+// Directories of the running guest.
+const (
+	StateDir   = "/run/hypernetes"
+	ScratchDir = StateDir + "/scratch"
+	FilesDir   = StateDir + "/files"
+	MemoryDir  = StateDir + "/memory"
+	SharedDir  = "/dev/shm"
+	CgroupDir  = "/sys/fs/cgroup"
+)
+
+const newRoot = "/root"
+
+type mount struct {
+	source, target, kind string
+	flags                uintptr
+	data                 string
+}
+
+const (
+	safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+)
+
+// Early mounts what finding the channel needs.
+func Early() error {
+	return mountAll([]mount{
+		{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755"},
+		{"proc", "/proc", "proc", safe, ""},
+		{"sysfs", "/sys", "sysfs", safe, ""},
+	})
+}
+
+// OpenPort waits for the virtio-serial port and opens it.
+func OpenPort(timeout time.Duration) (*os.File, error) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
+		ports, err := filepath.Glob("/dev/vport*p1")
+		if err != nil {
+			return nil, fmt.Errorf("looking for the channel's port: %w", err)
+		}
+		if len(ports) > 0 {
+			// Not blocking, so that Go's poller serves it and Close ends a read.
+			port, err := os.OpenFile(ports[0], os.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+			if err == nil {
+				return port, nil
+			}
+			if time.Now().After(deadline) {
+				return nil, fmt.Errorf("opening the channel's port: %w", err)
+			}
+		}
+		if time.Now().After(deadline) {
+			return nil, errors.New("the machine has no channel port")
+		}
+	}
+}
+
+// Root mounts the root disk and makes it the root of this process and of
+// all it starts. Not switch_root: nothing needs to be executed anew.
+func Root() error {
+	device, err := disk.Find(RootSerial, 10*time.Second)
+	if err != nil {
+		return fmt.Errorf("finding the root disk: %w", err)
+	}
+	if err := mountAll([]mount{{device, newRoot, "erofs", unix.MS_RDONLY | unix.MS_NODEV, ""}}); err != nil {
+		return err
+	}
+	for _, dir := range []string{"/dev", "/proc", "/sys"} {
+		if err := unix.Mount(dir, newRoot+dir, "", unix.MS_MOVE, ""); err != nil {
+			return fmt.Errorf("moving %s: %w", dir, err)
+		}
+	}
+	if err := unix.Chdir(newRoot); err != nil {
+		return fmt.Errorf("entering the root disk: %w", err)
+	}
+	if err := unix.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
+		return fmt.Errorf("moving the root disk to /: %w", err)
+	}
+	if err := unix.Chroot("."); err != nil {
+		return fmt.Errorf("changing the root: %w", err)
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return fmt.Errorf("entering the new root: %w", err)
+	}
+	return late()
+}
+
+func late() error {
+	for _, dir := range []string{"/dev/pts", "/dev/shm", "/dev/mqueue"} {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("preparing mounts: %w", err)
+		}
+	}
+	err := mountAll([]mount{
+		{"devpts", "/dev/pts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"},
+		// The size is what CRI runtimes give a pod.
+		{"shm", SharedDir, "tmpfs", safe, "mode=1777,size=64m"},
+		{"mqueue", "/dev/mqueue", "mqueue", safe, ""},
+		{"tmpfs", "/run", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=0755,size=16m"},
+		{"tmpfs", "/tmp", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777,size=16m"},
+		{"cgroup2", CgroupDir, "cgroup2", safe, "nsdelegate"},
+	})
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{StateDir, ScratchDir, FilesDir, MemoryDir} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return fmt.Errorf("preparing the state folder: %w", err)
+		}
+	}
+	// A tmpfs of its own: a container that fills a file volume it may write
+	// (its termination log) must not take the runtime's own state with it.
+	err = mountAll([]mount{{"files", FilesDir, "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=0711,size=25%"}})
+	if err != nil {
+		return err
+	}
+	controllers := filepath.Join(CgroupDir, "cgroup.subtree_control")
+	if err := os.WriteFile(controllers, []byte("+cpu +memory +pids +io"), 0); err != nil {
+		return fmt.Errorf("enabling cgroup controllers: %w", err)
+	}
+	// Containers' mounts must not come back to the guest.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("making mounts private: %w", err)
+	}
+	return nil
+}
+
+func mountAll(mounts []mount) error {
+	for _, m := range mounts {
+		if err := unix.Mount(m.source, m.target, m.kind, m.flags, m.data); err != nil {
+			return fmt.Errorf("mounting %s on %s: %w", m.kind, m.target, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"golang.org/x/sys/unix"
+)
+
+// The builder names module files <stage>-<number>-<name>.ko, dependencies
+// first, so that no dependency is looked up while the clock runs.
+const modulesDir = "/modules"
+
+// Stages of module loading.
+const (
+	StageChannel = "channel" // what the guest's first word needs
+	StageRest    = "rest"    // disks, file systems, network
+)
+
+// LoadModules loads the modules of a stage in their order and frees the
+// memory of their files (an initramfs is memory).
+func LoadModules(stage string) error {
+	files, err := filepath.Glob(filepath.Join(modulesDir, stage+"-*.ko"))
+	if err != nil {
+		return fmt.Errorf("listing modules: %w", err)
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("the initramfs has no modules of stage %q", stage)
+	}
+	sort.Strings(files)
+	for _, file := range files {
+		if err := loadModule(file); err != nil {
+			return fmt.Errorf("loading %s: %w", filepath.Base(file), err)
+		}
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("freeing a module's file: %w", err)
+		}
+	}
+	return nil
+}
+
+func loadModule(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	err = unix.FinitModule(int(file.Fd()), "", 0)
+	if errors.Is(err, unix.EEXIST) {
+		return nil // built in, or loaded before
+	}
+	return err
+}

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package container runs the pod's containers with runc. It builds their root
+// file systems from layers and the scratch disk, and follows their processes.
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/guest/reaper"
+	"hypernetes.org/runtime/internal/guest/volume"
+)
+
+// Errors a caller distinguishes.
+var (
+	ErrNotFound = errors.New("no such container or process")
+	ErrExists   = errors.New("the container or process exists already")
+	ErrInvalid  = errors.New("invalid")
+	ErrState    = errors.New("not possible in this state")
+	ErrRuntime  = errors.New("runc failed")
+)
+
+func errState(why string) error { return fmt.Errorf("%w: %s", ErrState, why) }
+
+// Dirs says where things are.
+type Dirs struct {
+	State   string // bundles, layers, runc's state: memory
+	Scratch string // writable layers
+	Shared  string // the pod's /dev/shm
+	Cgroup  string // mount point of cgroup v2
+}
+
+// Set is the pod's containers.
+type Set struct {
+	dirs    Dirs
+	reaper  *reaper.Reaper
+	runc    *runc
+	volumes *volume.Set
+	layers  *layers
+
+	mu         sync.Mutex
+	containers map[string]*container
+	consoles   int
+	pidHolder  int // keeps the pod's shared pid namespace; 0 while there is none
+}
+
+type container struct {
+	id     string
+	bundle string
+	serial []string
+	ownPid bool
+	init   *process
+	oom    bool // set before init is stopped
+
+	mu    sync.Mutex // guards execs
+	execs map[string]*execution
+}
+
+type execution struct {
+	*process
+	folder string
+}
+
+// NewSet prepares the folders.
+func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set) (*Set, error) {
+	set := &Set{
+		dirs:       dirs,
+		reaper:     r,
+		runc:       &runc{reaper: r, root: filepath.Join(dirs.State, "runc")},
+		volumes:    volumes,
+		layers:     newLayers(filepath.Join(dirs.State, "l")),
+		containers: map[string]*container{},
+	}
+	for _, dir := range []string{set.layers.dir, set.bundles(), set.consoleDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("preparing the runtime's folders: %w", err)
+		}
+	}
+	return set, nil
+}
+
+func (s *Set) bundles() string           { return filepath.Join(s.dirs.State, "b") }
+func (s *Set) consoleDir() string        { return filepath.Join(s.dirs.State, "console") }
+func (s *Set) writable(id string) string { return filepath.Join(s.dirs.Scratch, "containers", id) }
+
+// Create prepares a container, see the Guest service.
+func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
+	id := request.GetId()
+	if !channel.ValidID(id) || len(request.GetLayers()) == 0 {
+		return fmt.Errorf("%w container id, or no layers", ErrInvalid)
+	}
+	place, err := s.place(request)
+	if err != nil {
+		return err
+	}
+	made := &container{id: id, bundle: filepath.Join(s.bundles(), id), serial: request.GetLayers(),
+		ownPid: place.pidPath == "", execs: map[string]*execution{}}
+	place.rootfs = filepath.Join(made.bundle, "rootfs")
+	place.cgroup = "/pod/" + id
+	spec, err := prepare(request.GetSpec(), place)
+	if err != nil {
+		return err
+	}
+	spec.Process.Terminal = request.GetTerminal()
+	// The folder's name is the lock on the id.
+	if err := os.Mkdir(made.bundle, 0o700); errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%w: %s", ErrExists, id)
+	} else if err != nil {
+		return fmt.Errorf("making the bundle: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(made.bundle))
+		}
+	}()
+	lower, err := s.layers.take(made.serial)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.layers.drop(made.serial)
+		}
+	}()
+	if err := mountOverlay(place.rootfs, s.writable(id), lower); err != nil {
+		return errors.Join(err, os.RemoveAll(s.writable(id)))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, unix.Unmount(place.rootfs, unix.MNT_DETACH), os.RemoveAll(s.writable(id)))
+		}
+	}()
+	if err := writeJSON(filepath.Join(made.bundle, "config.json"), spec); err != nil {
+		return err
+	}
+	io, err := newStdio(request.GetTerminal(), [3]bool{request.GetStdin(), request.GetStdout(), request.GetStderr()})
+	if err != nil {
+		return err
+	}
+	made.init = newProcess(io)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.containers[id] = made
+	return nil
+}
+
+func (s *Set) place(request *guestv1.CreateContainerRequest) (placement, error) {
+	place := placement{shared: s.dirs.Shared}
+	for _, m := range request.GetMounts() {
+		if !filepath.IsAbs(m.GetDestination()) {
+			return place, fmt.Errorf("%w: mount destination %q", ErrInvalid, m.GetDestination())
+		}
+		source, err := s.volumes.Source(m.GetVolumeId(), m.GetSubPath(), m.GetCreateSubPath())
+		if err != nil {
+			return place, err
+		}
+		place.binds = append(place.binds, bind{source, m.GetDestination(), m.GetReadOnly(), m.GetPropagation()})
+	}
+	var err error
+	switch request.GetPidNamespace() {
+	case guestv1.PidNamespace_POD:
+		place.pidPath, err = s.podPidNamespace()
+	case guestv1.PidNamespace_TARGET:
+		place.pidPath, err = s.pidNamespaceOf(request.GetPidTarget())
+	}
+	return place, err
+}
+
+func (s *Set) pidNamespaceOf(id string) (string, error) {
+	target, err := s.find(id)
+	if err != nil {
+		return "", err
+	}
+	state, pid, _ := target.init.now()
+	if state != running {
+		return "", errState("the target container is not running")
+	}
+	return fmt.Sprintf("/proc/%d/ns/pid", pid), nil
+}
+
+// podPidNamespace starts the process that holds the shared namespace. It is this
+// program again, which there does nothing but reap (see HoldPidNamespace).
+func (s *Set) podPidNamespace() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pidHolder == 0 {
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			return "", err
+		}
+		defer null.Close()
+		pid, _, err := s.reaper.Start([]string{"/proc/self/exe", HoldPidNamespaceArgument}, &syscall.ProcAttr{
+			Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
+			Sys:   &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID},
+		})
+		if err != nil {
+			return "", fmt.Errorf("making the pod's process namespace: %w", err)
+		}
+		s.pidHolder = pid
+	}
+	return fmt.Sprintf("/proc/%d/ns/pid", s.pidHolder), nil
+}
+
+// Exec registers a process in a running container.
+func (s *Set) Exec(request *guestv1.ExecRequest) error {
+	if !channel.ValidID(request.GetExecId()) {
+		return fmt.Errorf("%w exec id", ErrInvalid)
+	}
+	in, err := s.find(request.GetId())
+	if err != nil {
+		return err
+	}
+	if state, _, _ := in.init.now(); state != running {
+		return errState("the container is not running")
+	}
+	spec, err := execProcess(request.GetProcess(), request.GetTerminal())
+	if err != nil {
+		return err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if _, ok := in.execs[request.GetExecId()]; ok {
+		return fmt.Errorf("%w: %s", ErrExists, request.GetExecId())
+	}
+	made := &execution{folder: filepath.Join(in.bundle, "exec-"+request.GetExecId())}
+	if err := os.Mkdir(made.folder, 0o700); err != nil {
+		return fmt.Errorf("preparing the exec: %w", err)
+	}
+	err = writeJSON(filepath.Join(made.folder, "process.json"), spec)
+	if err == nil {
+		var io *stdio
+		io, err = newStdio(request.GetTerminal(), [3]bool{request.GetStdin(), request.GetStdout(), request.GetStderr()})
+		made.process = newProcess(io)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(made.folder))
+	}
+	in.execs[request.GetExecId()] = made
+	return nil
+}
+
+// Start runs a created process and gives its pid.
+func (s *Set) Start(id, exec string) (int, error) {
+	in, p, err := s.process(id, exec)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.begin(); err != nil {
+		return 0, err
+	}
+	var pid int
+	ended := func() {}
+	if exec == "" {
+		pid, err = s.runc.run(id, in.bundle, p.io, s.console())
+		ended = func() { s.initEnded(in) }
+	} else {
+		folder := filepath.Join(in.bundle, "exec-"+exec)
+		pid, err = s.runc.exec(id, folder, filepath.Join(folder, "process.json"), p.io, s.console())
+	}
+	if err != nil {
+		p.stop(reaper.Exit{Code: 255, At: time.Now()})
+		return 0, fmt.Errorf("starting: %w", err)
+	}
+	p.run(s.reaper, pid, ended)
+	return pid, nil
+}
+
+// initEnded ends a container whose first process has exited. In a pid
+// namespace of its own the kernel has killed the rest already.
+func (s *Set) initEnded(in *container) {
+	cgroup := s.cgroup(in.id)
+	if !in.ownPid {
+		// The cgroup is there until Delete, so that this can only fail on a dead machine.
+		_ = os.WriteFile(filepath.Join(cgroup, "cgroup.kill"), []byte("1"), 0)
+	}
+	in.oom = readKeyed(filepath.Join(cgroup, "memory.events"))["oom_kill"] > 0
+}
+
+// Wait blocks until a process has exited or ctx ends.
+func (s *Set) Wait(ctx context.Context, id, exec string) (*guestv1.WaitResponse, error) {
+	in, p, err := s.process(id, exec)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-p.exited:
+		return in.report(p), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (c *container) report(p *process) *guestv1.WaitResponse {
+	_, _, exit := p.now()
+	return &guestv1.WaitResponse{
+		ExitCode:         uint32(exit.Code),
+		ExitedAtUnixNano: exit.At.UnixNano(),
+		OomKilled:        p == c.init && c.oom,
+	}
+}
+
+// Signal sends a signal to one process, or to all of the container.
+func (s *Set) Signal(id, exec string, sig uint32, all bool) error {
+	if sig > 64 {
+		return fmt.Errorf("%w signal", ErrInvalid)
+	}
+	in, p, err := s.process(id, exec)
+	if err != nil {
+		return err
+	}
+	state, pid, _ := p.now()
+	if state != running {
+		return fmt.Errorf("%w: the process is not running", ErrNotFound)
+	}
+	if err := s.reaper.Signal(pid, syscall.Signal(sig)); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	if !all {
+		return nil
+	}
+	pids, err := s.pids(in)
+	if err != nil {
+		return err
+	}
+	for _, other := range pids {
+		if int(other) != pid {
+			// It may have ended since it was listed.
+			_ = unix.Kill(int(other), syscall.Signal(sig))
+		}
+	}
+	return nil
+}
+
+// Delete forgets an exited process; with its container all of that.
+func (s *Set) Delete(id, exec string) (*guestv1.DeleteResponse, error) {
+	in, p, err := s.process(id, exec)
+	if err != nil {
+		return nil, err
+	}
+	state, pid, _ := p.now()
+	if state == starting || state == running {
+		return nil, errState("the process is running")
+	}
+	response := &guestv1.DeleteResponse{Exit: in.report(p), Pid: uint32(pid)}
+	p.io.close()
+	if exec != "" {
+		in.mu.Lock()
+		delete(in.execs, exec)
+		in.mu.Unlock()
+		return response, os.RemoveAll(filepath.Join(in.bundle, "exec-"+exec))
+	}
+	s.mu.Lock()
+	delete(s.containers, id)
+	s.mu.Unlock()
+	response.Released, err = s.remove(in, state == stopped)
+	return response, err
+}
+
+func (s *Set) remove(in *container, known bool) ([]string, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, e := range in.execs {
+		e.io.close()
+	}
+	var failed error
+	if known {
+		failed = s.runc.remove(in.id, in.bundle)
+	}
+	rootfs := filepath.Join(in.bundle, "rootfs")
+	failed = errors.Join(failed, unix.Unmount(rootfs, unix.MNT_DETACH))
+	released := s.layers.drop(in.serial)
+	return released, errors.Join(failed, os.RemoveAll(s.writable(in.id)), os.RemoveAll(in.bundle))
+}
+
+// Attach finds a standard stream for the host.
+func (s *Set) Attach(header channel.Header) (channel.Status, func(net.Conn)) {
+	_, p, err := s.process(header.Container, header.Exec)
+	if err != nil {
+		return channel.StatusNotFound, nil
+	}
+	return p.io.attach(header.FD)
+}
+
+// ResizePty sets the size of a process's terminal, in characters.
+func (s *Set) ResizePty(id, exec string, width, height uint32) error {
+	_, p, err := s.process(id, exec)
+	if err != nil {
+		return err
+	}
+	return p.io.resize(width, height)
+}
+
+// CloseStdin ends a process's input.
+func (s *Set) CloseStdin(id, exec string) error {
+	_, p, err := s.process(id, exec)
+	if err == nil {
+		p.io.closeStdin()
+	}
+	return err
+}
+
+// Shutdown ends all containers: SIGTERM, and after grace SIGKILL.
+func (s *Set) Shutdown(grace time.Duration) {
+	s.mu.Lock()
+	var left []*container
+	for _, c := range s.containers {
+		left = append(left, c)
+	}
+	s.mu.Unlock()
+	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
+		timer := time.NewTimer(grace)
+		for _, c := range left {
+			if state, pid, _ := c.init.now(); state == running {
+				_ = s.reaper.Signal(pid, sig) // it has just exited otherwise
+			}
+		}
+		for _, c := range left {
+			if state, _, _ := c.init.now(); state != running {
+				continue
+			}
+			select {
+			case <-c.init.exited:
+			case <-timer.C:
+				timer.Reset(0)
+			}
+		}
+		timer.Stop()
+	}
+}
+
+func (s *Set) find(id string) (*container, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.containers[id]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	return found, nil
+}
+
+func (s *Set) process(id, exec string) (*container, *process, error) {
+	in, err := s.find(id)
+	if err != nil || exec == "" {
+		return in, initOf(in), err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	found, ok := in.execs[exec]
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: %q in %q", ErrNotFound, exec, id)
+	}
+	return in, found.process, nil
+}
+
+func initOf(in *container) *process {
+	if in == nil {
+		return nil
+	}
+	return in.init
+}
+
+// console names a socket for one terminal. Not by ids: socket names hold 107 bytes.
+func (s *Set) console() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.consoles++
+	return filepath.Join(s.consoleDir(), fmt.Sprint(s.consoles))
+}
+
+func writeJSON(path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hypernetes.org/runtime/internal/guest/reaper"
+)
+
+const (
+	runcPath = "/usr/bin/runc"
+	// Under software emulation on a loaded host a start takes a second; a
+	// minute means that something hangs.
+	runcTimeout = 60 * time.Second
+)
+
+// runc runs the OCI runtime, always detached: the container's processes become
+// children of PID 1, that is of this program.
+type runc struct {
+	reaper *reaper.Reaper
+	root   string // its state
+}
+
+// run creates and starts a container in one go, which saves one execution of
+// runc against create and start.
+func (r *runc) run(id, bundle string, io *stdio, console string) (int, error) {
+	pidFile := filepath.Join(bundle, "pid")
+	return r.detached(bundle, pidFile, io, console, "run", "--detach", "--no-new-keyring", "--bundle", bundle, "--pid-file", pidFile, id)
+}
+
+// exec starts one more process from a file with an OCI process.
+func (r *runc) exec(id, folder, process string, io *stdio, console string) (int, error) {
+	pidFile := filepath.Join(folder, "pid")
+	return r.detached(folder, pidFile, io, console, "exec", "--detach", "--process", process, "--pid-file", pidFile, id)
+}
+
+// remove takes away what runc knows of a container, alive or not.
+func (r *runc) remove(id, folder string) error {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	return r.command(folder, []uintptr{null.Fd(), null.Fd(), null.Fd()}, "delete", "--force", id)
+}
+
+func (r *runc) detached(folder, pidFile string, io *stdio, console string, verb string, arguments ...string) (pid int, err error) {
+	var master *os.File
+	if io.terminal {
+		listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: console, Net: "unix"})
+		if err != nil {
+			return 0, fmt.Errorf("listening for the terminal: %w", err)
+		}
+		defer listener.Close()
+		received := make(chan terminalResult, 1)
+		go receiveTerminal(listener, received)
+		defer func() {
+			if err != nil {
+				_ = listener.Close() // ends the goroutine, whose terminal nobody wants
+				if late := <-received; late.master != nil {
+					_ = late.master.Close()
+				}
+			}
+		}()
+		arguments = append([]string{"--console-socket", console}, arguments...)
+		if err := r.command(folder, io.files(), verb, arguments...); err != nil {
+			return 0, err
+		}
+		result := <-received
+		received <- terminalResult{}
+		if result.err != nil {
+			return 0, fmt.Errorf("receiving the terminal: %w", result.err)
+		}
+		master = result.master
+	} else if err := r.command(folder, io.files(), verb, arguments...); err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(pidFile)
+	if err == nil {
+		pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	if err != nil {
+		if master != nil {
+			_ = master.Close()
+		}
+		return 0, fmt.Errorf("reading the process id: %w", err)
+	}
+	io.running(master)
+	return pid, nil
+}
+
+func (r *runc) command(folder string, files []uintptr, verb string, arguments ...string) error {
+	log := filepath.Join(folder, "runc.log")
+	argv := append([]string{runcPath, "--root", r.root, "--log", log, "--log-format", "json", verb}, arguments...)
+	pid, exited, err := r.reaper.Start(argv, &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   []string{"PATH=/usr/bin:/bin", "GOGC=off"},
+		Files: files,
+	})
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(runcTimeout)
+	defer timer.Stop()
+	select {
+	case exit := <-exited:
+		if exit.Code == 0 {
+			return nil
+		}
+		return fmt.Errorf("%w: %s", ErrRuntime, lastError(log, exit.Code))
+	case <-timer.C:
+		_ = r.reaper.Signal(pid, unix.SIGKILL) // it has just ended otherwise
+		<-exited
+		return fmt.Errorf("%w: runc %s took longer than %s", ErrRuntime, verb, runcTimeout)
+	}
+}
+
+// lastError gives what runc logged last, without the form of its log.
+func lastError(log string, code int) string {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return fmt.Sprintf("runc ended with status %d", code)
+	}
+	message := fmt.Sprintf("runc ended with status %d", code)
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for lines.Scan() {
+		var entry struct{ Level, Msg string }
+		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Level == "error" {
+			message = entry.Msg
+		}
+	}
+	return message
+}
+
+type terminalResult struct {
+	master *os.File
+	err    error
+}
+
+func receiveTerminal(listener *net.UnixListener, result chan<- terminalResult) {
+	master, err := acceptTerminal(listener)
+	result <- terminalResult{master, err}
+}
+
+func acceptTerminal(listener *net.UnixListener) (*os.File, error) {
+	if err := listener.SetDeadline(time.Now().Add(runcTimeout + 5*time.Second)); err != nil {
+		return nil, err
+	}
+	conn, err := listener.AcceptUnix()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(runcTimeout)); err != nil {
+		return nil, err
+	}
+	name, rights := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	_, length, _, _, err := conn.ReadMsgUnix(name, rights)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:length])
+	if err != nil {
+		return nil, err
+	}
+	if len(messages) != 1 {
+		return nil, errors.New("runc sent no terminal")
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(fds) != 1 {
+		return nil, errors.New("runc sent no terminal")
+	}
+	// Not blocking, so that Go's poller serves it and Close ends a read.
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		return nil, errors.Join(err, unix.Close(fds[0]))
+	}
+	unix.CloseOnExec(fds[0])
+	return os.NewFile(uintptr(fds[0]), "terminal"), nil
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"hypernetes.org/runtime/internal/channel"
+)
+
+// stdio is the guest's side of one process's standard streams. Output waits in
+// the pipes until the host attaches, so nothing is lost before that.
+type stdio struct {
+	terminal bool
+	wanted   [3]bool
+
+	mu       sync.Mutex
+	ours     [3]*os.File // our ends of the pipes, or the terminal's master at 0
+	theirs   [3]*os.File // the process's ends, until it has started
+	attached [3]bool
+	conns    [3]net.Conn
+	closed   bool
+	started  chan struct{} // closed when the terminal is there
+}
+
+func newStdio(terminal bool, wanted [3]bool) (*stdio, error) {
+	s := &stdio{terminal: terminal, wanted: wanted, started: make(chan struct{})}
+	for fd := range wanted {
+		if terminal || !wanted[fd] {
+			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+			if err != nil {
+				s.close()
+				return nil, fmt.Errorf("preparing standard streams: %w", err)
+			}
+			s.theirs[fd] = null
+			continue
+		}
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			s.close()
+			return nil, fmt.Errorf("preparing standard streams: %w", err)
+		}
+		if fd == 0 {
+			s.theirs[fd], s.ours[fd] = reader, writer
+		} else {
+			s.theirs[fd], s.ours[fd] = writer, reader
+		}
+	}
+	if !terminal {
+		close(s.started)
+	}
+	return s, nil
+}
+
+// files are what the process starts with.
+func (s *stdio) files() []uintptr {
+	files := make([]uintptr, 0, len(s.theirs))
+	for _, file := range s.theirs {
+		files = append(files, file.Fd())
+	}
+	return files
+}
+
+// running lets go of the process's ends and takes over its terminal, if any.
+func (s *stdio) running(master *os.File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeTheirs()
+	if !s.terminal {
+		return
+	}
+	if s.closed {
+		_ = master.Close() // the process was deleted meanwhile
+		return
+	}
+	s.ours[0] = master
+	close(s.started)
+}
+
+// attach claims a stream for the host.
+func (s *stdio) attach(fd uint8) (channel.Status, func(net.Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed || int(fd) >= len(s.wanted) || !s.wanted[fd] || (s.terminal && fd == 2):
+		return channel.StatusNotFound, nil
+	case s.attached[fd]:
+		return channel.StatusBusy, nil
+	}
+	s.attached[fd] = true
+	return channel.StatusAccepted, func(conn net.Conn) { s.serve(fd, conn) }
+}
+
+func (s *stdio) serve(fd uint8, conn net.Conn) {
+	defer conn.Close()
+	s.mu.Lock()
+	s.conns[fd] = conn
+	s.mu.Unlock()
+	<-s.started
+	s.mu.Lock()
+	closed, file := s.closed, s.ours[fd]
+	if s.terminal {
+		file = s.ours[0]
+	}
+	s.mu.Unlock()
+	if closed || file == nil {
+		return
+	}
+	if fd == 0 {
+		// Errors mean that one side is gone, which the other learns by the close.
+		_, _ = io.Copy(file, conn)
+		if !s.terminal {
+			s.closeStdin()
+		}
+		return
+	}
+	_, _ = io.Copy(conn, file)
+}
+
+// closeStdin ends the process's input. A terminal has none to end.
+func (s *stdio) closeStdin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.terminal && s.ours[0] != nil {
+		_ = s.ours[0].Close() // closing twice is harmless
+	}
+}
+
+func (s *stdio) resize(width, height uint32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.terminal || s.ours[0] == nil {
+		return fmt.Errorf("%w: the process has no terminal", ErrState)
+	}
+	raw, err := s.ours[0].SyscallConn()
+	if err != nil {
+		return err
+	}
+	size := &unix.Winsize{Row: uint16(min(height, 1<<16-1)), Col: uint16(min(width, 1<<16-1))}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	return errors.Join(err, failed)
+}
+
+// exited ends the input of a process that reads no more. Output stays: what
+// it wrote, or what its children still write, is the host's to read.
+func (s *stdio) exited() {
+	s.closeStdin()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[0] != nil {
+		_ = s.conns[0].Close() // ends the copy that waits for the host
+	}
+}
+
+// close lets go of everything; streams the host has open end.
+func (s *stdio) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.closeTheirs()
+	for fd := range s.ours {
+		if s.ours[fd] != nil {
+			_ = s.ours[fd].Close() // nothing is written back to a pipe's reader
+		}
+		if s.conns[fd] != nil {
+			_ = s.conns[fd].Close() // the host sees the end
+		}
+	}
+	select {
+	case <-s.started:
+	default:
+		close(s.started)
+	}
+}
+
+func (s *stdio) closeTheirs() {
+	for fd, file := range s.theirs {
+		if file != nil {
+			_ = file.Close() // the process has its own
+			s.theirs[fd] = nil
+		}
+	}
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Prefixes of the sysctls that belong to a pod's namespaces, which in the guest
+// are the machine's own.
+var namespaced = []string{"net.", "kernel.msg", "kernel.sem", "kernel.shm", "fs.mqueue."}
+
+// Sysctls sets kernel parameters, namespaced ones only.
+func Sysctls(values map[string]string) error {
+	for name, value := range values {
+		path, err := sysctlPath(name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(value), 0); err != nil {
+			return fmt.Errorf("setting sysctl %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func sysctlPath(name string) (string, error) {
+	for _, prefix := range namespaced {
+		path := strings.ReplaceAll(name, ".", "/")
+		if strings.HasPrefix(name, prefix) && filepath.IsLocal(path) {
+			return filepath.Join("/proc/sys", path), nil
+		}
+	}
+	return "", fmt.Errorf("sysctl %q does not belong to a pod", name)
+}
+
+// resolvConf is the guest's own; containers get theirs from the host.
+func resolvConf(servers, search []string) string {
+	var text strings.Builder
+	for _, server := range servers {
+		fmt.Fprintf(&text, "nameserver %s\n", server)
+	}
+	if len(search) > 0 {
+		fmt.Fprintf(&text, "search %s\n", strings.Join(search, " "))
+	}
+	return text.String()
+}
+
+// ResolvConf writes the guest's own resolver file.
+func ResolvConf(path string, servers, search []string) error {
+	if err := os.WriteFile(path, []byte(resolvConf(servers, search)), 0o644); err != nil {
+		return fmt.Errorf("writing the resolver's file: %w", err)
+	}
+	return nil
+}
+
+// parseDevices reads /proc/net/dev: two header lines, then "name: 16 numbers".
+func parseDevices(text string) []Counters {
+	var all []Counters
+	for line := range strings.Lines(text) {
+		name, rest, found := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !found || name == "lo" {
+			continue
+		}
+		var c Counters
+		var skip uint64
+		_, err := fmt.Sscan(rest, &c.RxBytes, &c.RxPackets, &c.RxErrors, &c.RxDropped, &skip, &skip, &skip, &skip,
+			&c.TxBytes, &c.TxPackets, &c.TxErrors, &c.TxDropped)
+		if err != nil {
+			continue
+		}
+		c.Name = name
+		all = append(all, c)
+	}
+	return all
+}
+
+// Counters of one interface.
+type Counters struct {
+	Name                                    string
+	RxBytes, RxPackets, RxErrors, RxDropped uint64
+	TxBytes, TxPackets, TxErrors, TxDropped uint64
+}
+
+// Devices gives the counters of all interfaces but lo.
+func Devices() ([]Counters, error) {
+	text, err := os.ReadFile("/proc/net/dev")
+	if err != nil {
+		return nil, fmt.Errorf("reading interface counters: %w", err)
+	}
+	return parseDevices(string(text)), nil
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package reaper starts and reaps processes. PID 1 inherits every orphan of the
+// machine, so there is one place that waits, and nothing here uses os/exec.
+package reaper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exit is how a process ended.
+type Exit struct {
+	Code int // 0-255; 128 + signal for a killed one
+	At   time.Time
+}
+
+// Exits of processes nobody watches yet are kept, since a container's first
+// process may end before its pid is read; the oldest is forgotten first.
+const keptOrphans = 1024
+
+// Reaper owns all child processes of this process.
+type Reaper struct {
+	mu      sync.Mutex
+	watched map[int]chan Exit
+	orphans map[int]Exit
+	order   []int
+}
+
+// New starts reaping; there must be one Reaper in a process. It never ends.
+func New() *Reaper {
+	r := &Reaper{watched: map[int]chan Exit{}, orphans: map[int]Exit{}}
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, unix.SIGCHLD)
+	go func() {
+		for range children {
+			r.reap()
+		}
+	}()
+	return r
+}
+
+// Start runs a program; the channel gives its exit once.
+func (r *Reaper) Start(argv []string, attr *syscall.ProcAttr) (int, <-chan Exit, error) {
+	// Held over the fork, so that the exit cannot come before the entry.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pid, err := syscall.ForkExec(argv[0], argv, attr)
+	if err != nil {
+		return 0, nil, fmt.Errorf("starting %s: %w", argv[0], err)
+	}
+	exit := make(chan Exit, 1)
+	r.watched[pid] = exit
+	return pid, exit, nil
+}
+
+// Watch gives the exit of a process that became a child of this one by itself.
+func (r *Reaper) Watch(pid int) <-chan Exit {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	exit := make(chan Exit, 1)
+	if past, ok := r.orphans[pid]; ok {
+		delete(r.orphans, pid)
+		exit <- past
+		return exit
+	}
+	r.watched[pid] = exit
+	return exit
+}
+
+// Signal sends a signal to a watched process. A process that was reaped is
+// ESRCH, never somebody else who got its number.
+func (r *Reaper) Signal(pid int, sig syscall.Signal) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.watched[pid]; !ok {
+		return unix.ESRCH
+	}
+	return unix.Kill(pid, sig)
+}
+
+func (r *Reaper) reap() {
+	for {
+		r.mu.Lock()
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		if errors.Is(err, unix.EINTR) {
+			r.mu.Unlock()
+			continue
+		}
+		if err != nil || pid <= 0 {
+			r.mu.Unlock()
+			return
+		}
+		r.deliver(pid, Exit{Code: code(status), At: time.Now()})
+		r.mu.Unlock()
+	}
+}
+
+func (r *Reaper) deliver(pid int, exit Exit) {
+	if watcher, ok := r.watched[pid]; ok {
+		delete(r.watched, pid)
+		watcher <- exit
+		return
+	}
+	if _, again := r.orphans[pid]; !again {
+		r.order = append(r.order, pid)
+	}
+	r.orphans[pid] = exit
+	for len(r.order) > keptOrphans {
+		delete(r.orphans, r.order[0])
+		r.order = r.order[1:]
+	}
+}
+
+func code(status unix.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package service answers the host: it is the Guest service over the packages
+// that do the work, and the handler of the channel's streams.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/containerd/ttrpc"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/guest/boot"
+	"hypernetes.org/runtime/internal/guest/container"
+	"hypernetes.org/runtime/internal/guest/disk"
+	"hypernetes.org/runtime/internal/guest/network"
+	"hypernetes.org/runtime/internal/guest/reaper"
+	"hypernetes.org/runtime/internal/guest/volume"
+)
+
+const (
+	diskTimeout = 10 * time.Second
+	resolver    = "/run/resolv.conf" // /etc/resolv.conf of the root image links here
+)
+
+// Service is the guest. Streams are accepted at once; calls wait until Run has
+// been told that the system is up.
+type Service struct {
+	ready chan struct{}
+	rpc   chan net.Conn
+
+	volumes    *volume.Set
+	containers *container.Set
+
+	scratch sync.Once
+}
+
+// New returns a service that is not ready yet.
+func New() *Service {
+	return &Service{ready: make(chan struct{}), rpc: make(chan net.Conn, 1)}
+}
+
+// Run makes the service ready and answers calls until the connection ends.
+func (s *Service) Run(ctx context.Context, reaper *reaper.Reaper) error {
+	s.volumes = volume.NewSet(volume.Dirs{
+		Files: boot.FilesDir, Scratch: boot.ScratchDir, Memory: boot.MemoryDir, Shared: boot.SharedDir,
+	})
+	var err error
+	s.containers, err = container.NewSet(container.Dirs{
+		State: boot.StateDir, Scratch: boot.ScratchDir, Shared: boot.SharedDir, Cgroup: boot.CgroupDir,
+	}, reaper, s.volumes)
+	if err != nil {
+		return err
+	}
+	close(s.ready)
+	server, err := ttrpc.NewServer()
+	if err != nil {
+		return fmt.Errorf("making the RPC server: %w", err)
+	}
+	guestv1.RegisterGuestService(server, s)
+	select {
+	case conn := <-s.rpc:
+		return server.Serve(ctx, &oneConn{conn: conn})
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Accept decides on a stream of the host.
+func (s *Service) Accept(header channel.Header) (channel.Status, func(net.Conn)) {
+	switch header.Kind {
+	case channel.KindRPC:
+		return channel.StatusAccepted, func(conn net.Conn) {
+			select {
+			case s.rpc <- conn:
+			default: // one is enough
+				_ = conn.Close()
+			}
+		}
+	case channel.KindIO:
+		<-s.ready
+		return s.containers.Attach(header)
+	default:
+		return channel.StatusRefused, nil
+	}
+}
+
+// Configure sets up what the pod shares.
+func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest) (*guestv1.ConfigureResponse, error) {
+	if request.GetTimeUnixNano() != 0 {
+		now := unix.NsecToTimespec(request.GetTimeUnixNano())
+		if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {
+			return nil, failure(fmt.Errorf("setting the clock: %w", err))
+		}
+	}
+	if request.GetHostname() != "" {
+		if err := unix.Sethostname([]byte(request.GetHostname())); err != nil {
+			return nil, failure(fmt.Errorf("setting the host name: %w", err))
+		}
+	}
+	if err := network.Configure(request.GetInterfaces()); err != nil {
+		return nil, failure(err)
+	}
+	// After the interfaces, whose own parameters exist only then.
+	if err := network.Sysctls(request.GetSysctls()); err != nil {
+		return nil, failure(err)
+	}
+	if err := network.ResolvConf(resolver, request.GetNameServers(), request.GetSearch()); err != nil {
+		return nil, failure(err)
+	}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return nil, failure(fmt.Errorf("reading the kernel's name: %w", err))
+	}
+	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, failure(fmt.Errorf("reading the boot id: %w", err))
+	}
+	return &guestv1.ConfigureResponse{
+		KernelRelease: unix.ByteSliceToString(name.Release[:]),
+		BootId:        strings.TrimSpace(string(bootID)),
+	}, nil
+}
+
+// AttachScratch mounts the writable disk, once.
+func (s *Service) AttachScratch(_ context.Context, request *guestv1.AttachScratchRequest) (*guestv1.Empty, error) {
+	err := errors.New("the scratch disk is attached already")
+	s.scratch.Do(func() { err = attachScratch(request.GetSerial()) })
+	return empty(err)
+}
+
+func attachScratch(serial string) error {
+	device, err := disk.Find(serial, diskTimeout)
+	if err != nil {
+		return fmt.Errorf("scratch disk: %w", err)
+	}
+	// Nothing on it outlives the machine, so that barriers only cost.
+	if err := unix.Mount(device, boot.ScratchDir, "ext4", 0, "nobarrier,noauto_da_alloc"); err != nil {
+		return fmt.Errorf("mounting the scratch disk: %w", err)
+	}
+	for _, dir := range []string{"containers", "volumes"} {
+		if err := os.MkdirAll(filepath.Join(boot.ScratchDir, dir), 0o711); err != nil {
+			return fmt.Errorf("preparing the scratch disk: %w", err)
+		}
+	}
+	return nil
+}
+
+// CreateVolume implements the Guest service.
+func (s *Service) CreateVolume(_ context.Context, request *guestv1.CreateVolumeRequest) (*guestv1.Empty, error) {
+	return empty(s.volumes.Create(request))
+}
+
+// PutFiles implements the Guest service.
+func (s *Service) PutFiles(_ context.Context, request *guestv1.PutFilesRequest) (*guestv1.Empty, error) {
+	return empty(s.volumes.Put(request))
+}
+
+// GetFile implements the Guest service.
+func (s *Service) GetFile(_ context.Context, request *guestv1.GetFileRequest) (*guestv1.GetFileResponse, error) {
+	data, truncated, err := s.volumes.Get(request.GetVolumeId(), request.GetPath(), request.GetMaxBytes())
+	if err != nil {
+		return nil, failure(err)
+	}
+	return &guestv1.GetFileResponse{Data: data, Truncated: truncated}, nil
+}
+
+// CreateContainer implements the Guest service.
+func (s *Service) CreateContainer(_ context.Context, request *guestv1.CreateContainerRequest) (*guestv1.Empty, error) {
+	return empty(s.containers.Create(request))
+}
+
+// Exec implements the Guest service.
+func (s *Service) Exec(_ context.Context, request *guestv1.ExecRequest) (*guestv1.Empty, error) {
+	return empty(s.containers.Exec(request))
+}
+
+// Start implements the Guest service.
+func (s *Service) Start(_ context.Context, request *guestv1.ProcessRequest) (*guestv1.StartResponse, error) {
+	pid, err := s.containers.Start(request.GetId(), request.GetExecId())
+	if err != nil {
+		return nil, failure(err)
+	}
+	return &guestv1.StartResponse{Pid: uint32(pid)}, nil
+}
+
+// Wait implements the Guest service.
+func (s *Service) Wait(ctx context.Context, request *guestv1.ProcessRequest) (*guestv1.WaitResponse, error) {
+	response, err := s.containers.Wait(ctx, request.GetId(), request.GetExecId())
+	if err != nil {
+		return nil, failure(err)
+	}
+	return response, nil
+}
+
+// Signal implements the Guest service.
+func (s *Service) Signal(_ context.Context, request *guestv1.SignalRequest) (*guestv1.Empty, error) {
+	return empty(s.containers.Signal(request.GetId(), request.GetExecId(), request.GetSignal(), request.GetAll()))
+}
+
+// Delete implements the Guest service.
+func (s *Service) Delete(_ context.Context, request *guestv1.ProcessRequest) (*guestv1.DeleteResponse, error) {
+	response, err := s.containers.Delete(request.GetId(), request.GetExecId())
+	if err != nil {
+		return nil, failure(err)
+	}
+	return response, nil
+}
+
+// ResizePty implements the Guest service.
+func (s *Service) ResizePty(_ context.Context, request *guestv1.ResizePtyRequest) (*guestv1.Empty, error) {
+	return empty(s.containers.ResizePty(request.GetId(), request.GetExecId(), request.GetWidth(), request.GetHeight()))
+}
+
+// CloseStdin implements the Guest service.
+func (s *Service) CloseStdin(_ context.Context, request *guestv1.ProcessRequest) (*guestv1.Empty, error) {
+	return empty(s.containers.CloseStdin(request.GetId(), request.GetExecId()))
+}
+
+// Update implements the Guest service.
+func (s *Service) Update(_ context.Context, request *guestv1.UpdateRequest) (*guestv1.Empty, error) {
+	return empty(s.containers.Update(request.GetId(), request.GetResources()))
+}
+
+// Stats implements the Guest service.
+func (s *Service) Stats(_ context.Context, request *guestv1.ContainerRequest) (*guestv1.StatsResponse, error) {
+	stats, err := s.containers.Stats(request.GetId())
+	if err != nil {
+		return nil, failure(err)
+	}
+	devices, err := network.Devices()
+	if err != nil {
+		return nil, failure(err)
+	}
+	for _, d := range devices {
+		stats.Interfaces = append(stats.Interfaces, &guestv1.StatsResponse_InterfaceStats{
+			Name:    d.Name,
+			RxBytes: d.RxBytes, RxPackets: d.RxPackets, RxErrors: d.RxErrors, RxDropped: d.RxDropped,
+			TxBytes: d.TxBytes, TxPackets: d.TxPackets, TxErrors: d.TxErrors, TxDropped: d.TxDropped,
+		})
+	}
+	return stats, nil
+}
+
+// Pids implements the Guest service.
+func (s *Service) Pids(_ context.Context, request *guestv1.ContainerRequest) (*guestv1.PidsResponse, error) {
+	pids, err := s.containers.Pids(request.GetId())
+	if err != nil {
+		return nil, failure(err)
+	}
+	return &guestv1.PidsResponse{Pids: pids}, nil
+}
+
+// Shutdown implements the Guest service.
+func (s *Service) Shutdown(_ context.Context, request *guestv1.ShutdownRequest) (*guestv1.Empty, error) {
+	s.containers.Shutdown(time.Duration(request.GetGraceMilliseconds()) * time.Millisecond)
+	boot.PowerOff()
+	return &guestv1.Empty{}, nil
+}
+
+func empty(err error) (*guestv1.Empty, error) {
+	if err != nil {
+		return nil, failure(err)
+	}
+	return &guestv1.Empty{}, nil
+}
+
+// failure gives an error the code by which the host tells cases apart.
+func failure(err error) error {
+	code := codes.Unknown
+	switch {
+	case errors.Is(err, container.ErrNotFound), errors.Is(err, volume.ErrNotFound):
+		code = codes.NotFound
+	case errors.Is(err, container.ErrExists):
+		code = codes.AlreadyExists
+	case errors.Is(err, container.ErrInvalid), errors.Is(err, volume.ErrInvalid):
+		code = codes.InvalidArgument
+	case errors.Is(err, container.ErrState):
+		code = codes.FailedPrecondition
+	case errors.Is(err, context.Canceled):
+		code = codes.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		code = codes.DeadlineExceeded
+	}
+	return status.Error(code, err.Error())
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package volume keeps the directories that containers of the pod mount: files
+// copied in by the host, and empty directories on the scratch disk or in memory.
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/channel"
+)
+
+// SharedMemory is the id of the volume that is always there: the pod's /dev/shm.
+const SharedMemory = "shm"
+
+// Errors a caller distinguishes.
+var (
+	ErrNotFound = errors.New("no such volume")
+	ErrInvalid  = errors.New("invalid")
+)
+
+// Dirs says where volumes of each kind live.
+type Dirs struct {
+	Files, Scratch, Memory, Shared string
+}
+
+// Set is the pod's volumes.
+type Set struct {
+	dirs Dirs
+
+	mu      sync.Mutex
+	volumes map[string]*volume
+}
+
+type volume struct {
+	kind guestv1.CreateVolumeRequest_Kind
+	path string
+
+	mu   sync.Mutex // one transaction at a time
+	open *transaction
+}
+
+// NewSet returns the volumes of a pod that has none but SharedMemory.
+func NewSet(dirs Dirs) *Set {
+	return &Set{dirs: dirs, volumes: map[string]*volume{
+		SharedMemory: {kind: guestv1.CreateVolumeRequest_MEMORY, path: dirs.Shared},
+	}}
+}
+
+// Create makes a volume. The same id with the same kind is not an error.
+func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
+	id := request.GetId()
+	if !channel.ValidID(id) {
+		return fmt.Errorf("%w volume id", ErrInvalid)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if existing, ok := s.volumes[id]; ok {
+		if existing.kind != request.GetKind() {
+			return fmt.Errorf("%w: volume %q exists with another kind", ErrInvalid, id)
+		}
+		return nil
+	}
+	created := &volume{kind: request.GetKind()}
+	mode := os.FileMode(0o777)
+	switch request.GetKind() {
+	case guestv1.CreateVolumeRequest_FILES:
+		created.path, mode = filepath.Join(s.dirs.Files, id), 0o755
+	case guestv1.CreateVolumeRequest_EMPTY_DIR:
+		created.path = filepath.Join(s.dirs.Scratch, "volumes", id)
+	case guestv1.CreateVolumeRequest_MEMORY:
+		created.path = filepath.Join(s.dirs.Memory, id)
+	default:
+		return fmt.Errorf("%w volume kind", ErrInvalid)
+	}
+	if err := os.Mkdir(created.path, 0o700); err != nil {
+		return fmt.Errorf("making volume %q: %w", id, err)
+	}
+	if request.GetKind() == guestv1.CreateVolumeRequest_MEMORY {
+		options := "size=50%"
+		if request.GetSizeLimit() > 0 {
+			options = "size=" + strconv.FormatUint(request.GetSizeLimit(), 10)
+		}
+		if err := unix.Mount("tmpfs", created.path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+			return fmt.Errorf("mounting volume %q: %w", id, err)
+		}
+	}
+	if request.GetMode() != 0 {
+		mode = fileMode(request.GetMode())
+	}
+	// Owner first: a change of owner clears the setgid bit.
+	if err := os.Chown(created.path, int(request.GetUid()), int(request.GetGid())); err != nil {
+		return fmt.Errorf("giving volume %q to its owner: %w", id, err)
+	}
+	if err := os.Chmod(created.path, mode); err != nil {
+		return fmt.Errorf("setting the mode of volume %q: %w", id, err)
+	}
+	s.volumes[id] = created
+	return nil
+}
+
+// Source gives the path to bind for a mount of sub inside a volume. What the
+// tenant's containers put there (links) cannot lead out of the volume.
+func (s *Set) Source(id, sub string, create bool) (string, error) {
+	found, err := s.find(id)
+	if err != nil {
+		return "", err
+	}
+	if sub == "" {
+		return found.path, nil
+	}
+	root, err := os.OpenRoot(found.path)
+	if err != nil {
+		return "", fmt.Errorf("opening volume %q: %w", id, err)
+	}
+	defer root.Close()
+	if create {
+		if err := root.MkdirAll(sub, 0o755); err != nil {
+			return "", fmt.Errorf("making %q in volume %q: %w", sub, id, err)
+		}
+	}
+	file, err := root.OpenFile(sub, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", fmt.Errorf("%w: %q in volume %q: %w", ErrNotFound, sub, id, err)
+	}
+	defer file.Close()
+	resolved, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("resolving %q in volume %q: %w", sub, id, err)
+	}
+	return resolved, nil
+}
+
+func (s *Set) find(id string) (*volume, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.volumes[id]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	return found, nil
+}
+
+// fileMode turns Unix permission bits into Go's.
+func fileMode(bits uint32) os.FileMode {
+	mode := os.FileMode(bits & 0o777)
+	if bits&unix.S_ISUID != 0 {
+		mode |= os.ModeSetuid
+	}
+	if bits&unix.S_ISGID != 0 {
+		mode |= os.ModeSetgid
+	}
+	if bits&unix.S_ISVTX != 0 {
+		mode |= os.ModeSticky
+	}
+	return mode
+}
