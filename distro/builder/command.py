@@ -5,67 +5,114 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import signal
 import sys
 import time
 import tomllib
 from collections.abc import Sequence
 
-from . import catalog, toolchain
+from . import catalog
+from . import push
+from . import toolchain
 from .cache import Cache
 from .component import BuildError
-from .engine import Engine, in_order
+from .engine import Engine
+from .engine import in_order
 from .tree import Tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def parser() -> argparse.ArgumentParser:
-    """Give the parser of the command line."""
-    main = argparse.ArgumentParser(
+def build_parser() -> argparse.ArgumentParser:
+    """Give the parser for building."""
+    parser = argparse.ArgumentParser(
         prog="distro/build",
         description="Build the distribution, or the named components of it, into a tree.",
-        epilog="Components: " + ", ".join(component.name for component in catalog.COMPONENTS),
+        epilog="Components: "
+        + ", ".join(component.name for component in catalog.COMPONENTS)
+        + '. "distro/build push -h" tells how a tree\'s images come to a registry.',
     )
-    main.add_argument("--output", type=pathlib.Path, required=True, metavar="DIST", help="the tree to fill")
-    main.add_argument(
+    parser.add_argument("--output", type=pathlib.Path, required=True, metavar="DIST", help="the tree to fill")
+    parser.add_argument(
         "--cache",
         type=pathlib.Path,
         default=pathlib.Path("/var/cache/hypernetes-distro"),
         metavar="DIR",
         help="kept between builds: downloads, compiler caches, results (default: %(default)s)",
     )
-    main.add_argument("--jobs", type=int, default=2, help="components built at the same time (default: %(default)s)")
-    main.add_argument("component", nargs="*", help="what to build; everything when none is named")
-    return main
+    parser.add_argument("--jobs", type=int, default=2, help="components built at the same time (default: %(default)s)")
+    parser.add_argument("component", nargs="*", help="what to build; everything when none is named")
+    return parser
+
+
+def push_parser() -> argparse.ArgumentParser:
+    """Give the parser for pushing."""
+    parser = argparse.ArgumentParser(
+        prog="distro/build push",
+        description="Bring a tree's images to a registry; what it has already is left alone.",
+        epilog="Credentials, where a registry wants any, are read from the file that DOCKER_CONFIG leads to.",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--registry", metavar="URL", help="a registry that takes images: https://HOST:PORT")
+    where.add_argument(
+        "--store",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="the storage folder of a registry on this machine, which may be served read-only",
+    )
+    parser.add_argument("--ca", type=pathlib.Path, metavar="FILE", help="the registry's certificate authority")
+    parser.add_argument("tree", type=pathlib.Path, metavar="DIST", help="the distribution tree")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when all is built, 1 when a component failed, 130 when interrupted."""
-    options = parser().parse_args(argv)
-    started = time.monotonic()
+    """Run the command; 0 when all is done, 1 when something failed, 130 when interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Ended by a signal, the registry that push starts must end as well.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        build(options.output.resolve(), options.cache.resolve(), options.component, options.jobs)
+        if words[:1] == ["push"]:
+            _push(push_parser().parse_args(words[1:]))
+        else:
+            _build(build_parser().parse_args(words))
     except BuildError as error:
-        print(f"distro/build: {error}", file=sys.stderr)
+        sys.stderr.write(f"distro/build: {error}\n")
         return 1
     except KeyboardInterrupt:
-        print("distro/build: interrupted; the next run goes on from what is complete", file=sys.stderr)
+        sys.stderr.write("distro/build: interrupted; the next run goes on from what is complete\n")
         return 130
-    print(f"{'distribution':<20} {'complete':<10} {time.monotonic() - started:7.1f} s", flush=True)
     return 0
 
 
-def build(output: pathlib.Path, cache: pathlib.Path, names: Sequence[str], jobs: int) -> None:
-    """Build the named components, or all, into ``output``; raises BuildError."""
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _report(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _push(options: argparse.Namespace) -> None:
+    if options.store:
+        push.fill_store(options.tree.resolve(), options.store.resolve(), _report)
+    else:
+        push.push(options.tree.resolve(), push.target(options.registry, options.ca), _report)
+
+
+def _build(options: argparse.Namespace) -> None:
+    started = time.monotonic()
     versions = tomllib.loads((ROOT / "distro" / "versions.toml").read_text())
-    wanted = list(names) or [component.name for component in catalog.COMPONENTS]
+    cache = options.cache.resolve()
     engine = Engine(
         root=ROOT,
         cache=Cache(cache),
-        tree=Tree(output),
+        tree=Tree(options.output.resolve()),
         versions=versions,
         go=lambda: toolchain.provide(versions["go"]["minimum"], versions["go"]["pypi"], cache),
-        report=lambda line: print(line, flush=True),
-        jobs=jobs,
+        report=_report,
+        jobs=options.jobs,
     )
-    engine.run(in_order(catalog.COMPONENTS, wanted))
+    names = options.component or [component.name for component in catalog.COMPONENTS]
+    engine.run(in_order(catalog.COMPONENTS, names))
+    _report(f"{'distribution':<20} {'complete':<10} {time.monotonic() - started:7.1f} s")

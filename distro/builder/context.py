@@ -7,7 +7,8 @@ import dataclasses
 import os
 import pathlib
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from .component import BuildError
@@ -117,8 +118,8 @@ class Context:
             link += ["-linkmode=external", "-extldflags=-static"]
         for package, output in packages.items():
             output.parent.mkdir(parents=True, exist_ok=True)
-            argv = [self.go.executable, "build", "-trimpath", "-buildvcs=false", "-tags", ",".join(tags)]
-            argv += ["-ldflags", " ".join(link), "-o", output, package]
+            argv = [str(self.go.executable), "build", "-trimpath", "-buildvcs=false", "-tags", ",".join(tags)]
+            argv += ["-ldflags", " ".join(link), "-o", str(output), package]
             self.run(
                 argv,
                 cwd=module,

@@ -9,11 +9,15 @@ import pathlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from .cache import Cache
-from .component import BuildError, Component, content_key
+from .component import BuildError
+from .component import Component
+from .component import content_key
 from .context import Context
 from .toolchain import Go
 from .tree import Tree

@@ -16,6 +16,7 @@ from .context import Context
 
 PAUSE_MODULE = "distro/modules/pause"
 DEMO_MODULE = "distro/demo"
+BUSYBOX_FILES = "distro/busybox"
 # What any program expects of a root file system; no shell, no package manager.
 BASE: Mapping[str, oci.Entry] = {
     "dev": oci.Folder(),
@@ -52,13 +53,20 @@ def control_plane(hyperkube: pathlib.Path, versions: Mapping[str, Mapping[str, A
     ]
 
 
-def busybox(executable: pathlib.Path, libraries: Mapping[str, pathlib.Path], applets: list[str]) -> oci.Image:
-    """Give the busybox image: the C library below, busybox and its many names above."""
+def busybox(
+    executable: pathlib.Path, libraries: Mapping[str, pathlib.Path], applets: list[str], own: pathlib.Path
+) -> oci.Image:
+    """Give the busybox image: the C library below, busybox and its many names above.
+
+    A file in the folder ``own`` takes the place of the applet of its name.
+    """
     library: dict[str, oci.Entry] = {
         f"lib/x86_64-linux-gnu/{name}": oci.File(path, 0o755) for name, path in libraries.items()
     }
     library["lib64/ld-linux-x86-64.so.2"] = oci.Link("../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
     programs: dict[str, oci.Entry] = {**BASE, "bin/busybox": oci.File(executable, 0o755)}
+    for file in sorted(own.iterdir()):
+        programs[f"bin/{file.name}"] = oci.File(file, 0o755)
     for applet in applets:
         programs.setdefault(f"bin/{applet}", oci.Link("busybox"))
     return oci.Image("library/busybox:latest", [library, programs], command=["sh"])
@@ -88,7 +96,7 @@ def build_busybox(output: pathlib.Path, context: Context) -> None:
     folder = root / "lib" / "x86_64-linux-gnu"
     libraries = {name: folder / name for name in BUSYBOX_LIBRARIES}
     executable = root / "bin" / "busybox"
-    image = busybox(executable, libraries, _applets(executable, folder))
+    image = busybox(executable, libraries, _applets(executable, folder), context.root / BUSYBOX_FILES)
     oci.write_layouts([image], output / "images")
 
 
@@ -117,7 +125,7 @@ COMPONENTS = (
     Component(
         name="image-busybox",
         build=build_busybox,
-        inputs=(*_MAKERS, "distro/builder/debian.py"),
+        inputs=(*_MAKERS, BUSYBOX_FILES, "distro/builder/debian.py"),
         versions=("busybox",),
     ),
     Component(name="image-demo", build=build_demo, inputs=(*_MAKERS, DEMO_MODULE), go=True),

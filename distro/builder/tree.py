@@ -64,7 +64,7 @@ def _replace(source: pathlib.Path, target: pathlib.Path) -> None:
     partial = target.with_name(f".{target.name}.partial")
     partial.unlink(missing_ok=True)
     if source.is_symlink():
-        partial.symlink_to(os.readlink(source))
+        partial.symlink_to(source.readlink())
     else:
         try:
             os.link(source, partial)
