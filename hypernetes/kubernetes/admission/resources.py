@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules for kinds other than pods: Services, namespaces, quotas, role bindings, Secrets, subresources of pods."""
+
+from lightkube.core import resource
+
+from hypernetes.kubernetes import objects
+from hypernetes.kubernetes.admission import policy
+from hypernetes.model import names
+
+_GUARDED_PREFIXES = (names.LABEL_PREFIX, "kubernetes.io/")
+
+SERVICES = (
+    policy.Rule(
+        "node-ports",
+        'object.spec.?type.orValue("ClusterIP") != "NodePort" && '
+        "object.spec.?ports.orValue([]).all(p, p.?nodePort.orValue(0) == 0) && "
+        "object.spec.?healthCheckNodePort.orValue(0) == 0",
+        "node ports are not allowed: nodes carry no tenant's traffic. Use type ClusterIP or LoadBalancer.",
+    ),
+    policy.Rule(
+        "load-balancer-node-ports",
+        'object.spec.?type.orValue("ClusterIP") != "LoadBalancer" || '
+        "!object.spec.?allocateLoadBalancerNodePorts.orValue(true)",
+        "allocateLoadBalancerNodePorts must be false: load balancers reach pods directly.",
+    ),
+    policy.Rule(
+        "external-ips",
+        "object.spec.?externalIPs.orValue([]).size() == 0",
+        "externalIPs are not allowed: they would take over other people's addresses. Use type LoadBalancer.",
+    ),
+)
+
+SECRETS = (
+    policy.Rule(
+        "long-lived-tokens",
+        'object.?type.orValue("Opaque") != "kubernetes.io/service-account-token"',
+        "service account tokens without an expiry are not allowed: use kubectl create token or a projected volume.",
+    ),
+)
+
+BINDINGS = (policy.Rule("binding", "false", "only the cluster's scheduler may bind a pod to a node."),)
+
+RESIZES = (
+    policy.Rule(
+        "resize",
+        "false",
+        "a virtual machine gets its size when it starts: create the pod again with the new size.",
+    ),
+)
+
+QUOTAS = (
+    policy.Rule(
+        "quotas",
+        "false",
+        "quotas and limits of a namespace are set by the operator.",
+    ),
+)
+
+NETWORK_POLICIES = (
+    policy.Rule(
+        "network-policies",
+        "false",
+        "NetworkPolicies are not enforced yet, so this one would only seem to protect. "
+        "Projects are always kept apart; use a network of its own for a namespace.",
+    ),
+)
+
+ROLE_BINDINGS = (
+    policy.Rule(
+        "managed-role-bindings",
+        f'!request.name.startsWith("{objects.BINDING_PREFIX}")',
+        f"role bindings whose names begin with {objects.BINDING_PREFIX} follow the project's roles in Keystone; "
+        "assign roles there, or make a binding of another name.",
+    ),
+)
+
+_CREATED = policy.Rule(
+    "namespaces",
+    'request.operation == "UPDATE"',
+    "namespaces are made and deleted with `openstack kube namespace`, so that each has its network.",
+)
+
+
+def _guarded(field: str) -> str:
+    """CEL: no guarded key of a map in the metadata was added, changed or removed."""
+    new = f"object.metadata.?{field}.orValue({{}})"
+    old = f"oldObject.metadata.?{field}.orValue({{}})"
+    is_guarded = "(" + " || ".join(f'k.startsWith("{prefix}")' for prefix in _GUARDED_PREFIXES) + ")"
+    return (
+        f"{new}.all(k, !{is_guarded} || (k in {old} && {old}[k] == {new}[k])) && "
+        f"{old}.all(k, !{is_guarded} || k in {new})"
+    )
+
+
+NAMESPACES = (
+    policy.Rule(
+        "namespace-labels",
+        f"{_guarded('labels')} && {_guarded('annotations')}",
+        f"labels and annotations that begin with {' or '.join(_GUARDED_PREFIXES)} belong to the service; "
+        "they say whose the namespace is.",
+    ),
+    policy.Rule(
+        "namespace-finalizers",
+        "object.metadata.?finalizers.orValue([]) == oldObject.metadata.?finalizers.orValue([]) && "
+        "object.spec.?finalizers.orValue([]) == oldObject.spec.?finalizers.orValue([]) && "
+        "object.metadata.?ownerReferences.orValue([]) == oldObject.metadata.?ownerReferences.orValue([])",
+        "finalizers and owners of a namespace may not be changed; delete it with `openstack kube namespace delete`.",
+    ),
+)
+
+_SUBRESOURCES = (
+    policy.Rule("namespace-subresources", "false", "status and finalize of a namespace belong to the cluster."),
+)
+
+
+def policies() -> list[resource.Resource]:
+    """Every policy that is not about what a pod may be."""
+    exempt = (policy.exempting_the_cluster_itself(),)
+    made: list[resource.Resource] = []
+    # Services: whoever writes them, a controller too; nothing of the cluster's own needs a node port.
+    services = (policy.Target("", ("services",)),)
+    made += policy.validating("hypernetes-services", services, SERVICES)
+    made += policy.mutating(
+        "hypernetes-load-balancers",
+        services,
+        ("is-load-balancer", 'object.spec.?type.orValue("ClusterIP") == "LoadBalancer"'),
+        "Object{spec: Object.spec{allocateLoadBalancerNodePorts: false}}",
+    )
+    made += policy.validating("hypernetes-secrets", (policy.Target("", ("secrets",), ("CREATE",)),), SECRETS)
+    made += policy.validating(
+        "hypernetes-bindings",
+        (policy.Target("", ("bindings", "pods/binding"), ("CREATE",)),),
+        BINDINGS,
+        conditions=exempt,
+    )
+    made += policy.validating("hypernetes-resizes", (policy.Target("", ("pods/resize",), ("UPDATE",)),), RESIZES)
+    everything = ("CREATE", "UPDATE", "DELETE")
+    made += policy.validating(
+        "hypernetes-quotas",
+        (policy.Target("", ("resourcequotas", "limitranges"), everything),),
+        QUOTAS,
+        conditions=exempt,
+    )
+    made += policy.validating(
+        "hypernetes-role-bindings",
+        (policy.Target("rbac.authorization.k8s.io", ("rolebindings",), everything),),
+        ROLE_BINDINGS,
+        conditions=exempt,
+    )
+    made += policy.validating(
+        "hypernetes-network-policies",
+        (policy.Target("networking.k8s.io", ("networkpolicies",)),),
+        NETWORK_POLICIES,
+    )
+    made += policy.validating(
+        "hypernetes-namespaces", (policy.Target("", ("namespaces",), ("UPDATE",)),), NAMESPACES, conditions=exempt
+    )
+    made += policy.validating(
+        "hypernetes-namespace-creation",
+        (policy.Target("", ("namespaces",), ("CREATE", "DELETE")),),
+        (_CREATED,),
+        conditions=exempt,
+    )
+    made += policy.validating(
+        "hypernetes-namespace-subresources",
+        (policy.Target("", ("namespaces/finalize", "namespaces/status"), ("UPDATE",)),),
+        _SUBRESOURCES,
+        conditions=exempt,
+    )
+    return made

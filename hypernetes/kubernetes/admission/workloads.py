@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applies the rules of pods to pods, to their subresources and to everything that carries a pod template."""
+
+from dataclasses import dataclass
+
+from lightkube.core import resource
+
+from hypernetes.kubernetes.admission import policy
+from hypernetes.kubernetes.admission import rules
+from hypernetes.model import names
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Kinds whose pod spec lies at the same place."""
+
+    name: str
+    """Of the policy, after ``hypernetes-``."""
+    path: str
+    """CEL path from the object to its PodSpec."""
+    targets: tuple[policy.Target, ...]
+    rules: tuple[policy.Rule, ...]
+
+
+WORKLOADS = (
+    Workload(
+        "pods",
+        "spec",
+        (policy.Target("", ("pods", "pods/ephemeralcontainers")),),
+        rules.FOR_PODS,
+    ),
+    Workload(
+        "pod-templates",
+        "spec.template.spec",
+        (
+            policy.Target("apps", ("daemonsets", "deployments", "replicasets", "statefulsets")),
+            policy.Target("batch", ("jobs",)),
+            policy.Target("", ("replicationcontrollers",)),
+        ),
+        rules.FOR_TEMPLATES,
+    ),
+    Workload(
+        "cron-jobs",
+        "spec.jobTemplate.spec.template.spec",
+        (policy.Target("batch", ("cronjobs",)),),
+        rules.FOR_TEMPLATES,
+    ),
+    Workload(
+        "stored-templates",
+        "template.spec",
+        (policy.Target("", ("podtemplates",)),),
+        rules.FOR_TEMPLATES,
+    ),
+)
+"""Every kind that becomes a pod, by where its PodSpec lies."""
+
+
+def policies() -> list[resource.Resource]:
+    """The policies of pods and templates, and the one that makes pods virtual machines."""
+    made: list[resource.Resource] = []
+    for workload in WORKLOADS:
+        made += policy.validating(
+            f"hypernetes-{workload.name}",
+            workload.targets,
+            workload.rules,
+            variables=_variables(workload.path),
+            conditions=(_changed(workload.path),),
+        )
+    return [*made, *_runtime_class()]
+
+
+def _variables(path: str) -> tuple[tuple[str, str], ...]:
+    # Containers, init containers and ephemeral ones have different types but the same fields where rules look.
+    containers = " + ".join(
+        f"object.{path}.?{kind}.orValue([]).map(c, dyn(c))"
+        for kind in ("containers", "initContainers", "ephemeralContainers")
+    )
+    return (("spec", f"object.{path}"), ("containers", containers))
+
+
+def _changed(path: str) -> tuple[str, str]:
+    """What was admitted under older rules can still be labelled, scaled and finalised."""
+    return ("spec-is-new", f'request.operation == "CREATE" || object.{path} != oldObject.{path}')
+
+
+def _runtime_class() -> list[resource.Resource]:
+    return [
+        *policy.mutating(
+            "hypernetes-runtime-class",
+            (policy.Target("", ("pods",), ("CREATE",)),),
+            ("no-runtime-class", "!has(object.spec.runtimeClassName)"),
+            f'Object{{spec: Object.spec{{runtimeClassName: "{names.RUNTIME_CLASS}"}}}}',
+        )
+    ]

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The RuntimeClass of tenants' virtual machines and the PriorityClasses tenants may name."""
+
+from lightkube.models import meta_v1 as meta
+from lightkube.models import node_v1 as node_models
+from lightkube.resources import node_v1 as node
+from lightkube.resources import scheduling_v1 as scheduling
+
+from hypernetes.kubernetes import objects
+from hypernetes.model import names
+
+PRIORITY_NORMAL = "hypernetes-normal"
+PRIORITY_LOW = "hypernetes-low"
+PRIORITIES = (PRIORITY_NORMAL, PRIORITY_LOW)
+"""PriorityClasses a tenant's pod may name. None preempts: the victim could be a neighbour's."""
+
+
+def runtime_class(overhead_memory: str, overhead_cpu: str, handler: str = names.RUNTIME_CLASS) -> node.RuntimeClass:
+    """The class every tenant's pod runs in.
+
+    :param overhead_memory: memory of shim and virtual machine monitor per pod, as a Kubernetes quantity.
+    :param overhead_cpu: the same for CPU.
+    :param handler: containerd's runtime handler.
+    """
+    return node.RuntimeClass(
+        metadata=_metadata(names.RUNTIME_CLASS),
+        handler=handler,
+        overhead=node_models.Overhead(podFixed={"memory": overhead_memory, "cpu": overhead_cpu}),
+    )
+
+
+def priority_classes() -> list[scheduling.PriorityClass]:
+    """The default class and one below it."""
+    return [
+        scheduling.PriorityClass(
+            metadata=_metadata(PRIORITY_NORMAL),
+            value=0,
+            globalDefault=True,
+            preemptionPolicy="Never",
+            description="Tenants' pods that name no class.",
+        ),
+        scheduling.PriorityClass(
+            metadata=_metadata(PRIORITY_LOW),
+            value=-1000,
+            preemptionPolicy="Never",
+            description="Tenants' pods that may wait, and go first when a node runs short.",
+        ),
+    ]
+
+
+def _metadata(name: str) -> meta.ObjectMeta:
+    return meta.ObjectMeta(name=name, labels={objects.LABEL_MANAGED_BY: names.FIELD_MANAGER})

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries typed objects to and from one cluster's apiserver, with timeouts and with our own errors.
+
+lightkube does the work; this module adds what it lacks: a client certificate that never touches the disk, a
+watch that ends when the peer is dead, deletion only of the object that carries the recorded uid.
+"""
+
+import contextlib
+import os
+import ssl
+from collections.abc import Iterator
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+from typing import cast
+from typing import TypeVar
+
+import httpx2
+import lightkube
+from lightkube.config import kubeconfig
+from lightkube.config import models as config_models
+from lightkube.core import resource
+from lightkube.core.exceptions import ApiError
+
+from hypernetes.model import errors
+from hypernetes.model import names
+
+ALL_NAMESPACES = "*"
+WATCH_SECONDS = 300
+"""A watch ends after this time and is begun again by its reader, from the last version it saw."""
+
+_WATCH_GRACE_SECONDS = 30.0
+_SERVICE = "The cluster's apiserver"
+
+T = TypeVar("T", bound=resource.Resource)
+
+
+class ClusterClient:
+    """One cluster as the conductor (or, with its own certificate, an agent) sees it. Safe to use from many threads."""
+
+    def __init__(self, api_address: str, ca_pem: str, cert_pem: str, key_pem: str, *, timeout: float = 10.0) -> None:
+        """Prepare a connection; nothing is sent yet.
+
+        :param api_address: https URL of the apiserver.
+        :param timeout: seconds for each of connecting, sending and waiting for an answer.
+        """
+        transport = _Transport(verify=_tls_context(ca_pem, cert_pem, key_pem))
+        config = kubeconfig.SingleConfig(
+            context_name="hypernetes",
+            context=config_models.Context(cluster="hypernetes"),
+            cluster=config_models.Cluster(server=api_address),
+            user=config_models.User(),
+        )
+        limits = httpx2.Timeout(timeout)
+        # The environment's proxies and certificate bundles are not meant for this connection.
+        self._client = lightkube.Client(
+            config, timeout=limits, field_manager=names.FIELD_MANAGER, transport=transport, trust_env=False
+        )
+        self._http = httpx2.Client(base_url=api_address, transport=transport, timeout=limits, trust_env=False)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+        self._http.close()
+
+    def __enter__(self) -> "ClusterClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def get(self, kind: type[T], name: str, namespace: str | None = None) -> T:
+        """The object called ``name``.
+
+        :raises errors.NotFound: there is none.
+        :raises errors.Unavailable: the apiserver does not answer or is overloaded; try again later.
+        :raises errors.Refused: it refused for good.
+        """
+        with _translated(kind, name):
+            return cast(T, self._client.get(cast(Any, kind), name, namespace=namespace))
+
+    def find(self, kind: type[T], name: str, namespace: str | None = None) -> T | None:
+        """The object called ``name``, or None; raises as :meth:`get` does otherwise."""
+        try:
+            return self.get(kind, name, namespace)
+        except errors.NotFound:
+            return None
+
+    def list(self, kind: type[T], namespace: str | None = None, labels: Mapping[str, str] | None = None) -> "list[T]":
+        """Every object of a kind in ``namespace`` (:data:`ALL_NAMESPACES` for all); raises as :meth:`get` does."""
+        selector = cast(Any, dict(labels) if labels else None)
+        with _translated(kind, "list"):
+            found = self._client.list(cast(Any, kind), namespace=namespace, labels=selector, chunk_size=500)
+            return cast("list[T]", list(found))
+
+    def create(self, item: T) -> T:
+        """Create an object that must not exist yet.
+
+        :raises errors.NameTaken: one of that name exists.
+        """
+        with _translated(type(item), _name_of(item), creating=True):
+            return cast(T, self._client.create(cast(Any, item)))
+
+    def apply(self, item: T) -> T:
+        """Make the object have these fields by server-side apply, whoever set them before; others' fields stay."""
+        with _translated(type(item), _name_of(item)):
+            return cast(T, self._client.apply(cast(Any, item), force=True))
+
+    def delete(self, kind: type[T], name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
+        """Ask for an object's deletion; True if there was something to delete.
+
+        :param uid: delete only the object that carries this uid; another one of the same name is left alone (False).
+        """
+        info = resource.api_info(kind)
+        group = info.resource.group
+        base = f"/apis/{group}/{info.resource.version}" if group else f"/api/{info.resource.version}"
+        place = f"/namespaces/{namespace}" if namespace is not None else ""
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        with _translated(kind, name):
+            answer = self._http.request("DELETE", f"{base}{place}/{info.plural}/{name}", json=options)
+            if answer.status_code == 404 or (answer.status_code == 409 and uid is not None):
+                return False
+            answer.raise_for_status()
+            return True
+
+    def watch(
+        self, kind: type[T], namespace: str | None = None, resource_version: str | None = None
+    ) -> Iterator[tuple[str, T]]:
+        """Events (``ADDED``, ``MODIFIED``, ``DELETED``) and their objects, for at most :data:`WATCH_SECONDS`.
+
+        :raises errors.Unavailable: also when the version is too old; list again, then watch from there.
+        """
+        with _translated(kind, "watch"):
+            events = self._client.watch(
+                cast(Any, kind),
+                namespace=namespace,
+                resource_version=resource_version,
+                server_timeout=WATCH_SECONDS,
+            )
+            yield from cast("Iterator[tuple[str, T]]", events)
+
+    def is_ready(self) -> bool:
+        """Whether the apiserver says of itself that it can serve requests."""
+        try:
+            return self._http.get("/readyz").status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+
+class _Transport(httpx2.HTTPTransport):
+    """Gives every read an end: lightkube waits for a watch's next event for ever, even if the peer is gone."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        timeouts = request.extensions.get("timeout")
+        if timeouts is not None and timeouts.get("read") is None:
+            timeouts["read"] = WATCH_SECONDS + _WATCH_GRACE_SECONDS
+        return super().handle_request(request)
+
+
+def _tls_context(ca_pem: str, cert_pem: str, key_pem: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=ca_pem)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # OpenSSL reads keys from files only; an anonymous one in memory leaves nothing on the disk.
+    with os.fdopen(os.memfd_create("client-certificate"), "w") as memory:
+        memory.write(cert_pem.rstrip("\n") + "\n" + key_pem)
+        memory.flush()
+        context.load_cert_chain(f"/proc/self/fd/{memory.fileno()}")
+    return context
+
+
+def _name_of(item: resource.Resource) -> str:
+    return str(cast(Any, item).metadata.name)
+
+
+@contextlib.contextmanager
+def _translated(kind: type[resource.Resource], name: str, *, creating: bool = False) -> Iterator[None]:
+    noun = resource.api_info(kind).resource.kind
+    try:
+        yield
+    except ApiError as error:
+        raise _error_of(
+            error.status.code or 0, error.status.message or "no reason given", noun, name, creating
+        ) from error
+    except httpx2.HTTPStatusError as error:
+        raise _error_of(error.response.status_code, error.response.text[:500], noun, name, creating) from error
+    except httpx2.HTTPError as error:
+        raise errors.Unavailable(service=_SERVICE, reason=str(error) or type(error).__name__) from error
+
+
+def _error_of(status: int, reason: str, noun: str, name: str, creating: bool) -> errors.HypernetesError:
+    """Our error for the apiserver's answer; overload, a stale version and its own failures are worth a retry."""
+    if status == 404:
+        return errors.NotFound(kind=noun, id=name)
+    if status == 409 and creating:
+        return errors.NameTaken(kind=noun, name=name)
+    if status in (409, 410, 429) or status >= 500:
+        return errors.Unavailable(service=_SERVICE, reason=reason)
+    return errors.Refused(service=_SERVICE, reason=reason)

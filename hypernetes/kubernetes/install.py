@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists the objects that make an apiserver a Hypernetes cluster, in the order in which they are applied."""
+
+from lightkube.core import resource
+
+from hypernetes.kubernetes import classes
+from hypernetes.kubernetes import flow
+from hypernetes.kubernetes import roles
+from hypernetes.kubernetes.admission import resources
+from hypernetes.kubernetes.admission import workloads
+
+DEFAULT_OVERHEAD_MEMORY = "96Mi"
+DEFAULT_OVERHEAD_CPU = "50m"
+
+
+def cluster_objects(
+    overhead_memory: str = DEFAULT_OVERHEAD_MEMORY, overhead_cpu: str = DEFAULT_OVERHEAD_CPU
+) -> list[resource.Resource]:
+    """Everything the conductor applies in phase ``install-objects``.
+
+    Classes come first, because policies demand that pods name them; roles last, so that no tenant gets in before
+    the policies are there.
+    """
+    return [
+        classes.runtime_class(overhead_memory, overhead_cpu),
+        *classes.priority_classes(),
+        *flow.objects_of_flow(),
+        *workloads.policies(),
+        *resources.policies(),
+        *roles.cluster_roles(),
+        roles.catalog_binding(),
+    ]

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the objects that make a Kubernetes namespace a tenant's, without I/O."""
+
+from collections.abc import Mapping
+
+from lightkube.models import core_v1 as core_models
+from lightkube.models import meta_v1 as meta
+from lightkube.models import rbac_v1 as rbac_models
+from lightkube.resources import core_v1 as core
+from lightkube.resources import rbac_authorization_v1 as rbac
+
+from hypernetes.model import names
+from hypernetes.model import records
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+QUOTA_NAME = "hypernetes"
+LIMITS_NAME = "hypernetes"
+BINDING_PREFIX = "hypernetes:"
+"""Role bindings whose names begin so are ours; an admission policy keeps tenants from touching them."""
+
+DEFAULT_QUOTA: Mapping[str, str] = {
+    "pods": "200",
+    "services": "100",
+    "services.nodeports": "0",
+    "configmaps": "500",
+    "secrets": "500",
+    "persistentvolumeclaims": "100",
+    "replicationcontrollers": "50",
+    "count/serviceaccounts": "50",
+    "count/podtemplates": "50",
+    "count/deployments.apps": "100",
+    "count/replicasets.apps": "1000",
+    "count/statefulsets.apps": "100",
+    "count/daemonsets.apps": "20",
+    "count/controllerrevisions.apps": "1000",
+    "count/jobs.batch": "500",
+    "count/cronjobs.batch": "50",
+    "count/ingresses.networking.k8s.io": "100",
+    "count/networkpolicies.networking.k8s.io": "100",
+    "count/poddisruptionbudgets.policy": "100",
+    "count/horizontalpodautoscalers.autoscaling": "100",
+    "count/leases.coordination.k8s.io": "100",
+    "count/roles.rbac.authorization.k8s.io": "100",
+    "count/rolebindings.rbac.authorization.k8s.io": "100",
+}
+"""Object counts per namespace: they keep one tenant from filling etcd. Machines and memory are the cloud's quota."""
+
+DEFAULT_LIMITS: Mapping[str, str] = {"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "1Gi"}
+"""Limits of a container that names none; they also decide the size of its virtual machine."""
+
+DEFAULT_REQUESTS: Mapping[str, str] = {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
+
+
+def labels(record: records.Namespace) -> dict[str, str]:
+    """Our labels of a namespace; an admission policy keeps tenants from changing them.
+
+    :raises ValueError: the record has no network yet, so the namespace must not exist either.
+    """
+    if record.network_id is None:
+        raise ValueError(f"namespace {record.id} has no network yet")
+    return {
+        names.LABEL_PROJECT: record.project_id,
+        names.LABEL_NAMESPACE: record.id,
+        names.LABEL_NETWORK: record.network_id,
+    }
+
+
+def namespace(record: records.Namespace) -> core.Namespace:
+    """The Kubernetes namespace. It is to be *created*: applying it could take over somebody else's."""
+    return core.Namespace(metadata=meta.ObjectMeta(name=record.name, labels=labels(record)))
+
+
+def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
+    """One binding per Keystone role that means something; the groups are those the TokenReview webhook gives."""
+    return [
+        rbac.RoleBinding(
+            metadata=_metadata(record, f"{BINDING_PREFIX}{role}"),
+            roleRef=rbac_models.RoleRef(
+                apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name=names.CLUSTER_ROLE_OF[role]
+            ),
+            subjects=[
+                rbac_models.Subject(
+                    apiGroup="rbac.authorization.k8s.io", kind="Group", name=names.group_of(record.project_id, role)
+                )
+            ],
+        )
+        for role in names.KEYSTONE_ROLES
+    ]
+
+
+def resource_quota(record: records.Namespace, hard: Mapping[str, str] = DEFAULT_QUOTA) -> core.ResourceQuota:
+    """The cap on how many objects the namespace may hold."""
+    spec = core_models.ResourceQuotaSpec(hard=dict(hard))
+    return core.ResourceQuota(metadata=_metadata(record, QUOTA_NAME), spec=spec)
+
+
+def limit_range(
+    record: records.Namespace,
+    limits: Mapping[str, str] = DEFAULT_LIMITS,
+    requests: Mapping[str, str] = DEFAULT_REQUESTS,
+) -> core.LimitRange:
+    """Limits and requests of containers that name none: a virtual machine needs a size."""
+    item = core_models.LimitRangeItem(type="Container", default=dict(limits), defaultRequest=dict(requests))
+    return core.LimitRange(metadata=_metadata(record, LIMITS_NAME), spec=core_models.LimitRangeSpec(limits=[item]))
+
+
+def contents(record: records.Namespace) -> list[rbac.RoleBinding | core.ResourceQuota | core.LimitRange]:
+    """Everything that is applied inside the namespace once it exists and carries the recorded uid."""
+    return [resource_quota(record), limit_range(record), *role_bindings(record)]
+
+
+def _metadata(record: records.Namespace, name: str) -> meta.ObjectMeta:
+    return meta.ObjectMeta(name=name, namespace=record.name, labels={LABEL_MANAGED_BY: names.FIELD_MANAGER})

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tenants' ClusterRoles, bound per namespace. They are ours, not Kubernetes' built-in view, edit and admin.
+
+What is left out on purpose: ``pods/proxy``, ``services/proxy`` and ``nodes/*`` (the apiserver would dial an address
+for the tenant: the family of CVE-2020-8555); ``bind``, ``escalate`` and ``impersonate``; writing Endpoints,
+EndpointSlices (CVE-2021-25740), quotas, limits, any status or finalizers subresource; resizing and binding pods.
+"""
+
+from lightkube.models import meta_v1 as meta
+from lightkube.models import rbac_v1 as rbac_models
+from lightkube.resources import rbac_authorization_v1 as rbac
+
+from hypernetes.kubernetes import objects
+from hypernetes.model import names
+
+VIEW = "hypernetes:view"
+EDIT = "hypernetes:edit"
+ADMIN = "hypernetes:admin"
+CATALOG = "hypernetes:catalog"
+"""Cluster-scoped names everybody may read: classes that the operator offers. They tell nothing of other tenants."""
+
+READ = ("get", "list", "watch")
+WRITE = ("create", "update", "patch", "delete", "deletecollection")
+
+_RBAC = "rbac.authorization.k8s.io"
+
+_EDITABLE: dict[str, tuple[str, ...]] = {
+    "": ("configmaps", "persistentvolumeclaims", "pods", "podtemplates", "replicationcontrollers",
+         "serviceaccounts", "services"),
+    "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),
+    "autoscaling": ("horizontalpodautoscalers",),
+    "batch": ("cronjobs", "jobs"),
+    "coordination.k8s.io": ("leases",),
+    "networking.k8s.io": ("ingresses", "networkpolicies"),
+    "policy": ("poddisruptionbudgets",),
+}  # fmt: skip
+"""What view may read and edit may write."""
+
+_SCALES: dict[str, tuple[str, ...]] = {
+    "": ("replicationcontrollers/scale",),
+    "apps": ("deployments/scale", "replicasets/scale", "statefulsets/scale"),
+}
+
+_READABLE: dict[str, tuple[str, ...]] = {
+    "": ("endpoints", "events", "limitranges", "pods/log", "pods/status", "resourcequotas"),
+    "apps": ("controllerrevisions",),
+    "discovery.k8s.io": ("endpointslices",),
+    "events.k8s.io": ("events",),
+}
+"""What everybody with a role may read and nobody with one may write."""
+
+
+def cluster_roles() -> list[rbac.ClusterRole]:
+    """Every ClusterRole of ours."""
+    return [
+        _role(VIEW, _view()),
+        _role(EDIT, _view() + _edit()),
+        _role(ADMIN, _view() + _edit() + _admin()),
+        _role(CATALOG, _catalog()),
+    ]
+
+
+def catalog_binding() -> rbac.ClusterRoleBinding:
+    """Lets everybody who is authenticated read the catalog."""
+    return rbac.ClusterRoleBinding(
+        metadata=_metadata(CATALOG),
+        roleRef=rbac_models.RoleRef(apiGroup=_RBAC, kind="ClusterRole", name=CATALOG),
+        subjects=[rbac_models.Subject(apiGroup=_RBAC, kind="Group", name="system:authenticated")],
+    )
+
+
+def _view() -> list[rbac_models.PolicyRule]:
+    rules = [_rule(group, kinds, READ) for table in (_EDITABLE, _READABLE) for group, kinds in table.items()]
+    rules += [_rule(group, kinds, ("get",)) for group, kinds in _SCALES.items()]
+    # Through a RoleBinding this is the one namespace alone; listing namespaces would name other tenants.
+    return [*rules, _rule("", ("namespaces",), ("get",))]
+
+
+def _edit() -> list[rbac_models.PolicyRule]:
+    rules = [_rule(group, kinds, WRITE) for group, kinds in _EDITABLE.items()]
+    rules += [_rule(group, kinds, ("update", "patch")) for group, kinds in _SCALES.items()]
+    return [
+        *rules,
+        _rule("", ("secrets",), (*READ, *WRITE)),
+        # kubectl before 1.31 asks with GET, later ones open websockets with GET too; SPDY uses POST.
+        _rule("", ("pods/attach", "pods/exec", "pods/portforward"), ("get", "create")),
+        _rule("", ("pods/eviction", "serviceaccounts/token"), ("create",)),
+        _rule("", ("pods/ephemeralcontainers",), ("get", "update", "patch")),
+        # Own labels and annotations; an admission policy guards ours, the finalizers and the owners.
+        _rule("", ("namespaces",), ("update", "patch")),
+    ]
+
+
+def _admin() -> list[rbac_models.PolicyRule]:
+    return [
+        # The apiserver lets nobody grant what they do not hold, as long as bind and escalate are not given.
+        _rule(_RBAC, ("rolebindings", "roles"), (*READ, *WRITE)),
+        _rule("authorization.k8s.io", ("localsubjectaccessreviews",), ("create",)),
+    ]
+
+
+def _catalog() -> list[rbac_models.PolicyRule]:
+    return [
+        _rule("node.k8s.io", ("runtimeclasses",), READ),
+        _rule("scheduling.k8s.io", ("priorityclasses",), READ),
+        _rule("storage.k8s.io", ("storageclasses",), READ),
+        _rule("networking.k8s.io", ("ingressclasses",), READ),
+    ]
+
+
+def _rule(group: str, kinds: tuple[str, ...], verbs: tuple[str, ...]) -> rbac_models.PolicyRule:
+    return rbac_models.PolicyRule(apiGroups=[group], resources=list(kinds), verbs=list(verbs))
+
+
+def _role(name: str, rules: list[rbac_models.PolicyRule]) -> rbac.ClusterRole:
+    return rbac.ClusterRole(metadata=_metadata(name), rules=rules)
+
+
+def _metadata(name: str) -> meta.ObjectMeta:
+    return meta.ObjectMeta(name=name, labels={objects.LABEL_MANAGED_BY: names.FIELD_MANAGER})
