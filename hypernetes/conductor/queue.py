@@ -122,6 +122,12 @@ class WorkQueue(Generic[K]):
             heapq.heappush(self._later, (moment, next(self._order), key))
             self._changed.notify_all()
 
+    def add_idle(self, key: K) -> None:
+        """Have ``key`` worked on unless it is in the queue in whatever way, its backoff included."""
+        with self._changed:
+            if key not in self._due and key not in self._running:
+                self._want(key)
+
     def add_failed(self, key: K) -> float:
         """Have ``key`` tried again after its backoff and the queue's rate; seconds until then."""
         seconds = self._backoff.next(key) + self._bucket.reserve()

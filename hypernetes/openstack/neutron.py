@@ -8,6 +8,7 @@ too: every such look-up filters by the project, and what is deleted is deleted b
 Errors are those of :func:`hypernetes.openstack.failures.translated`; a missing object is None or done, not an error.
 """
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -124,14 +125,21 @@ class ProjectNetworks:
         # A shared network of another project is visible too, and not the tenant's to hand us.
         return _network(found) if found is not None and found.project_id == self._project_id else None
 
-    def ensure_network(self, record_id: ids.NamespaceId, name: str) -> Network:
-        """The namespace's network."""
+    def find_network(self, record_id: ids.NamespaceId) -> Network | None:
+        """The network made for a namespace whose network id was not recorded, or None."""
         mark = owner_mark("namespace", record_id)
         with failures.translated(_SERVICE):
             found = self._oldest(self._proxy.networks(project_id=self._project_id, description=mark))
-            if found is None:
-                found = self._proxy.create_network(name=f"hypernetes-{name}", description=mark)
-            return _network(found)
+            return _network(found) if found is not None else None
+
+    def ensure_network(self, record_id: ids.NamespaceId, name: str) -> Network:
+        """The namespace's network."""
+        found = self.find_network(record_id)
+        if found is not None:
+            return found
+        with failures.translated(_SERVICE):
+            mark = owner_mark("namespace", record_id)
+            return _network(self._proxy.create_network(name=f"hypernetes-{name}", description=mark))
 
     def subnet(self, subnet_id: ids.SubnetId) -> Subnet | None:
         """A subnet of the project, or None."""
@@ -146,6 +154,13 @@ class ProjectNetworks:
             found = self._oldest(query)
             return _subnet(found) if found is not None else None
 
+    def find_subnet(self, record_id: ids.NamespaceId) -> Subnet | None:
+        """The subnet made for a namespace whose subnet id was not recorded, or None."""
+        mark = owner_mark("namespace", record_id)
+        with failures.translated(_SERVICE):
+            found = self._oldest(self._proxy.subnets(project_id=self._project_id, description=mark))
+            return _subnet(found) if found is not None else None
+
     def ensure_subnet(
         self,
         record_id: ids.NamespaceId,
@@ -156,21 +171,28 @@ class ProjectNetworks:
         pool_id: ids.SubnetPoolId,
     ) -> Subnet:
         """The namespace's subnet: ``cidr``, or the next prefix of the project's pool."""
-        mark = owner_mark("namespace", record_id)
+        found = self.find_subnet(record_id)
+        if found is not None and found.network_id == network_id:
+            return found
+        source: dict[str, Any] = {"cidr": cidr} if cidr else {}
+        # A CIDR within the pool is taken from the pool, so that the pool does not give it out again.
+        if cidr is None or self._in_pool(cidr):
+            source["subnet_pool_id"] = pool_id
         with failures.translated(_SERVICE):
-            query = self._proxy.subnets(project_id=self._project_id, network_id=network_id, description=mark)
-            found = self._oldest(query)
-            if found is None:
-                source: dict[str, Any] = {"cidr": cidr} if cidr else {"subnet_pool_id": pool_id}
-                found = self._proxy.create_subnet(
-                    name=f"hypernetes-{name}",
-                    description=mark,
-                    network_id=network_id,
-                    ip_version=4,
-                    dns_nameservers=list(self._options.name_servers),
-                    **source,
-                )
-            return _subnet(found)
+            created = self._proxy.create_subnet(
+                name=f"hypernetes-{name}",
+                description=owner_mark("namespace", record_id),
+                network_id=network_id,
+                ip_version=4,
+                dns_nameservers=list(self._options.name_servers),
+                **source,
+            )
+            return _subnet(created)
+
+    def _in_pool(self, cidr: str) -> bool:
+        wanted = ipaddress.ip_network(cidr)
+        pools = [ipaddress.ip_network(prefix) for prefix in self._options.default_pool_prefixes]
+        return any(isinstance(pool, type(wanted)) and wanted.subnet_of(pool) for pool in pools)  # type: ignore[arg-type]
 
     def ensure_router_interface(self, router_id: ids.RouterId, subnet_id: ids.SubnetId) -> None:
         """Attach a subnet to the project's router."""
@@ -189,26 +211,34 @@ class ProjectNetworks:
             except exceptions.NotFoundException:
                 return
 
+    def find_security_group(self, record_id: ids.NamespaceId) -> ids.SecurityGroupId | None:
+        """The group made for a namespace whose group id was not recorded, or None."""
+        mark = owner_mark("namespace", record_id)
+        with failures.translated(_SERVICE):
+            found = self._oldest(self._proxy.security_groups(project_id=self._project_id, description=mark))
+            return ids.SecurityGroupId(found.id) if found is not None else None
+
     def ensure_security_group(self, record_id: ids.NamespaceId, name: str) -> ids.SecurityGroupId:
         """The namespace's security group: everything within the namespace and everything outwards is allowed.
 
         Neutron gives a new group the rules outwards; the ones inwards from the group itself are ours.
         """
-        mark = owner_mark("namespace", record_id)
+        group_id = self.find_security_group(record_id)
         with failures.translated(_SERVICE):
-            group = self._oldest(self._proxy.security_groups(project_id=self._project_id, description=mark))
-            if group is None:
-                group = self._proxy.create_security_group(name=f"hypernetes-{name}", description=mark)
+            if group_id is None:
+                mark = owner_mark("namespace", record_id)
+                created = self._proxy.create_security_group(name=f"hypernetes-{name}", description=mark)
+                group_id = ids.SecurityGroupId(created.id)
             rules = self._proxy.security_group_rules(
-                project_id=self._project_id, security_group_id=group.id, direction="ingress"
+                project_id=self._project_id, security_group_id=group_id, direction="ingress"
             )
-            there = {rule.ether_type for rule in rules if rule.remote_group_id == group.id}
+            there = {rule.ether_type for rule in rules if rule.remote_group_id == group_id}
             for family in ("IPv4", "IPv6"):
                 if family not in there:
                     self._proxy.create_security_group_rule(
-                        security_group_id=group.id, direction="ingress", ether_type=family, remote_group_id=group.id
+                        security_group_id=group_id, direction="ingress", ether_type=family, remote_group_id=group_id
                     )
-            return ids.SecurityGroupId(group.id)
+            return group_id
 
     def delete_security_group(self, group_id: ids.SecurityGroupId) -> None:
         """Delete the namespace's group; :class:`errors.Refused` while ports use it."""
