@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from . import containerd
+from . import guest
 from . import images
 from . import kubernetes
 from . import registry
@@ -17,5 +18,6 @@ COMPONENTS: tuple[Component, ...] = (
     *registry.COMPONENTS,
     runc.COMPONENT,
     runtime.COMPONENT,
+    guest.COMPONENT,
     *images.COMPONENTS,
 )
