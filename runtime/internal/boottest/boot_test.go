@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build boot
+
+// Package boottest boots the real guest in a real QEMU and talks with it over
+// the real channel. It needs a built guest and root:
+//
+//	distro/build --output DIST guest
+//	HYPERNETES_GUEST_DIR=DIST/guest go test -tags boot ./internal/boottest
+package boottest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/containerd/ttrpc"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/vmm"
+	"hypernetes.org/runtime/internal/vmm/qemu"
+)
+
+const (
+	deadline = 2 * time.Minute
+	// Any unprivileged number nobody else uses.
+	testUser = 262000
+)
+
+// guest is a booted machine.
+type guest struct {
+	vmm.Machine
+	host *channel.Host
+	api  guestv1.GuestService
+	took time.Duration // from exec of QEMU to the hello line
+}
+
+func guestDir(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("HYPERNETES_GUEST_DIR")
+	if dir == "" {
+		t.Fatal("HYPERNETES_GUEST_DIR is not set: run distro/build --output DIST guest, and set it to DIST/guest")
+	}
+	return dir
+}
+
+func specification(t *testing.T) vmm.Spec {
+	t.Helper()
+	dir := guestDir(t)
+	executable, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accelerator := os.Getenv("HYPERNETES_ACCELERATOR")
+	if accelerator == "" {
+		accelerator = vmm.AcceleratorTCG
+	}
+	return vmm.Spec{
+		ID: "boottest", GuestDir: dir, Executable: executable, Accelerator: accelerator, TSCkHz: qemu.TSCkHz(),
+		Memory: 192 << 20, CPUs: 1, UID: testUser, GID: testUser, Stderr: os.Stderr,
+	}
+}
+
+func boot(t *testing.T, spec vmm.Spec) *guest {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	begin := time.Now()
+	machine, err := qemu.New().Start(ctx, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := machine.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-machine.Done()
+	})
+	host, err := channel.Dial(ctx, machine.Channel())
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begin)
+	t.Cleanup(func() { _ = host.Close() })
+	conn, err := host.RPC(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := ttrpc.NewClient(conn)
+	t.Cleanup(func() { _ = client.Close() })
+	return &guest{Machine: machine, host: host, api: guestv1.NewGuestClient(client), took: took}
+}
+
+func scratchDisk(t *testing.T) vmm.Disk {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "scratch")
+	run(t, "truncate", "-s", "1G", path)
+	run(t, "mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", path)
+	return vmm.Disk{Path: path, Serial: "scratch"}
+}
+
+func run(t *testing.T, program string, arguments ...string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), program, arguments...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", program, err, out)
+	}
+}
+
+func TestTheGuestSaysHello(t *testing.T) {
+	var times []time.Duration
+	for range 5 {
+		g := boot(t, specification(t))
+		times = append(times, g.took)
+		if err := g.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(times)
+	t.Logf("exec of QEMU to hello: median %s of %v", times[len(times)/2], times)
+}
+
+func TestTheMachineEndsWhenTheHostClosesTheChannel(t *testing.T) {
+	g := boot(t, specification(t))
+	// A call makes sure that the guest is past its boot.
+	if _, err := g.api.Configure(t.Context(), &guestv1.ConfigureRequest{Hostname: "short"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.host.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := g.Wait(ctx); err != nil {
+		t.Fatal("the guest stayed alone:", err)
+	}
+}

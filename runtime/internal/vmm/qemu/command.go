@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package qemu
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"hypernetes.org/runtime/internal/vmm"
+)
+
+const (
+	channelName = "org.hypernetes.guest.0"
+	// The guest finds its own root disk by this serial (runtime/internal/guest/boot).
+	rootSerial = "hypernetes-root"
+	bus        = "scsi.0"
+	// QEMU refuses an fdset number beyond a signed 64-bit; small ones are for humans.
+	firstSet = 1
+)
+
+var serialForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,36}$`)
+
+// descriptors are the file descriptor numbers in the new process.
+type descriptors struct {
+	channel int
+	monitor int
+	tap     int   // -1 without NIC
+	root    int   // the root disk
+	disks   []int // as spec.Disks
+}
+
+// commandLine gives QEMU's arguments. It is pure: everything that decides the
+// machine is in its parameters.
+//
+// What is left out counts as much as what is there: no default devices, no
+// user configuration, no display, no reboot, a firmware of 64 KiB. Figures are in the
+// contributor documentation.
+func commandLine(spec vmm.Spec, fds descriptors) []string {
+	cpu := "host"
+	if spec.Accelerator == vmm.AcceleratorTCG {
+		cpu = "max"
+	}
+	arguments := []string{
+		"-name", "hypernetes-" + spec.ID,
+		"-machine", "q35,accel=" + spec.Accelerator + ",smm=off,vmport=off,sata=off,smbus=off,usb=off,i8042=off,graphics=off",
+		"-cpu", cpu,
+		"-smp", strconv.Itoa(spec.CPUs),
+		"-m", strconv.FormatInt(spec.Memory>>20, 10) + "M",
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		// Privileges are dropped before exec, so that QEMU needs no more than this.
+		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		"-bios", "qboot.rom",
+		"-kernel", filepath.Join(spec.GuestDir, "vmlinux"),
+		"-initrd", filepath.Join(spec.GuestDir, "initramfs"),
+		"-append", kernelLine(spec),
+		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", fds.monitor),
+		"-mon", "chardev=monitor,mode=control",
+		"-chardev", fmt.Sprintf("socket,id=channel,fd=%d", fds.channel),
+		"-device", "virtio-serial-pci,id=serial,max_ports=2",
+		"-device", "virtserialport,bus=serial.0,nr=1,chardev=channel,name=" + channelName,
+		"-device", "virtio-scsi-pci,id=scsi",
+	}
+	arguments = append(arguments, diskArguments(firstSet, fds.root, vmm.Disk{ReadOnly: true, Serial: rootSerial})...)
+	for i, disk := range spec.Disks {
+		arguments = append(arguments, diskArguments(firstSet+1+i, fds.disks[i], disk)...)
+	}
+	if spec.NIC != nil {
+		arguments = append(arguments, nicArguments(spec.NIC, fds.tap)...)
+	}
+	return arguments
+}
+
+func diskArguments(set, fd int, disk vmm.Disk) []string {
+	return []string{
+		"-add-fd", fmt.Sprintf("fd=%d,set=%d", fd, set),
+		"-blockdev", fmt.Sprintf("driver=raw,node-name=%s,read-only=%s,discard=unmap,file.driver=file,file.filename=/dev/fdset/%d,file.locking=off",
+			nodeName(disk.Serial), onOff(disk.ReadOnly), set),
+		"-device", fmt.Sprintf("scsi-hd,id=%s,bus=%s,drive=%s,serial=%s", deviceID(disk.Serial), bus, nodeName(disk.Serial), disk.Serial),
+	}
+}
+
+func nicArguments(nic *vmm.NIC, fd int) []string {
+	device := "virtio-net-pci,netdev=net,mac=" + nic.MAC + ",romfile="
+	if nic.MTU != 0 {
+		device += fmt.Sprintf(",host_mtu=%d", nic.MTU)
+	}
+	if !nic.Offload {
+		// Behind a switch in user space nobody completes partial checksums or
+		// cuts large segments.
+		for _, feature := range []string{
+			"csum", "gso", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo",
+			"host_tso4", "host_tso6", "host_ecn", "host_ufo", "mrg_rxbuf",
+		} {
+			device += "," + feature + "=off"
+		}
+	}
+	return []string{"-netdev", fmt.Sprintf("tap,id=net,fd=%d", fd), "-device", device}
+}
+
+// kernelLine gives the kernel's parameters.
+func kernelLine(spec vmm.Spec) string {
+	words := []string{"console=none", "quiet", "loglevel=0", "panic=-1", "cryptomgr.notests"}
+	if spec.Accelerator == vmm.AcceleratorTCG {
+		// Under emulation the guest reads the host's time stamp counter.
+		if spec.TSCkHz > 0 {
+			words = append(words, fmt.Sprintf("tsc_early_khz=%d", spec.TSCkHz))
+		}
+		words = append(words, "tsc=reliable", "noreplace-smp", "no_timer_check")
+		if spec.CPUs == 1 {
+			// Its calibration is slow; with several CPUs the timer is needed.
+			words = append(words, "nolapic_timer")
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func validate(spec vmm.Spec) error {
+	switch {
+	case spec.Accelerator != vmm.AcceleratorKVM && spec.Accelerator != vmm.AcceleratorTCG:
+		return fmt.Errorf("accelerator %q: choose kvm or tcg", spec.Accelerator)
+	case spec.Memory < vmm.MinimumMemory:
+		return fmt.Errorf("%d bytes of memory: a machine needs %d", spec.Memory, vmm.MinimumMemory)
+	case spec.CPUs < 1:
+		return fmt.Errorf("%d CPUs", spec.CPUs)
+	case spec.UID == 0 || spec.GID == 0:
+		return fmt.Errorf("a machine must not run as root")
+	case !validName.MatchString(spec.ID):
+		return fmt.Errorf("machine id %q", spec.ID)
+	// A comma would end the value in QEMU's arguments and start another.
+	case spec.NIC != nil && !macForm.MatchString(spec.NIC.MAC):
+		return fmt.Errorf("MAC address %q", spec.NIC.MAC)
+	}
+	seen := map[string]bool{rootSerial: true}
+	for _, disk := range spec.Disks {
+		if err := validateSerial(disk.Serial); err != nil {
+			return err
+		}
+		if seen[disk.Serial] {
+			return fmt.Errorf("two disks have the serial %q", disk.Serial)
+		}
+		seen[disk.Serial] = true
+	}
+	return nil
+}
+
+var (
+	validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
+	macForm   = regexp.MustCompile(`^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$`)
+)
+
+func validateSerial(serial string) error {
+	if !serialForm.MatchString(serial) {
+		return fmt.Errorf("disk serial %q: want 1 to 36 letters, digits, - or _", serial)
+	}
+	return nil
+}
+
+// QEMU's ids start with a letter and share one space of names.
+func nodeName(serial string) string { return shortID("b", serial) }
+func deviceID(serial string) string { return shortID("d", serial) }
+
+func onOff(b bool) string {
+	if b {
+		return "on"
+	}
+	return "off"
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package qemu
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"hypernetes.org/runtime/internal/vmm"
+)
+
+// launched is a process whose parent thread waits for it.
+type launched struct {
+	pid   int
+	ended <-chan vmm.Exit
+}
+
+// launch executes QEMU without any privilege, in the pod's network namespace.
+//
+// Network namespace, bounding set and "no new privileges" belong to the thread
+// and are inherited by the child, so that a thread of its own gets them and no
+// launcher program is needed between. The thread then waits for QEMU and never
+// runs anything else: as long as it lives the child does not get its death signal,
+// and when the shim dies, for whatever reason, QEMU dies with it.
+func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
+	type outcome struct {
+		process *os.Process
+		err     error
+	}
+	started := make(chan outcome, 1)
+	ended := make(chan vmm.Exit, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		process, err := startConfined(spec, argv, files)
+		started <- outcome{process, err}
+		if err != nil {
+			return
+		}
+		ended <- wait(process)
+	}()
+	got := <-started
+	if got.err != nil {
+		return nil, got.err
+	}
+	return &launched{pid: got.process.Pid, ended: ended}, nil
+}
+
+func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process, error) {
+	if spec.NetnsPath != "" {
+		if err := enterNetns(spec.NetnsPath); err != nil {
+			return nil, err
+		}
+	}
+	if err := dropBoundingSet(); err != nil {
+		return nil, err
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("forbidding new privileges: %w", err)
+	}
+	process, err := os.StartProcess(spec.Executable, argv, &os.ProcAttr{
+		Dir:   "/",
+		Env:   []string{"PATH=/usr/bin:/bin"},
+		Files: files,
+		Sys: &syscall.SysProcAttr{
+			// Setting the user id clears the capabilities; the list of groups becomes empty.
+			Credential: &syscall.Credential{Uid: spec.UID, Gid: spec.GID},
+			Pdeathsig:  unix.SIGKILL,
+			Setsid:     true,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", spec.Executable, err)
+	}
+	if err := enterCgroups(spec.Cgroups, process.Pid); err != nil {
+		return nil, errors.Join(err, process.Kill(), reap(process))
+	}
+	return process, nil
+}
+
+func enterNetns(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("opening the pod's network namespace: %w", err)
+	}
+	defer file.Close()
+	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("entering the pod's network namespace: %w", err)
+	}
+	return nil
+}
+
+// dropBoundingSet makes sure that no program executed from here gains a
+// capability, whatever its file says.
+func dropBoundingSet() error {
+	for capability := uintptr(0); capability < 64; capability++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
+		if errors.Is(err, unix.EINVAL) {
+			return nil // beyond the last one this kernel has
+		}
+		if err != nil {
+			return fmt.Errorf("dropping capability %d: %w", capability, err)
+		}
+	}
+	return nil
+}
+
+func enterCgroups(dirs []string, pid int) error {
+	for _, dir := range dirs {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
+			return fmt.Errorf("putting the machine into its cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+func reap(process *os.Process) error {
+	_, err := process.Wait()
+	return err
+}
+
+func wait(process *os.Process) vmm.Exit {
+	state, err := process.Wait()
+	if err != nil {
+		return vmm.Exit{Code: -1}
+	}
+	exit := vmm.Exit{Code: state.ExitCode()}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		exit.Signal = int(status.Signal())
+	}
+	return exit
+}
