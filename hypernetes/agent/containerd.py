@@ -84,9 +84,7 @@ def hosts(mirror: str, authority_file: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def files(
-    layout: Layout, pause_image: str, mirrors: Mapping[str, str], authority_file: str | None
-) -> dict[str, str]:
+def files(layout: Layout, pause_image: str, mirrors: Mapping[str, str], authority_file: str | None) -> dict[str, str]:
     """Every file of containerd's, by its path."""
     result = {str(layout.containerd / "config.toml"): configuration(layout, pause_image)}
     for host, mirror in mirrors.items():

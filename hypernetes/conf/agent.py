@@ -34,9 +34,7 @@ OPTIONS: list[cfg.Opt] = [
         help="Where the agent's socket and the records for the shims are; may be lost at a reboot.",
     ),
     cfg.FloatOpt("heartbeat_interval", default=10.0, min=0.2, help="Seconds between two reports to the conductor."),
-    cfg.FloatOpt(
-        "request_timeout", default=15.0, min=1.0, help="Seconds one HTTPS request of the enrolment may take."
-    ),
+    cfg.FloatOpt("request_timeout", default=15.0, min=1.0, help="Seconds one HTTPS request of the enrolment may take."),
     cfg.FloatOpt(
         "retry_max_interval",
         default=30.0,

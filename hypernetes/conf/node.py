@@ -62,9 +62,7 @@ OPTIONS: list[cfg.Opt] = [
         help="Database of the node's Open vSwitch, as ovs-vsctl's --db takes it.",
     ),
     cfg.StrOpt("integration_bridge", default="br-int", help="Bridge that ovn-controller programs."),
-    cfg.FloatOpt(
-        "ovsdb_timeout", default=10.0, min=1.0, help="Seconds one transaction with Open vSwitch may take."
-    ),
+    cfg.FloatOpt("ovsdb_timeout", default=10.0, min=1.0, help="Seconds one transaction with Open vSwitch may take."),
     cfg.FloatOpt(
         "plug_timeout",
         default=30.0,

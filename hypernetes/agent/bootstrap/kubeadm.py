@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The phases of ``kubeadm init`` as orders; kubeadm makes each of them idempotent.
+"""The phases that ``kubeadm init`` carries out, by the table of :mod:`hypernetes.kubernetes.phases`.
 
-Left out on purpose: the addons. kube-proxy would program tenants' overlapping addresses on the host, and CoreDNS
-comes as an object of ours.
+kubeadm makes each of its own phases idempotent, so a phase that was killed is run again whole.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
-
-from oslo_log import log
 
 from hypernetes.agent import bootstrap
 from hypernetes.agent import commands
@@ -15,8 +13,7 @@ from hypernetes.agent import files
 from hypernetes.agent import kubelet
 from hypernetes.agent import node as nodes
 from hypernetes.agent import services
-
-LOG = log.getLogger(__name__)
+from hypernetes.kubernetes import phases
 
 INIT_PHASES = (
     "preflight",
@@ -34,29 +31,39 @@ INIT_PHASES = (
     "addon",
     "show-join-command",
 )
-"""The phases of ``kubeadm init``, in its order (v1.37)."""
+"""All phases of ``kubeadm init``, in its order (v1.37)."""
+
+_WITHOUT_CONFIGURATION = frozenset({"wait-control-plane"})
+"""Phases that take no configuration when run by themselves (v1.37) and would guess the address."""
 
 
-def kubeadm(node: nodes.Node, *arguments: str) -> str:
+def arguments(phase: tuple[str, ...], configuration: str) -> list[str]:
+    """kubeadm's arguments for one of its phases."""
+    if phase[0] in _WITHOUT_CONFIGURATION:
+        # The whole of init, with all other phases left out, does read it.
+        skipped = ",".join(other for other in INIT_PHASES if other != phase[0])
+        return ["init", "--skip-phases", skipped, "--config", configuration]
+    return ["init", "phase", *phase, "--config", configuration]
+
+
+def run(node: nodes.Node, words: list[str], what: str, timeout: float) -> str:
     """Run kubeadm with the node's distribution.
 
+    :param what: the phase, for the reason of a failure.
     :raises bootstrap.PhaseFailed: it failed; with its last words.
     """
     try:
-        return node.commands.run([node.layout.binaries / "kubeadm", *arguments])
+        return node.commands.run([node.layout.binaries / "kubeadm", *words], timeout=timeout)
     except commands.CommandFailed as error:
-        raise bootstrap.PhaseFailed(f"kubeadm {' '.join(arguments[:4])} {error.problem}: {error.last_words}") from error
+        raise bootstrap.PhaseFailed(f"kubeadm {what} {error.problem}: {complaints(error.output)}") from error
 
 
-def init_phase(*words: str) -> bootstrap.Phase:
-    """The phase that runs ``kubeadm init phase <words>``."""
-
-    def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-        refresh_configuration(node, inputs)
-        kubeadm(node, "init", "phase", *words, "--config", str(node.layout.kubeadm_configuration))
-        return {}
-
-    return run
+def complaints(output: str) -> str:
+    """What an operator needs of kubeadm's output: its errors where it names them, else its last words."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("[ERROR", "error:"))]
+    # "To see the stack trace of this error execute with --v=5" helps nobody who reads a cluster's status.
+    return " ".join(errors or [line for line in lines if not line.startswith("To see the stack trace")])[-1500:]
 
 
 def refresh_configuration(node: nodes.Node, inputs: Mapping[str, str]) -> None:
@@ -67,58 +74,38 @@ def refresh_configuration(node: nodes.Node, inputs: Mapping[str, str]) -> None:
         raise bootstrap.PhaseFailed("there is no kubeadm configuration: run the phase prepare first")
 
 
-def wait_control_plane(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-    """Wait until apiserver, controller-manager and scheduler say they are healthy.
+def start_kubelet(node: nodes.Node) -> None:
+    """Have the service manager run kubelet as kubeadm has just configured it.
 
-    As a phase of its own it takes no configuration (kubeadm v1.37), hence init with all other phases left out.
+    kubeadm restarts kubelet through the machine's init system, which is not what runs it here.
     """
-    refresh_configuration(node, inputs)
-    kubeadm(
-        node,
-        "init",
-        "--skip-phases",
-        ",".join(phase for phase in INIT_PHASES if phase != "wait-control-plane"),
-        "--config",
-        str(node.layout.kubeadm_configuration),
-    )
-    return {}
-
-
-def kubelet_start(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-    """Have kubeadm configure kubelet, and the service manager run it so configured."""
-    init_phase("kubelet-start")(node, inputs)
     files.write(node.layout.state / "kubelet.sh", kubelet.script(node.layout), 0o755)
+    known = node.services.state(kubelet.PROGRAM) is not services.ServiceState.UNKNOWN
     try:
-        known = node.services.state(kubelet.PROGRAM) is not services.ServiceState.UNKNOWN
         node.services.install(kubelet.program(node.layout))
         if known:
             node.services.restart(kubelet.PROGRAM)
     except services.ServiceError as error:
         raise bootstrap.PhaseFailed(str(error)) from error
-    return {}
 
 
-def kubelet_finalize(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-    """Have kubelet use the client certificate it rotates itself."""
-    init_phase("kubelet-finalize", "all")(node, inputs)
-    try:
-        # kubeadm restarts kubelet through the machine's init system, which here is not what runs it.
-        node.services.restart(kubelet.PROGRAM)
-    except services.ServiceError as error:
-        raise bootstrap.PhaseFailed(str(error)) from error
-    return {}
-
-
-PHASES: dict[str, bootstrap.Phase] = {
-    "preflight": init_phase("preflight"),
-    "certs": init_phase("certs", "all"),
-    "kubeconfig": init_phase("kubeconfig", "all"),
-    "etcd": init_phase("etcd", "local"),
-    "control-plane": init_phase("control-plane", "all"),
-    "kubelet-start": kubelet_start,
-    "wait-control-plane": wait_control_plane,
-    "upload-config": init_phase("upload-config", "all"),
-    "mark-control-plane": init_phase("mark-control-plane"),
-    "bootstrap-token": init_phase("bootstrap-token"),
-    "kubelet-finalize": kubelet_finalize,
+_AFTERWARDS: dict[str, Callable[[nodes.Node], None]] = {
+    "kubelet-start": start_kubelet,
+    "kubelet-finalize": start_kubelet,
 }
+"""What kubeadm leaves to the init system, by its phase."""
+
+
+def _phase(phase: phases.Phase) -> bootstrap.Phase:
+    def carry_out(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
+        refresh_configuration(node, inputs)
+        for call in phase.kubeadm:
+            run(node, arguments(call, str(node.layout.kubeadm_configuration)), " ".join(call), phase.timeout)
+            if call[0] in _AFTERWARDS:
+                _AFTERWARDS[call[0]](node)
+        return {}
+
+    return carry_out
+
+
+PHASES: dict[str, bootstrap.Phase] = {phase.name: _phase(phase) for phase in phases.PHASES if phase.kubeadm}

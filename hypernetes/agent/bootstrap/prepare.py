@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Phase ``prepare``: everything kubeadm expects to find: folders, files, containerd, and the CNI plug-in."""
 
-import base64
 import secrets
 import socket
 from collections.abc import Mapping
@@ -16,15 +15,19 @@ from hypernetes.agent import containerd
 from hypernetes.agent import files
 from hypernetes.agent import node as nodes
 from hypernetes.agent import services
+from hypernetes.kubernetes import files as kubernetes_files
 
 CONTAINERD_START_SECONDS = 60.0
-ENCRYPTION_KEY_BYTES = 32
 
 
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     """Make the node ready for kubeadm and have containerd answer."""
     bootstrap.required(inputs, "kubeadm.yaml")
     cgroups.create(node.conf.node.cgroup_root)
+    # kube-apiserver's audit log; kubelet would make the folder readable by all.
+    audit = Path(kubernetes_files.AUDIT_LOG_DIRECTORY)
+    audit.mkdir(parents=True, exist_ok=True)
+    audit.chmod(0o700)
     write_cluster_files(node, inputs)
     write_encryption_configuration(node)
     cni_installation.install(node.layout)
@@ -47,29 +50,11 @@ def write_cluster_files(node: nodes.Node, inputs: Mapping[str, str]) -> None:
 
 
 def write_encryption_configuration(node: nodes.Node) -> None:
-    """Make the key Secrets are encrypted with in etcd, unless there is one; it never leaves the node.
-
-    Format: https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/
-    """
+    """Make the key Secrets are encrypted with in etcd, unless there is one; it never leaves the node."""
     path = node.layout.cluster_files / "encryption.yaml"
-    if path.exists():
-        return
-    key = base64.b64encode(secrets.token_bytes(ENCRYPTION_KEY_BYTES)).decode()
-    files.write(
-        path,
-        f"""\
-apiVersion: apiserver.config.k8s.io/v1
-kind: EncryptionConfiguration
-resources:
-- resources: [secrets]
-  providers:
-  - secretbox:
-      keys:
-      - name: key1
-        secret: {key}
-  - identity: {{}}
-""",
-    )
+    if not path.exists():
+        key = secrets.token_bytes(kubernetes_files.ENCRYPTION_KEY_BYTES)
+        files.write(path, kubernetes_files.encryption_configuration(key))
 
 
 def start_containerd(node: nodes.Node) -> None:

@@ -14,6 +14,7 @@ from hypernetes.agent import kubelet
 from hypernetes.agent import node as nodes
 from hypernetes.agent import services
 from hypernetes.agent.bootstrap import kubeadm
+from hypernetes.kubernetes import phases
 
 LOG = log.getLogger(__name__)
 
@@ -25,15 +26,9 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
         # kubelet first: it would start the pods again that kubeadm ends.
         node.services.remove(kubelet.PROGRAM)
         if node.layout.containerd_socket.exists():
-            kubeadm.kubeadm(
-                node,
-                "reset",
-                "--force",
-                "--cri-socket",
-                f"unix://{node.layout.containerd_socket}",
-                "--cert-dir",
-                str(node.layout.kubernetes / "pki"),
-            )
+            words = ["reset", "--force", "--cri-socket", f"unix://{node.layout.containerd_socket}"]
+            words += ["--cert-dir", str(node.layout.kubernetes / "pki")]
+            kubeadm.run(node, words, "reset", phases.RESET.timeout)
         node.services.remove(containerd.PROGRAM)
     except services.ServiceError as error:
         raise bootstrap.PhaseFailed(str(error)) from error

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment: the one-time secret becomes the node's own token and its own user of the message bus.
+
+The agent chooses both and writes them down before it sends anything, so that an enrolment that was cut off anywhere is
+simply repeated: the API takes the same choices again, and nobody else's.
+"""
+
+import dataclasses
+import hashlib
+import secrets
+import threading
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+import requests
+from oslo_config import cfg
+from oslo_log import log
+
+from hypernetes.agent import backoff
+from hypernetes.agent import files
+from hypernetes.rpc import codec
+from hypernetes.rpc.transport import Enrolment
+
+LOG = log.getLogger(__name__)
+
+TOKEN_BYTES = 32
+MAX_ANSWER_BYTES = 64 * 1024
+
+
+class EnrolmentFailed(Exception):
+    """This try failed; the text says why and what to do, and holds nothing secret."""
+
+
+class Stopped(Exception):
+    """The agent was asked to end before it was enrolled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the agent has chosen for itself, and what the API answered, once it has."""
+
+    node_id: str
+    token: str = field(repr=False)
+    amqp_password: str = field(repr=False)
+    node_name: str | None = None
+    transport_url: str | None = field(default=None, repr=False)
+
+    @property
+    def enrolment(self) -> Enrolment | None:
+        """The enrolment, or None if the API has not answered yet."""
+        if self.node_name is None or self.transport_url is None:
+            return None
+        return Enrolment(self.node_id, self.node_name, self.token, self.amqp_password, self.transport_url)
+
+
+def choose(path: Path, node_id: str) -> Choice:
+    """The choice written down for this node, or a new one, written down when this returns."""
+    try:
+        choice = codec.decode(Choice, files.read_json(path))
+    except codec.MalformedMessage:
+        choice = None
+    if choice is None or choice.node_id != node_id:
+        # Another id is another record: the machine was given a new place, and its old credentials are worth nothing.
+        choice = Choice(node_id, secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES))
+        files.write_json(path, codec.encode(choice))
+    return choice
+
+
+def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
+    """Present the secret and the choice to the API, once.
+
+    :raises EnrolmentFailed: no answer, a refusal, or an answer that does not fit this node.
+    """
+    url = f"{conf.agent.api_url.rstrip('/')}/v1/nodes/{choice.node_id}/enrol"
+    body = {
+        "secret": secret,
+        "token_hash": hashlib.sha256(choice.token.encode()).hexdigest(),
+        "amqp_password": choice.amqp_password,
+    }
+    with requests.Session() as session:
+        # No proxy, no .netrc: the secret goes to the API and to nobody in between.
+        session.trust_env = False
+        session.verify = conf.agent.ca_file
+        try:
+            answer = session.post(url, json=body, timeout=conf.agent.request_timeout, allow_redirects=False)
+        except (requests.RequestException, OSError) as error:
+            raise EnrolmentFailed(f"the API at {conf.agent.api_url} does not answer: {error}") from error
+    if answer.status_code == 401:
+        raise EnrolmentFailed(
+            "the API does not accept the enrolment secret: it is wrong, has expired or served another machine; "
+            f"create the node anew and write its secret to {conf.agent.enrolment_secret_file}"
+        )
+    if answer.status_code != 200:
+        raise EnrolmentFailed(f"the API answered {answer.status_code}: {_error_text(answer)}")
+    if len(answer.content) > MAX_ANSWER_BYTES:
+        raise EnrolmentFailed("the API's answer is too long")
+    try:
+        data = answer.json()
+        node_name, transport_url = str(data["node"]), str(data["transport_url"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EnrolmentFailed("the API's answer is not the one of an enrolment") from error
+    if node_name != conf.node.name:
+        raise EnrolmentFailed(
+            f"the record is of node {node_name}, but [node] name is {conf.node.name}: correct node_id or name"
+        )
+    return dataclasses.replace(choice, node_name=node_name, transport_url=transport_url)
+
+
+def _error_text(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["errors"][0]["detail"])[:500]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return answer.reason or "no reason given"
+
+
+def enrol(conf: cfg.ConfigOpts, state: Path, stop: threading.Event) -> Enrolment:
+    """The node's enrolment, by what is written down or by presenting the secret until the API takes it.
+
+    :raises Stopped: ``stop`` was set first.
+    """
+    path = state / "credentials.json"
+    secret_file = Path(conf.agent.enrolment_secret_file)
+    choice = choose(path, conf.agent.node_id)
+    pauses = backoff.Backoff(0.5, conf.agent.retry_max_interval)
+    while choice.enrolment is None:
+        try:
+            choice = present(conf, choice, _secret(secret_file))
+        except EnrolmentFailed as error:
+            LOG.warning("Not enrolled yet: %s", error)
+            if stop.wait(pauses.next()):
+                raise Stopped from error
+        else:
+            files.write_json(path, codec.encode(choice))
+            LOG.info("Enrolled as node %s", choice.node_name)
+    # It has served; what is left lying about can only be stolen. Here, not above: a kill may have come in between.
+    secret_file.unlink(missing_ok=True)
+    return choice.enrolment
+
+
+def _secret(path: Path) -> str:
+    try:
+        secret = path.read_text().strip()
+    except OSError as error:
+        raise EnrolmentFailed(f"there is no enrolment secret: {error}") from error
+    if not secret:
+        raise EnrolmentFailed(f"{path} is empty")
+    return secret

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports that the node lives and how its programs are, and takes what the conductor wants of it."""
+
+import importlib.metadata
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from oslo_log import log
+
+from hypernetes.agent import containerd
+from hypernetes.agent import kubelet
+from hypernetes.agent import node as nodes
+from hypernetes.model import errors
+from hypernetes.rpc import messages
+
+LOG = log.getLogger(__name__)
+
+JITTER = 0.1
+"""Part of the interval by which reports vary, so that nodes that started together do not report together for ever."""
+
+
+class Conductor(Protocol):
+    """What is asked of the conductor here."""
+
+    @property
+    def caller(self) -> messages.Caller:
+        """Who we are."""
+
+    def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
+        """Report, and learn what is wanted."""
+
+
+def version() -> str:
+    """Version of the installed package."""
+    try:
+        return importlib.metadata.version("hypernetes")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def report(node: nodes.Node, caller: messages.Caller) -> messages.Heartbeat:
+    """What there is to report now."""
+    return messages.Heartbeat(
+        caller=caller,
+        hostname=node.conf.node.name,
+        address=str(node.conf.node.address),
+        agent_version=version(),
+        boot_id=nodes.boot_id(),
+        services={name: node.services.state(name).value for name in (containerd.PROGRAM, kubelet.PROGRAM)},
+    )
+
+
+def beat_until(
+    stop: threading.Event, node: nodes.Node, conductor: Conductor, submit: Callable[[messages.PhaseOrder], None]
+) -> None:
+    """Report at once and then every ``[agent] heartbeat_interval`` seconds, until ``stop``."""
+    interval: float = node.conf.agent.heartbeat_interval
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            answer = conductor.heartbeat(report(node, conductor.caller))
+        except errors.HypernetesError as error:
+            LOG.warning("The heartbeat was not answered: %s", error)
+        except Exception:
+            LOG.exception("The heartbeat failed")
+        else:
+            if answer.order is not None:
+                submit(answer.order)
+        pause = interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+        stop.wait(max(pause - (time.monotonic() - started), 0.05))

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gives sandboxes their ports and takes them back; what a kill interrupts is taken up again."""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from oslo_log import log
+
+from hypernetes.agent import backoff
+from hypernetes.agent.ports import driver as drivers
+from hypernetes.agent.ports import sandboxes
+from hypernetes.agent.ports.sandboxes import Sandbox
+from hypernetes.agent.ports.sandboxes import SandboxState
+from hypernetes.model import errors
+from hypernetes.rpc import messages
+
+LOG = log.getLogger(__name__)
+
+
+class Conductor(Protocol):
+    """What is asked of the conductor here."""
+
+    @property
+    def caller(self) -> messages.Caller:
+        """Who we are."""
+
+    def allocate_port(self, message: messages.AllocatePort) -> messages.PortBinding:
+        """Give a sandbox its port."""
+
+    def release_port(self, message: messages.ReleasePort) -> messages.Done:
+        """Take a sandbox's port back."""
+
+    def list_ports(self, message: messages.ListPorts) -> messages.PortList:
+        """The node's ports by the conductor's records."""
+
+
+class UnknownSandbox(Exception):
+    """The sandbox has no port here."""
+
+
+class Ports:
+    """The ports of this node's sandboxes."""
+
+    def __init__(
+        self,
+        store: sandboxes.SandboxStore,
+        driver: drivers.PlugDriver,
+        conductor: Conductor,
+        retry_max_interval: float = 30.0,
+    ) -> None:
+        self._store = store
+        self._driver = driver
+        self._conductor = conductor
+        self._retry_max_interval = retry_max_interval
+        self._released = threading.Event()
+
+    # ---- what the CNI executable asks ----
+
+    def add(self, sandbox: Sandbox) -> Sandbox:
+        """Give the sandbox a plugged port; the same one however often it is asked.
+
+        :raises errors.HypernetesError: the conductor refuses or does not answer.
+        :raises drivers.PlugError: the port could not be connected in time.
+        """
+        with self._store.locked(sandbox.sandbox_id):
+            known = self._store.get(sandbox.sandbox_id)
+            if known is not None and known.state is SandboxState.RELEASING:
+                raise errors.Conflict(kind="sandbox", id=sandbox.sandbox_id, reason="its port is being released")
+            # Intent first: were we killed in the call, the port would be found again by this record.
+            self._store.save(known or sandbox)
+            binding = self._conductor.allocate_port(
+                messages.AllocatePort(
+                    caller=self._conductor.caller,
+                    sandbox=messages.Sandbox(
+                        sandbox_id=sandbox.sandbox_id,
+                        pod_namespace=sandbox.pod_namespace,
+                        pod_name=sandbox.pod_name,
+                        pod_uid=sandbox.pod_uid,
+                    ),
+                )
+            )
+            sandbox = dataclasses.replace(known or sandbox, binding=binding)
+            self._store.save(sandbox)
+            self._driver.plug(_plug(sandbox))
+            self._store.write_record(sandbox)
+            sandbox = dataclasses.replace(sandbox, state=SandboxState.PLUGGED)
+            self._store.save(sandbox)
+            return sandbox
+
+    def delete(self, sandbox_id: str) -> None:
+        """Take the sandbox's port away from the node, and have the conductor told; unknown sandboxes are fine.
+
+        :raises drivers.PlugError: the device could not be removed.
+        """
+        with self._store.locked(sandbox_id):
+            # One we have no record of may still be known to the conductor: our disk may be younger than its.
+            sandbox = self._store.get(sandbox_id) or Sandbox(sandbox_id, SandboxState.RELEASING)
+            self._store.save(dataclasses.replace(sandbox, state=SandboxState.RELEASING))
+            if sandbox.tap is not None:
+                self._driver.unplug(sandbox.tap)
+            self._store.delete_record(sandbox_id)
+        self._released.set()
+
+    def check(self, sandbox_id: str) -> None:
+        """Make sure that the sandbox's port is connected as it should be.
+
+        :raises UnknownSandbox: it has none.
+        :raises drivers.PlugError: it is not.
+        """
+        sandbox = self._store.get(sandbox_id)
+        if sandbox is None or sandbox.state is not SandboxState.PLUGGED:
+            raise UnknownSandbox(sandbox_id)
+        self._driver.check(_plug(sandbox))
+
+    def status(self) -> None:
+        """Make sure that sandboxes could be served.
+
+        :raises drivers.PlugError: they could not.
+        """
+        self._driver.ping()
+
+    def keep_only(self, valid: Iterable[str]) -> None:
+        """Delete the port of every sandbox that is not named.
+
+        :raises drivers.PlugError: a device could not be removed.
+        """
+        keep = set(valid)
+        for sandbox in self._store.all():
+            if sandbox.sandbox_id not in keep and sandbox.state is not SandboxState.RELEASING:
+                LOG.info("Sandbox %s is no longer known to containerd", sandbox.sandbox_id)
+                self.delete(sandbox.sandbox_id)
+
+    # ---- what goes on behind ----
+
+    def release_until(self, stop: threading.Event) -> None:
+        """Tell the conductor of sandboxes that are gone, each until it has answered; runs until ``stop``."""
+        pauses = backoff.Backoff(0.5, self._retry_max_interval)
+        while not stop.is_set():
+            self._released.clear()
+            if self._release_all():
+                pauses.reset()
+                # The wait ends by itself too, so that ``stop`` is noticed.
+                self._released.wait(1.0)
+            else:
+                stop.wait(pauses.next())
+
+    def _release_all(self) -> bool:
+        complete = True
+        for sandbox in self._store.all():
+            if sandbox.state is not SandboxState.RELEASING:
+                continue
+            with self._store.locked(sandbox.sandbox_id):
+                try:
+                    # Again: a kill may have come between the record and the device.
+                    if sandbox.tap is not None:
+                        self._driver.unplug(sandbox.tap)
+                    self._store.delete_record(sandbox.sandbox_id)
+                    self._conductor.release_port(
+                        messages.ReleasePort(caller=self._conductor.caller, sandbox_id=sandbox.sandbox_id)
+                    )
+                except (errors.HypernetesError, drivers.PlugError) as error:
+                    LOG.warning("The port of sandbox %s is not released yet: %s", sandbox.sandbox_id, error)
+                    complete = False
+                else:
+                    self._store.delete(sandbox.sandbox_id)
+        return complete
+
+    def collect(self) -> None:
+        """Search once for what nobody needs any more, and delete it.
+
+        :raises errors.HypernetesError: the conductor does not answer.
+        :raises drivers.PlugError: the network's backend does not answer.
+        """
+        # Each list of things is read before the list of sandboxes: a sandbox is recorded before it gets anything,
+        # so that what belongs to one that is just being added is never taken for garbage.
+        devices = self._driver.devices()
+        recorded = self._store.recorded()
+        known = {sandbox.sandbox_id: sandbox for sandbox in self._store.all()}
+        for sandbox in self._gone(known.values()):
+            LOG.info("Sandbox %s is gone without a word; its port is released", sandbox.sandbox_id)
+            self.delete(sandbox.sandbox_id)
+        for tap, sandbox_id in devices.items():
+            if sandbox_id not in known:
+                LOG.info("Device %s belongs to no sandbox and is deleted", tap)
+                self._driver.unplug(tap)
+        for sandbox_id in recorded - known.keys():
+            self._store.delete_record(sandbox_id)
+        ports = self._conductor.list_ports(messages.ListPorts(caller=self._conductor.caller)).ports
+        known = {sandbox.sandbox_id: sandbox for sandbox in self._store.all()}
+        for port in ports:
+            if port.sandbox_id not in known and sandboxes.is_sandbox_id(port.sandbox_id):
+                # It may have been released meanwhile; releasing it twice is harmless.
+                self.delete(port.sandbox_id)
+
+    def _gone(self, known: Iterable[Sandbox]) -> list[Sandbox]:
+        alive = [sandbox for sandbox in known if sandbox.state is not SandboxState.RELEASING]
+        newest: dict[str, Sandbox] = {}
+        for sandbox in alive:
+            if sandbox.state is SandboxState.PLUGGED:
+                other = newest.get(sandbox.pod_uid)
+                if other is None or other.created_at < sandbox.created_at:
+                    newest[sandbox.pod_uid] = sandbox
+        # kubelet makes a pod's next sandbox only when the last one is dead. A containerd that was killed while it
+        # made one does not know that one any more, and never says DEL.
+        return [
+            sandbox
+            for sandbox in alive
+            if (sandbox.netns and not Path(sandbox.netns).exists())
+            or (sandbox.pod_uid in newest and sandbox.created_at < newest[sandbox.pod_uid].created_at)
+        ]
+
+    def collect_until(self, stop: threading.Event, interval: float) -> None:
+        """:meth:`collect` at once and every ``interval`` seconds, until ``stop``."""
+        while not stop.is_set():
+            started = time.monotonic()
+            try:
+                self.collect()
+            except (errors.HypernetesError, drivers.PlugError) as error:
+                LOG.warning("The search for abandoned ports ended early: %s", error)
+            except Exception:
+                LOG.exception("The search for abandoned ports failed")
+            stop.wait(max(interval - (time.monotonic() - started), 0.1))
+
+
+def _plug(sandbox: Sandbox) -> drivers.Plug:
+    binding, tap = sandbox.binding, sandbox.tap
+    assert binding is not None
+    assert tap is not None
+    return drivers.Plug(sandbox.sandbox_id, binding.port_id, tap, binding.mac_address, binding.mtu)

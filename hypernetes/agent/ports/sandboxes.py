@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's lasting record of each sandbox, and the record a shim reads to learn its network.
+
+The first is written before anything is asked for or made, so that a killed agent knows what it had begun.
+"""
+
+import dataclasses
+import enum
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypernetes.agent import files
+from hypernetes.model import ids
+from hypernetes.model import names
+from hypernetes.rpc import codec
+from hypernetes.rpc import messages
+
+RECORD_VERSION = 1
+
+_SANDBOX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+"""Identifiers as the CNI specification allows them, bounded; they become names of files."""
+
+
+class SandboxState(enum.StrEnum):
+    """How far a sandbox's port is."""
+
+    ALLOCATING = "ALLOCATING"
+    """Asked for; the conductor may or may not have given it a port, and the device may or may not exist."""
+    PLUGGED = "PLUGGED"
+    """Connected, and the shim's record is written."""
+    RELEASING = "RELEASING"
+    """The sandbox is gone; the conductor is told until it has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A sandbox this node serves."""
+
+    sandbox_id: str
+    state: SandboxState
+    netns: str = ""
+    """Path of its network namespace; when that is gone, so is the sandbox."""
+    pod_namespace: str = ""
+    pod_name: str = ""
+    pod_uid: str = ""
+    created_at: float = 0.0
+    """Seconds since the epoch."""
+    binding: messages.PortBinding | None = None
+    """None until the conductor has answered."""
+
+    @property
+    def tap(self) -> str | None:
+        """Name of its device, once its port is known."""
+        return None if self.binding is None else names.tap_of(ids.NeutronPortId(self.binding.port_id))
+
+
+def is_sandbox_id(text: str) -> bool:
+    """Whether ``text`` may be an identifier of a sandbox."""
+    return _SANDBOX_ID.fullmatch(text) is not None
+
+
+def shim_record(sandbox: Sandbox) -> dict[str, Any]:
+    """What the shim needs to know of its network."""
+    binding = sandbox.binding
+    assert binding is not None
+    return {
+        "version": RECORD_VERSION,
+        "sandbox_id": sandbox.sandbox_id,
+        "pod_uid": sandbox.pod_uid,
+        "pod_namespace": sandbox.pod_namespace,
+        "pod_name": sandbox.pod_name,
+        "namespace_id": binding.namespace_id,
+        "port_id": binding.port_id,
+        "tap": sandbox.tap,
+        "mac": binding.mac_address,
+        "mtu": binding.mtu,
+        "addresses": list(binding.addresses),
+        "routes": [dataclasses.asdict(route) for route in binding.routes],
+        "name_servers": list(binding.name_servers),
+        "search": [],
+        # Open vSwitch in user space computes no checksums and cuts no segments for a guest.
+        "offload": False,
+    }
+
+
+class SandboxStore:
+    """Sandboxes as files, one each; a file that is not ours or broken is skipped."""
+
+    def __init__(self, folder: Path, records: Path) -> None:
+        self._folder = folder
+        self._records = records
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+        self._guard = threading.Lock()
+        for path in (folder, records):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o700)
+
+    @contextmanager
+    def locked(self, sandbox_id: str) -> Iterator[None]:
+        """One at a time for each sandbox: a DEL waits for the ADD that is under way."""
+        with self._guard:
+            lock, users = self._locks.get(sandbox_id, (threading.Lock(), 0))
+            self._locks[sandbox_id] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, users = self._locks[sandbox_id]
+                if users == 1:
+                    del self._locks[sandbox_id]
+                else:
+                    self._locks[sandbox_id] = (lock, users - 1)
+
+    def get(self, sandbox_id: str) -> Sandbox | None:
+        """The sandbox, or None."""
+        return _decode(files.read_json(self._folder / f"{sandbox_id}.json"))
+
+    def all(self) -> list[Sandbox]:
+        """Every sandbox."""
+        found = (_decode(files.read_json(path)) for path in sorted(self._folder.glob("[!.]*.json")))
+        return [sandbox for sandbox in found if sandbox is not None]
+
+    def save(self, sandbox: Sandbox) -> None:
+        """Record the sandbox as it now is; lasting when this returns."""
+        files.write_json(self._folder / f"{sandbox.sandbox_id}.json", codec.encode(sandbox))
+
+    def delete(self, sandbox_id: str) -> None:
+        """Forget the sandbox."""
+        (self._folder / f"{sandbox_id}.json").unlink(missing_ok=True)
+
+    def write_record(self, sandbox: Sandbox) -> None:
+        """Write the shim's record."""
+        files.write_json(self._records / f"{sandbox.sandbox_id}.json", shim_record(sandbox))
+
+    def delete_record(self, sandbox_id: str) -> None:
+        """Remove the shim's record."""
+        (self._records / f"{sandbox_id}.json").unlink(missing_ok=True)
+
+    def recorded(self) -> set[str]:
+        """The sandboxes that have a shim's record."""
+        return {path.stem for path in self._records.glob("[!.]*.json")}
+
+
+def _decode(data: object) -> Sandbox | None:
+    if not isinstance(data, dict):
+        return None
+    try:
+        return codec.decode(Sandbox, data | {"state": SandboxState(str(data.get("state")))})
+    except (codec.MalformedMessage, ValueError):
+        return None

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration the shim reads, by the node's options."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+from hypernetes.agent import files
+from hypernetes.agent.layout import Layout
+
+
+def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
+    """The content of runtime.json; sizes are bytes."""
+    return {
+        "guest_dir": str(layout.guest),
+        "qemu": conf.node.qemu,
+        "accelerator": conf.node.accelerator,
+        "records_dir": str(layout.sandbox_records),
+        "vm_dir": str(layout.run / "vm"),
+        "scratch_dir": str(layout.state / "scratch"),
+        "scratch_size": conf.node.scratch_size,
+        "default_memory": conf.node.default_memory,
+        "overhead_memory": conf.node.overhead_memory,
+        "uid_base": conf.node.uid_base,
+        "uid_count": conf.node.uid_count,
+    }
+
+
+def write(conf: cfg.ConfigOpts, layout: Layout) -> None:
+    """Write it; shims that already run keep what they read."""
+    files.write_json(layout.runtime, configuration(conf, layout), 0o644)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent as a whole: what it is made of, and the threads it runs."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log
+
+from hypernetes.agent import enrolment
+from hypernetes.agent import heartbeat
+from hypernetes.agent import node as nodes
+from hypernetes.agent import orders
+from hypernetes.agent import runtime
+from hypernetes.agent import server
+from hypernetes.agent.bootstrap import catalog
+from hypernetes.agent.ports import driver as drivers
+from hypernetes.agent.ports import manager
+from hypernetes.agent.ports import ovs
+from hypernetes.agent.ports import sandboxes
+from hypernetes.rpc import client
+from hypernetes.rpc import messages
+from hypernetes.rpc import server as rpc_server
+
+LOG = log.getLogger(__name__)
+
+PLUG_DRIVERS: dict[str, Callable[[cfg.ConfigOpts], drivers.PlugDriver]] = {"ovs": ovs.OvsDriver}
+STOP_SECONDS = 8.0
+
+
+class _Endpoint:
+    """What conductors may cast to this agent."""
+
+    def __init__(self, submit: Callable[[messages.PhaseOrder], None]) -> None:
+        self._submit = submit
+
+    def run_phase(self, message: messages.PhaseOrder) -> None:
+        """Take an order; heartbeats would bring it too."""
+        self._submit(message)
+
+
+def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
+    """Enrol, then serve until ``stop``."""
+    node = nodes.of(conf)
+    _make_folders(node)
+    runtime.write(conf, node.layout)
+    try:
+        enrolled = enrolment.enrol(conf, node.layout.state, stop)
+    except enrolment.Stopped:
+        return
+    lock_path = str(node.layout.state / "locks")
+    conductor = client.AgentsClient(conf, enrolled, lock_path=lock_path)
+    limit: float = conf.agent.retry_max_interval
+    phases = orders.Orders(node, catalog.PHASES, conductor, node.layout.state, limit)
+    store = sandboxes.SandboxStore(node.layout.sandboxes, node.layout.sandbox_records)
+    ports = manager.Ports(store, PLUG_DRIVERS[conf.node.plug_driver](conf), conductor, limit)
+    local = server.LocalServer(
+        node.layout.agent_socket, server.Handler(ports).handle, workers=conf.agent.socket_workers
+    )
+    local.bind()
+    threads = [
+        _thread("cni", stop, lambda: local.serve_until(stop)),
+        _thread("heartbeat", stop, lambda: heartbeat.beat_until(stop, node, conductor, phases.submit)),
+        _thread("orders", stop, lambda: phases.run_until(stop)),
+        _thread("release", stop, lambda: ports.release_until(stop)),
+        _thread("collect", stop, lambda: ports.collect_until(stop, conf.agent.collect_interval)),
+    ]
+    casts = rpc_server.agent_server(conf, enrolled, _Endpoint(phases.submit), lock_path=lock_path)
+    casts.start()
+    LOG.info("The agent of node %s serves", enrolled.node_name)
+    stop.wait()
+    _stop(casts, threads)
+
+
+def _make_folders(node: nodes.Node) -> None:
+    for folder, mode in (
+        (node.layout.state, 0o755),
+        (node.layout.run, 0o755),
+        (node.layout.run / "vm", 0o755),
+        (node.layout.state / "scratch", 0o755),
+        (node.layout.state / "locks", 0o700),
+        (node.layout.logs, 0o755),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)
+
+
+def _thread(name: str, stop: threading.Event, work: Callable[[], None]) -> threading.Thread:
+    def guarded() -> None:
+        try:
+            work()
+        except Exception:
+            # A part that died unseen would leave a node that looks alive: end, and be started anew.
+            LOG.exception("The part %s of the agent failed; the agent ends", name)
+            stop.set()
+
+    # Daemons: a part that hangs in a system call must not keep a stopped agent alive.
+    thread = threading.Thread(target=guarded, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _stop(casts: Any, threads: list[threading.Thread]) -> None:
+    casts.stop()
+    for thread in threads:
+        thread.join(STOP_SECONDS)

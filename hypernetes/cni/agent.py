@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent at the other end of a unix socket: one line of JSON there, one line back."""
+
+import json
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from hypernetes.cni import errors
+
+MAX_ANSWER_BYTES = 256 * 1024
+RECONNECT_SECONDS = 5.0
+"""How long an agent that is being restarted is waited for."""
+RECONNECT_PAUSE_SECONDS = 0.1
+
+
+def ask(path: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    """Send a request and return the agent's answer.
+
+    :param timeout: seconds for the whole exchange.
+    :raises errors.CniError: the agent does not answer (the runtime may try again) or has refused.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        with _connection(path, min(deadline, time.monotonic() + RECONNECT_SECONDS)) as connection:
+            connection.settimeout(max(deadline - time.monotonic(), 0.1))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as file:
+                line = file.readline(MAX_ANSWER_BYTES)
+    except OSError as error:
+        raise errors.CniError(
+            errors.TRY_AGAIN_LATER, f"hypernetes-agent does not answer at {path}", str(error)
+        ) from None
+    if not line.endswith(b"\n"):
+        # It was killed in between; what it had begun it takes up again when it is asked again.
+        raise errors.CniError(errors.TRY_AGAIN_LATER, "hypernetes-agent ended before it had answered")
+    return _result(line)
+
+
+def _connection(path: str, deadline: float) -> socket.socket:
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(max(deadline - time.monotonic(), 0.1))
+            connection.connect(path)
+        except OSError:
+            connection.close()
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(RECONNECT_PAUSE_SECONDS)
+        else:
+            return connection
+
+
+def _result(line: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+        if "error" in answer:
+            error = answer["error"]
+            raise errors.CniError(int(error["code"]), str(error["message"]), str(error.get("details", "")))
+        result = answer["result"]
+    except (ValueError, KeyError, TypeError):
+        raise errors.CniError(errors.DECODING_FAILURE, "hypernetes-agent answered something unknown") from None
+    return dict(result)
