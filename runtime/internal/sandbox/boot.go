@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/containerd/log"
+	"github.com/containerd/ttrpc"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/channel"
+)
+
+// boot waits for the guest, configures it and keeps watch over the channel. It
+// ends with the sandbox's life.
+func (s *Sandbox) boot() {
+	start := time.Now()
+	client, err := s.connect()
+	if err != nil {
+		s.fault = fmt.Errorf("the pod's machine does not come up: %w", err)
+		close(s.booted)
+		s.kill(s.fault)
+		return
+	}
+	log.L.WithField("took", time.Since(start)).Info("the pod's machine is ready")
+	close(s.booted)
+	select {
+	case <-s.channel.Done():
+		// Without a channel nothing of the pod can be seen or stopped.
+		s.kill(fmt.Errorf("the guest channel ended: %w", net.ErrClosed))
+	case <-s.live.Done():
+	}
+	_ = client.Close() // its connection ends with the channel
+}
+
+func (s *Sandbox) connect() (client *ttrpc.Client, err error) {
+	ctx, cancel := context.WithTimeout(s.live, bootTimeout)
+	defer cancel()
+	// Dial reads until the guest speaks; a monitor that dies must end that.
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-s.machine.Done():
+			cancel()
+		case <-stop:
+		}
+	}()
+	if s.channel, err = channel.Dial(ctx, s.machine.Channel()); err != nil {
+		return nil, err
+	}
+	conn, err := s.channel.RPC(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client = ttrpc.NewClient(conn)
+	s.guest = guestv1.NewGuestClient(client)
+	if err := s.configure(ctx); err != nil {
+		_ = client.Close() // the first error is the one that tells
+		return nil, err
+	}
+	return client, nil
+}
+
+func (s *Sandbox) configure(ctx context.Context) error {
+	request, err := guestConfiguration(s.record, s.pod, time.Now())
+	if err != nil {
+		return err
+	}
+	answer, err := s.guest.Configure(ctx, request)
+	if err != nil {
+		return fmt.Errorf("configure the guest: %w", err)
+	}
+	// %.64q: the words are the guest's.
+	log.L.Infof("guest kernel %.64q, boot id %.64q", answer.GetKernelRelease(), answer.GetBootId())
+	if _, err := s.guest.AttachScratch(ctx, &guestv1.AttachScratchRequest{Serial: scratchSerial}); err != nil {
+		return fmt.Errorf("attach the scratch disk: %w", err)
+	}
+	return nil
+}

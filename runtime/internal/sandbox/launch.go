@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"hypernetes.org/runtime/internal/cgroup"
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/disk"
+	"hypernetes.org/runtime/internal/mirror"
+	"hypernetes.org/runtime/internal/size"
+	"hypernetes.org/runtime/internal/vmm"
+	"hypernetes.org/runtime/internal/vmstate"
+)
+
+// scratchSerial names the scratch disk inside the machine.
+const scratchSerial = "scratch"
+
+// launch starts the monitor. What it makes on the host is written down before
+// it is made; on a fault the caller releases it.
+func (s *Sandbox) launch(ctx context.Context, netns string) error {
+	cfg := s.host.Config
+	state, err := s.plan()
+	if err != nil {
+		return err
+	}
+	if err := vmstate.Save(cfg.VMDir, state); err != nil {
+		return err
+	}
+	if err := cgroup.Create(s.cgroups); err != nil {
+		return err
+	}
+	if s.uid, err = vmstate.LeaseUID(cfg.VMDir, s.id, cfg.UIDBase, cfg.UIDCount); err != nil {
+		return err
+	}
+	if s.scratch, err = disk.NewScratch(ctx, cfg.ScratchDir, cfg.ScratchSize); err != nil {
+		return err
+	}
+	spec, err := s.spec(ctx, netns)
+	if err != nil {
+		return err
+	}
+	tap, err := s.host.OpenTAP(s.record.TAP)
+	if err != nil {
+		return err
+	}
+	defer tap.Close() // the monitor has its own copy by then
+	messages, err := newMessages()
+	if err != nil {
+		return err
+	}
+	defer messages.Close()
+	spec.NIC = &vmm.NIC{Tap: tap, MAC: s.record.MAC, MTU: s.record.MTU, Offload: s.record.Offload}
+	spec.Stderr = messages
+	// The monitor outlives this request: only the sandbox's life ends it.
+	if s.machine, err = s.host.Driver.Start(s.live, spec); err != nil {
+		return fmt.Errorf("start the pod's machine: %w", err)
+	}
+	if state.Monitor, err = vmstate.Find(s.machine.PID()); err == nil {
+		err = vmstate.Save(cfg.VMDir, state)
+	}
+	if err != nil {
+		// Without a trace of it, nobody could end it after this process.
+		return errors.Join(err, s.machine.Kill())
+	}
+	return nil
+}
+
+func (s *Sandbox) plan() (vmstate.State, error) {
+	hierarchies, err := s.host.Hierarchies()
+	if err != nil {
+		return vmstate.State{}, err
+	}
+	// Not the bare id: the kubelet's cAdvisor would take it for a container.
+	name := "hyper-" + s.id[:min(len(s.id), 13)]
+	if s.cgroups, err = cgroup.Plan(hierarchies, s.pod.GetLinux().GetCgroupParent(), name); err != nil {
+		return vmstate.State{}, err
+	}
+	shim, err := vmstate.Find(os.Getpid())
+	if err != nil {
+		return vmstate.State{}, err
+	}
+	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.cgroups}, nil
+}
+
+func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
+	cfg := s.host.Config
+	accelerator, tsc, err := s.host.Accelerator(ctx, cfg)
+	if err != nil {
+		return vmm.Spec{}, fmt.Errorf("choose the accelerator: %w", err)
+	}
+	machine := size.ForPod(s.pod.GetLinux(), cfg, hostCPUs())
+	return vmm.Spec{
+		ID: s.id, GuestDir: cfg.GuestDir, Executable: cfg.QEMU,
+		Accelerator: accelerator, TSCkHz: tsc,
+		Memory: machine.Memory, CPUs: machine.CPUs,
+		UID: s.uid.Value, GID: s.uid.Value,
+		NetnsPath: netns, Cgroups: s.cgroups,
+		Disks: []vmm.Disk{{Path: descriptor(s.scratch), Serial: scratchSerial}},
+	}, nil
+}
+
+// descriptor is a path that leads to an open file, named or not.
+func descriptor(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }
+
+func podMounts(cfg config.Config, id, uid string) (mirror.Pod, error) {
+	// containerd resolves links in the sources of bind mounts.
+	kubelet, err := filepath.EvalSymlinks(cfg.KubeletDir)
+	if errors.Is(err, os.ErrNotExist) {
+		kubelet, err = cfg.KubeletDir, nil
+	}
+	if err != nil {
+		return mirror.Pod{}, fmt.Errorf("find the kubelet's directory: %w", err)
+	}
+	root, err := filepath.EvalSymlinks(cfg.ContainerdRoot)
+	if err != nil {
+		return mirror.Pod{}, fmt.Errorf("find containerd's directory: %w", err)
+	}
+	return mirror.Pod{
+		KubeletDir: kubelet, UID: uid, Mountinfo: mirror.Mountinfo,
+		SandboxDir: filepath.Join(root, "io.containerd.grpc.v1.cri", "sandboxes", id),
+	}, nil
+}

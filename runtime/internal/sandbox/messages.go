@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/containerd/log"
+)
+
+// What the monitor says is logged up to these bounds: a guest may be able to
+// make it say much.
+const (
+	maxMessages      = 64 << 10
+	maxMessageLength = 1 << 10
+)
+
+// newMessages returns a file for the monitor's standard error. The monitor
+// inherits it; the caller closes its own. The reader ends with the monitor.
+func newMessages() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe for the monitor's messages: %w", err)
+	}
+	go func() {
+		defer r.Close()
+		logMessages(r, func(line string) { log.L.WithField("component", "qemu").Warn(line) })
+		// Beyond the bound it may talk on, unheard but not blocked.
+		_, _ = io.Copy(io.Discard, r)
+	}()
+	return w, nil
+}
+
+func logMessages(r io.Reader, say func(string)) {
+	lines := bufio.NewScanner(io.LimitReader(r, maxMessages))
+	lines.Buffer(make([]byte, 0, 256), maxMessageLength)
+	for lines.Scan() {
+		say(lines.Text())
+	}
+}

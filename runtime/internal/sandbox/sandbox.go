@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sandbox is one pod's machine: from the wish for it to the last trace
+// of it. Tasks live in package task.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/containerd/log"
+	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/cgroup"
+	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/mirror"
+	"hypernetes.org/runtime/internal/ocispec"
+	"hypernetes.org/runtime/internal/record"
+	"hypernetes.org/runtime/internal/vmm"
+	"hypernetes.org/runtime/internal/vmstate"
+)
+
+// Time limits. Software emulation on a loaded machine is slow; each is several
+// times what was measured there.
+const (
+	bootTimeout     = 90 * time.Second
+	callTimeout     = 60 * time.Second
+	stopGrace       = 2 * time.Second
+	killTimeout     = 10 * time.Second
+	cgroupTimeout   = 5 * time.Second
+	exitCodeKilled  = 137
+	exitCodeStopped = 0
+)
+
+// Exit is how and when a sandbox or process ended.
+type Exit struct {
+	Code uint32
+	At   time.Time
+}
+
+// Request is what containerd wants.
+type Request struct {
+	ID        string
+	NetnsPath string
+	Pod       *criruntime.PodSandboxConfig
+}
+
+// Host is what a sandbox needs of the node; tests replace it.
+type Host struct {
+	Config config.Config
+	Driver vmm.Driver
+	// Accelerator says how machines run on this node, and the frequency of its
+	// time stamp counter in kHz (0: unknown).
+	Accelerator func(context.Context, config.Config) (name string, tscKHz int, err error)
+	OpenTAP     func(name string) (*os.File, error)
+	Hierarchies func() ([]string, error)
+}
+
+// Sandbox is a pod's machine. Its life goes one way: created (the monitor
+// runs), ready (the guest answers), exited.
+type Sandbox struct {
+	host    Host
+	id      string
+	pod     *criruntime.PodSandboxConfig
+	record  record.Record
+	cgroups []string
+	uid     *vmstate.UID
+	scratch *os.File
+	machine vmm.Machine
+	created time.Time
+
+	// live ends when the machine is gone or is to go; all work for it hangs on it.
+	live context.Context
+	kill context.CancelCauseFunc
+
+	booted  chan struct{} // closed when channel and guest, or fault, are set
+	channel *channel.Host
+	guest   guestv1.GuestService
+	fault   error
+
+	exited chan struct{} // closed when exit is set and the host side is cleaned
+	exit   Exit
+	stop   sync.Once
+	wanted chan struct{} // closed when the end was asked for
+
+	mu      sync.Mutex
+	disks   map[string]*layerDisk
+	volumes map[string]*volumeState
+	shared  sharedFiles
+}
+
+// Create starts a pod's machine and returns while it boots.
+func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
+	if request.Pod == nil {
+		return nil, fmt.Errorf("the request has no PodSandboxConfig: %w", errdefs.ErrInvalidArgument)
+	}
+	if request.NetnsPath == "" {
+		return nil, fmt.Errorf("hostNetwork is refused: a pod's machine has a network of its own: %w", errdefs.ErrInvalidArgument)
+	}
+	found, err := record.Load(host.Config.RecordsDir, request.ID)
+	if err != nil {
+		return nil, err
+	}
+	if uid := request.Pod.GetMetadata().GetUid(); found.PodUID != uid {
+		return nil, fmt.Errorf("sandbox record %s is of pod %q, not %q", request.ID, found.PodUID, uid)
+	}
+	s := &Sandbox{
+		host: host, id: request.ID, pod: request.Pod, record: found, created: time.Now(),
+		booted: make(chan struct{}), exited: make(chan struct{}), wanted: make(chan struct{}),
+		disks: map[string]*layerDisk{}, volumes: map[string]*volumeState{},
+	}
+	s.live, s.kill = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := s.launch(ctx, request.NetnsPath); err != nil {
+		s.kill(err)
+		return nil, errors.Join(err, s.release())
+	}
+	go s.boot()
+	go s.watch()
+	return s, nil
+}
+
+// ID is the sandbox's id.
+func (s *Sandbox) ID() string { return s.id }
+
+// Pod is the configuration the sandbox was made with.
+func (s *Sandbox) Pod() *criruntime.PodSandboxConfig { return s.pod }
+
+// CreatedAt is when the sandbox was made.
+func (s *Sandbox) CreatedAt() time.Time { return s.created }
+
+// Pids are the process ids containerd is told. They differ, so that a
+// specification's namespace path tells "the pod's" from "a container's".
+func (s *Sandbox) Pids() ocispec.Pids {
+	return ocispec.Pids{Sandbox: os.Getpid(), Task: s.machine.PID()}
+}
+
+// Mounts classifies the bind mounts of this pod's containers.
+func (s *Sandbox) Mounts() (mirror.Pod, error) {
+	return podMounts(s.host.Config, s.id, s.record.PodUID)
+}
+
+// Config is the node's settings as the sandbox found them.
+func (s *Sandbox) Config() config.Config { return s.host.Config }
+
+// Live ends with the machine, or when it is told to end.
+func (s *Sandbox) Live() context.Context { return s.live }
+
+// Exited is closed when the machine is gone.
+func (s *Sandbox) Exited() <-chan struct{} { return s.exited }
+
+// Exit tells how the machine ended; valid once Exited is closed.
+func (s *Sandbox) Exit() Exit { return s.exit }
+
+// Ready says whether the machine runs and its guest answers.
+func (s *Sandbox) Ready() bool {
+	select {
+	case <-s.booted:
+	default:
+		return false
+	}
+	return s.fault == nil && s.live.Err() == nil
+}
+
+// WaitReady returns when the guest is configured, or why it never will be.
+func (s *Sandbox) WaitReady(ctx context.Context) error {
+	select {
+	case <-s.booted:
+		return s.fault
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Guest is the connection to a ready machine's guest.
+func (s *Sandbox) Guest() (guestv1.GuestService, error) {
+	if !s.Ready() {
+		return nil, fmt.Errorf("the pod's machine is not running: %w", errdefs.ErrUnavailable)
+	}
+	return s.guest, nil
+}
+
+// IO opens a standard stream of a process the guest knows.
+func (s *Sandbox) IO(ctx context.Context, container, exec string, fd uint8) (net.Conn, error) {
+	if !s.Ready() {
+		return nil, fmt.Errorf("the pod's machine is not running: %w", errdefs.ErrUnavailable)
+	}
+	return s.channel.IO(ctx, container, exec, fd)
+}
+
+// Call bounds one call to the guest: by time and by the machine's life.
+func (s *Sandbox) Call(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	stop := context.AfterFunc(s.live, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// Stop ends the machine: by the guest within grace, then by force. It returns
+// when the machine is gone.
+func (s *Sandbox) Stop(ctx context.Context, grace time.Duration) error {
+	s.stop.Do(func() {
+		close(s.wanted)
+		go s.end(min(grace, stopGrace))
+	})
+	select {
+	case <-s.exited:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop the pod's machine: %w", ctx.Err())
+	}
+}
+
+// end owns the way from "stop" to "gone"; watch does what comes after.
+func (s *Sandbox) end(grace time.Duration) {
+	if guest, err := s.Guest(); err == nil && grace > 0 {
+		ctx, cancel := context.WithTimeout(s.live, grace)
+		defer cancel()
+		// The answer may be cut off by the power going; the timer decides.
+		_, _ = guest.Shutdown(ctx, &guestv1.ShutdownRequest{GraceMilliseconds: uint32(grace.Milliseconds() / 2)})
+		select {
+		case <-s.machine.Done():
+		case <-ctx.Done():
+		}
+	}
+	s.kill(errors.New("the sandbox was stopped"))
+}
+
+// watch ends the machine when its life is over and cleans up after it,
+// whatever ended it first: the guest, the channel, an order, a crash.
+func (s *Sandbox) watch() {
+	select {
+	case <-s.machine.Done():
+	case <-s.live.Done():
+	}
+	s.kill(errors.New("the pod's machine is gone"))
+	if err := s.machine.Kill(); err != nil {
+		log.L.WithError(err).Error("kill the pod's machine")
+	}
+	select {
+	case <-s.machine.Done():
+	case <-time.After(killTimeout):
+		log.L.Error("the pod's machine does not end") // its directory stays, for manager.Stop
+	}
+	<-s.booted // boot ends with live; it owns channel and guest until then
+	if s.channel != nil {
+		_ = s.channel.Close() // the peer is dead
+	}
+	if err := s.release(); err != nil {
+		log.L.WithError(err).Error("clean up after the pod's machine")
+	}
+	s.exit = Exit{Code: exitCodeKilled, At: time.Now()}
+	select {
+	case <-s.wanted:
+		s.exit.Code = exitCodeStopped
+	default:
+		log.L.WithError(context.Cause(s.live)).Warn("the pod's machine ended unasked")
+	}
+	close(s.exited)
+}
+
+// release gives back what the machine had on the host. Its directory stays
+// until Remove: it is what tells others that there was something to clean.
+func (s *Sandbox) release() error {
+	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)
+	defer cancel()
+	faults := []error{cgroup.Remove(ctx, s.cgroups)}
+	if s.scratch != nil {
+		faults = append(faults, s.scratch.Close())
+	}
+	if s.uid != nil {
+		faults = append(faults, s.uid.Release())
+	}
+	return errors.Join(faults...)
+}
+
+// Remove removes the last trace of an exited sandbox.
+func (s *Sandbox) Remove() error {
+	dir, err := vmstate.Dir(s.host.Config.VMDir, s.id)
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+// hostCPUs is how many processors a machine may have at most.
+func hostCPUs() int { return runtime.NumCPU() }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package shim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	bootapi "github.com/containerd/containerd/api/runtime/bootstrap/v1"
+	"github.com/containerd/containerd/api/types"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	containerdshim "github.com/containerd/containerd/v2/pkg/shim"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/vmstate"
+)
+
+// Name is the runtime's name in containerd's settings.
+const Name = "io.containerd.hyper.v2"
+
+// socketEnv tells the serving process where its socket lies, to remove it.
+const socketEnv = "HYPERNETES_SHIM_SOCKET"
+
+// cleanTimeout leaves time in containerd's 5 s for a dead shim.
+const cleanTimeout = 4 * time.Second
+
+// exitKilled is what containers of a shim that died are told to have exited with.
+const exitKilled = 128 + int(syscall.SIGKILL)
+
+// Manager serves the commands `start` and `delete`.
+type Manager struct{}
+
+// Name implements containerd's shim.Shim.
+func (Manager) Name() string { return Name }
+
+// Start starts the process that serves a sandbox, with its socket open
+// already. containerd runs it in the bundle's directory.
+func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *bootapi.BootstrapResult, err error) {
+	namespace, err := namespaces.NamespaceRequired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id := params.GetInstanceID()
+	address, err := containerdshim.CreateSocketAddress(ctx, params.GetSocketDir(), params.GetContainerdGrpcAddress(), id, false)
+	if err != nil {
+		return nil, fmt.Errorf("name the shim's socket: %w", err)
+	}
+	socket, err := containerdshim.NewSocket(address)
+	if containerdshim.SocketEaddrinuse(err) && !containerdshim.CanConnect(address) {
+		// Of a shim that was killed: sandbox ids never come back.
+		if err := containerdshim.RemoveSocket(address); err != nil {
+			return nil, fmt.Errorf("remove a stale socket: %w", err)
+		}
+		socket, err = containerdshim.NewSocket(address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the shim's socket: %w", err)
+	}
+	defer socket.Close()
+	socket.SetUnlinkOnClose(false) // it lives on in the child
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, removeSocket(address))
+		}
+	}()
+	file, err := socket.File()
+	if err != nil {
+		return nil, fmt.Errorf("hand the shim's socket over: %w", err)
+	}
+	defer file.Close()
+	if err := serve(id, namespace, address, params, file); err != nil {
+		return nil, err
+	}
+	capabilities, err := anypb.New(&types.MountCapabilities{
+		// All mounts come to us as they are: we make none of them on the host.
+		Types:      []string{"erofs", "loop", "overlay"},
+		Transforms: []string{"format", "mkfs", "mkdir"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tell the mount capabilities: %w", err)
+	}
+	return &bootapi.BootstrapResult{
+		Version: 3, Protocol: "ttrpc", Address: address,
+		Extensions: []*bootapi.Extension{{Value: capabilities}},
+	}, nil
+}
+
+func serve(id, namespace, address string, params *bootapi.BootstrapParams, socket *os.File) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the shim's program: %w", err)
+	}
+	arguments := []string{"-namespace", namespace, "-id", id, "-address", params.GetContainerdGrpcAddress()}
+	if params.GetLogLevel() == bootapi.LogLevel_LOG_LEVEL_DEBUG || params.GetLogLevel() == bootapi.LogLevel_LOG_LEVEL_TRACE {
+		arguments = append(arguments, "-debug")
+	}
+	cmd := exec.Command(self, arguments...)
+	cmd.ExtraFiles = []*os.File{socket}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // signals to containerd's group pass it by
+	cmd.Env = append(os.Environ(), socketEnv+"="+address,
+		// Two threads run Go code at most; more only cost stacks.
+		"GOMAXPROCS=2")
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the shim: %w", err)
+	}
+	return cmd.Process.Release()
+}
+
+// Stop cleans up after a shim, dead or alive. containerd calls it for every
+// container's connection that ends as well; those have nothing of their own.
+func (Manager) Stop(ctx context.Context, id string) (containerdshim.StopStatus, error) {
+	status := containerdshim.StopStatus{ExitStatus: exitKilled, ExitedAt: time.Now()}
+	bundle := "."
+	if opts, ok := ctx.Value(containerdshim.OptsKey{}).(containerdshim.Opts); ok && opts.BundlePath != "" {
+		bundle = opts.BundlePath
+	}
+	if _, err := os.Stat(filepath.Join(bundle, "sandbox")); err == nil {
+		return status, nil // a container's bundle names its sandbox
+	}
+	cfg, err := config.Load(config.Path)
+	if err != nil {
+		return status, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	if err := vmstate.Clean(ctx, cfg.VMDir, id); err != nil {
+		return status, fmt.Errorf("clean up after sandbox %s: %w", id, err)
+	}
+	address, err := bundleAddress(bundle)
+	if err != nil {
+		return status, err
+	}
+	return status, removeSocket(address)
+}
+
+// bundleAddress reads where containerd reached the bundle's shim; "" if it
+// never did.
+func bundleAddress(bundle string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(bundle, "bootstrap.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the bundle: %w", err)
+	}
+	var result struct {
+		Address string `json:"address"`
+	}
+	if err := json.Unmarshal(data, &result); err != nil {
+		return "", fmt.Errorf("read the bundle: %w", err)
+	}
+	return result.Address, nil
+}
+
+func removeSocket(address string) error {
+	if !strings.HasPrefix(address, "unix://") {
+		return nil
+	}
+	if err := containerdshim.RemoveSocket(address); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the shim's socket: %w", err)
+	}
+	return nil
+}
+
+// Info describes the runtime to containerd.
+func (Manager) Info(context.Context, io.Reader) (*types.RuntimeInfo, error) {
+	return &types.RuntimeInfo{Name: Name, Version: &types.RuntimeVersion{Version: "1"}}, nil
+}

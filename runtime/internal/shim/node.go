@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package shim
+
+import (
+	"context"
+
+	containerdshim "github.com/containerd/containerd/v2/pkg/shim"
+	"google.golang.org/protobuf/proto"
+
+	"hypernetes.org/runtime/internal/cgroup"
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/sandbox"
+	"hypernetes.org/runtime/internal/tap"
+	"hypernetes.org/runtime/internal/task"
+	"hypernetes.org/runtime/internal/vmm"
+	"hypernetes.org/runtime/internal/vmm/qemu"
+)
+
+// Node is the real host.
+func Node() (sandbox.Host, error) {
+	cfg, err := config.Load(config.Path)
+	if err != nil {
+		return sandbox.Host{}, err
+	}
+	return sandbox.Host{
+		Config: cfg, Driver: qemu.New(), Accelerator: accelerator,
+		OpenTAP: tap.Open, Hierarchies: cgroup.Hierarchies,
+	}, nil
+}
+
+func accelerator(_ context.Context, cfg config.Config) (string, int, error) {
+	if cfg.Accelerator == vmm.AcceleratorAuto {
+		return vmm.AcceleratorTCG, qemu.TSCkHz(), nil
+	}
+	return cfg.Accelerator, qemu.TSCkHz(), nil
+}
+
+// Publisher sends events by containerd's own publisher.
+func Publisher(to containerdshim.Publisher) task.Publisher { return publisher{to} }
+
+type publisher struct{ to containerdshim.Publisher }
+
+func (p publisher) Publish(ctx context.Context, topic string, event proto.Message) error {
+	return p.to.Publish(ctx, topic, event)
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package shim is what containerd talks to: the sandbox and task services of
+// one pod, and the commands that start and clean up after their process.
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	sandboxapi "github.com/containerd/containerd/api/runtime/sandbox/v1"
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/containerd/api/types"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/log"
+	"github.com/containerd/ttrpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"hypernetes.org/runtime/internal/sandbox"
+	"hypernetes.org/runtime/internal/task"
+)
+
+// The states CRI knows (PodSandboxState).
+const (
+	stateReady    = "SANDBOX_READY"
+	stateNotReady = "SANDBOX_NOTREADY"
+)
+
+// Service answers containerd for one pod.
+type Service struct {
+	ctx       context.Context // ends with the process
+	host      func() (sandbox.Host, error)
+	publisher task.Publisher
+	exit      func() // ends the process
+
+	mu      sync.Mutex
+	sandbox *sandbox.Sandbox
+	tasks   *task.Service
+}
+
+// New makes the service. The node is looked at when the sandbox is created.
+func New(ctx context.Context, host func() (sandbox.Host, error), publisher task.Publisher, exit func()) *Service {
+	return &Service{ctx: ctx, host: host, publisher: publisher, exit: exit}
+}
+
+// RegisterTTRPC implements containerd's shim.TTRPCService.
+func (s *Service) RegisterTTRPC(server *ttrpc.Server) error {
+	sandboxapi.RegisterTTRPCSandboxService(server, s)
+	taskapi.RegisterTTRPCTaskService(server, (*tasks)(s))
+	return nil
+}
+
+var _ sandboxapi.TTRPCSandboxService = (*Service)(nil)
+
+func (s *Service) current() (*sandbox.Sandbox, *task.Service, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sandbox == nil {
+		return nil, nil, fmt.Errorf("the sandbox was not created: %w", errdefs.ErrNotFound)
+	}
+	return s.sandbox, s.tasks, nil
+}
+
+// CreateSandbox starts the pod's machine.
+func (s *Service) CreateSandbox(ctx context.Context, r *sandboxapi.CreateSandboxRequest) (*sandboxapi.CreateSandboxResponse, error) {
+	if err := s.create(ctx, r); err != nil {
+		log.G(ctx).WithError(err).Error("create the sandbox")
+		return nil, errgrpc.ToGRPC(err)
+	}
+	return &sandboxapi.CreateSandboxResponse{}, nil
+}
+
+func (s *Service) create(ctx context.Context, r *sandboxapi.CreateSandboxRequest) error {
+	var pod criruntime.PodSandboxConfig
+	if r.GetOptions() == nil {
+		return fmt.Errorf("the request has no PodSandboxConfig: %w", errdefs.ErrInvalidArgument)
+	}
+	// The type's name in the request is containerd's affair; a wrong one has no uid.
+	if err := unmarshal(r.GetOptions().GetValue(), &pod); err != nil {
+		return fmt.Errorf("parse the PodSandboxConfig: %w: %w", err, errdefs.ErrInvalidArgument)
+	}
+	host, err := s.host()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sandbox != nil {
+		return fmt.Errorf("sandbox %s: %w", s.sandbox.ID(), errdefs.ErrAlreadyExists)
+	}
+	made, err := sandbox.Create(ctx, host, sandbox.Request{ID: r.GetSandboxID(), NetnsPath: r.GetNetnsPath(), Pod: &pod})
+	if err != nil {
+		return err
+	}
+	s.sandbox = made
+	s.tasks = task.New(s.ctx, made, s.publisher, s.exit)
+	return nil
+}
+
+// StartSandbox returns when the guest is ready for containers.
+func (s *Service) StartSandbox(ctx context.Context, _ *sandboxapi.StartSandboxRequest) (*sandboxapi.StartSandboxResponse, error) {
+	made, _, err := s.current()
+	if err == nil {
+		err = made.WaitReady(ctx)
+	}
+	if err != nil {
+		log.G(ctx).WithError(err).Error("start the sandbox")
+		return nil, errgrpc.ToGRPC(err)
+	}
+	return &sandboxapi.StartSandboxResponse{
+		Pid: uint32(made.Pids().Sandbox), CreatedAt: timestamppb.New(made.CreatedAt()),
+	}, nil
+}
+
+// Platform tells what the containers run on.
+func (s *Service) Platform(context.Context, *sandboxapi.PlatformRequest) (*sandboxapi.PlatformResponse, error) {
+	return &sandboxapi.PlatformResponse{Platform: &types.Platform{OS: "linux", Architecture: architecture()}}, nil
+}
+
+// StopSandbox ends the machine and returns when it is gone.
+func (s *Service) StopSandbox(ctx context.Context, r *sandboxapi.StopSandboxRequest) (*sandboxapi.StopSandboxResponse, error) {
+	made, _, err := s.current()
+	if err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
+	grace := time.Duration(r.GetTimeoutSecs()) * time.Second
+	if grace == 0 {
+		grace = time.Minute // the sandbox bounds it
+	}
+	if err := made.Stop(ctx, grace); err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
+	return &sandboxapi.StopSandboxResponse{}, nil
+}
+
+// WaitSandbox returns when the machine is gone, and why matters only as 0 or not.
+func (s *Service) WaitSandbox(ctx context.Context, _ *sandboxapi.WaitSandboxRequest) (*sandboxapi.WaitSandboxResponse, error) {
+	made, tasks, err := s.current()
+	if err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
+	select {
+	case <-made.Exited():
+	case <-ctx.Done():
+		return nil, errgrpc.ToGRPC(ctx.Err())
+	}
+	tasks.Drain() // containers exit before their sandbox does
+	exit := made.Exit()
+	return &sandboxapi.WaitSandboxResponse{ExitStatus: exit.Code, ExitedAt: timestamppb.New(exit.At)}, nil
+}
+
+// SandboxStatus tells whether the machine runs.
+func (s *Service) SandboxStatus(_ context.Context, r *sandboxapi.SandboxStatusRequest) (*sandboxapi.SandboxStatusResponse, error) {
+	made, _, err := s.current()
+	if err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
+	response := &sandboxapi.SandboxStatusResponse{
+		SandboxID: made.ID(), Pid: uint32(made.Pids().Sandbox), State: stateNotReady,
+		CreatedAt: timestamppb.New(made.CreatedAt()),
+	}
+	select {
+	case <-made.Exited():
+		response.ExitedAt = timestamppb.New(made.Exit().At)
+	default:
+		if made.Ready() {
+			response.State = stateReady
+		}
+	}
+	return response, nil
+}
+
+// PingSandbox says that the shim is alive.
+func (s *Service) PingSandbox(context.Context, *sandboxapi.PingRequest) (*sandboxapi.PingResponse, error) {
+	return &sandboxapi.PingResponse{}, nil
+}
+
+// ShutdownSandbox ends the machine, removes its traces and ends this process.
+func (s *Service) ShutdownSandbox(context.Context, *sandboxapi.ShutdownSandboxRequest) (*sandboxapi.ShutdownSandboxResponse, error) {
+	s.exit()
+	return &sandboxapi.ShutdownSandboxResponse{}, nil
+}
+
+// SandboxMetrics is not served: the kubelet reads the pod's cgroup itself.
+func (s *Service) SandboxMetrics(context.Context, *sandboxapi.SandboxMetricsRequest) (*sandboxapi.SandboxMetricsResponse, error) {
+	return nil, errgrpc.ToGRPC(fmt.Errorf("metrics of a sandbox: %w", errdefs.ErrNotImplemented))
+}
+
+// UpdateSandbox accepts what containerd only tells (annotations, extensions);
+// the machine's size is fixed.
+func (s *Service) UpdateSandbox(context.Context, *sandboxapi.UpdateSandboxRequest) (*sandboxapi.UpdateSandboxResponse, error) {
+	return &sandboxapi.UpdateSandboxResponse{}, nil
+}
+
+// Close ends the machine and removes its traces. It is called once, when the
+// process is about to end, and without regard to who asked.
+func (s *Service) Close(ctx context.Context) error {
+	fault := removeSocket(os.Getenv(socketEnv))
+	made, tasks, err := s.current()
+	if errdefs.IsNotFound(err) {
+		return fault
+	}
+	if err := made.Stop(ctx, 0); err != nil {
+		return errors.Join(err, fault) // the traces stay, so that `delete` can finish the work
+	}
+	tasks.Drain()
+	return errors.Join(made.Remove(), fault)
+}

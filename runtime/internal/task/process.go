@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package task serves containerd's task API for the containers of one sandbox.
+package task
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/containerd/errdefs"
+
+	"hypernetes.org/runtime/internal/sandbox"
+	"hypernetes.org/runtime/internal/stdio"
+)
+
+// status of a process; it only ever grows.
+type status int
+
+const (
+	created status = iota
+	starting
+	running
+	stopped
+	deleted
+)
+
+// api is a status in containerd's words.
+func (s status) api() tasktypes.Status {
+	switch s {
+	case created, starting:
+		return tasktypes.Status_CREATED
+	case running:
+		return tasktypes.Status_RUNNING
+	case stopped, deleted:
+		return tasktypes.Status_STOPPED
+	}
+	return tasktypes.Status_UNKNOWN
+}
+
+// process is a container's first process (exec is empty) or an exec.
+type process struct {
+	container, exec string
+	paths           stdio.Paths
+	streams         *stdio.Streams
+
+	mu     sync.Mutex
+	status status
+	exit   sandbox.Exit
+	exited chan struct{} // closed with stopped
+}
+
+func newProcess(container, exec string, paths stdio.Paths) *process {
+	return &process{container: container, exec: exec, paths: paths, exited: make(chan struct{})}
+}
+
+// now returns status and exit.
+func (p *process) now() (status, sandbox.Exit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status, p.exit
+}
+
+// begin moves from created to starting, for one caller.
+func (p *process) begin() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.status != created {
+		return fmt.Errorf("the process was already started: %w", errdefs.ErrFailedPrecondition)
+	}
+	p.status = starting
+	return nil
+}
+
+// settle ends starting, one way or the other.
+func (p *process) settle(to status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.status == starting {
+		p.status = to
+	}
+}
+
+// finish records the exit; only the first counts.
+func (p *process) finish(exit sandbox.Exit) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.status >= stopped {
+		return false
+	}
+	p.status, p.exit = stopped, exit
+	close(p.exited)
+	return true
+}
+
+// wait blocks until the process has exited.
+func (p *process) wait(ctx context.Context) (sandbox.Exit, error) {
+	select {
+	case <-p.exited:
+		_, exit := p.now()
+		return exit, nil
+	case <-ctx.Done():
+		return sandbox.Exit{}, ctx.Err()
+	}
+}
+
+// drainTimeout is how long output may still flow once a process is deleted: a
+// child of it may hold the stream open for ever.
+const drainTimeout = 5 * time.Second
+
+// closeStreams lets remaining output flow, then ends the streams.
+func (p *process) closeStreams(ctx context.Context) {
+	if p.streams == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	_ = p.streams.Drain(ctx) // what is late is lost, as with runc
+	p.streams.Close()
+}
