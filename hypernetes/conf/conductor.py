@@ -48,7 +48,7 @@ OPTIONS = [
         "sandboxes_per_pod",
         default=8,
         min=1,
-        help="Ports one pod may hold at a time. A pod has one sandbox and, while it is replaced, two; the limit keeps a "
-        "broken node from using up a project's quota.",
+        help="Ports one pod may hold at a time. A pod has one sandbox and, while it is replaced, two; the limit "
+        "keeps a broken node from using up a project's quota.",
     ),
 ]

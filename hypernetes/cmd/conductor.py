@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hypernetes-conductor: makes what the API's records ask for."""
+
+# oslo.messaging chooses eventlet unless the backend is chosen before it is imported.
+from oslo_service import backend
+
+backend.init_backend(backend.BackendType.THREADING)
+
+import sys
+
+from oslo_config import cfg
+from oslo_log import log
+from oslo_service import service
+
+from hypernetes.conductor import service as conductor
+from hypernetes.conf import opts
+
+
+class ConductorService(service.ServiceBase):
+    """Makes the conductor in the process that runs it: connections and threads do not survive a fork."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        self._conductor: conductor.Conductor | None = None
+
+    def start(self) -> None:
+        """Start the conductor."""
+        self._conductor = conductor.Conductor(self._conf)
+        self._conductor.start()
+
+    def stop(self, graceful: bool = False) -> None:  # noqa: ARG002
+        """Stop it, always gracefully; the launcher's ``graceful_shutdown_timeout`` bounds it."""
+        if self._conductor is not None:
+            self._conductor.stop()
+
+    def wait(self) -> None:
+        """Return when it has stopped."""
+        if self._conductor is not None:
+            self._conductor.wait()
+
+    def reset(self) -> None:
+        """A hang-up signal: options are read at start only."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until a signal ends it; the exit status."""
+    conf = cfg.CONF
+    log.register_options(conf)
+    opts.register(conf)
+    conf(arguments, project="hypernetes", prog="hypernetes-conductor")
+    log.setup(conf, "hypernetes")
+    launcher = service.launch(conf, ConductorService(conf), workers=1)
+    return int(launcher.wait() or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

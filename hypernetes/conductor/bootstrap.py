@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a control node is told for each bootstrap phase: pure functions of records and configuration."""
+
+import json
+from pathlib import Path
+from pathlib import PurePath
+
+from oslo_config import cfg
+
+from hypernetes.conductor import keys
+from hypernetes.kubernetes import files
+from hypernetes.kubernetes import kubeadm
+from hypernetes.kubernetes import phases
+from hypernetes.model import errors
+from hypernetes.model import records
+from hypernetes.rpc import codec
+from hypernetes.rpc import messages
+
+KUBEADM_FILE = "kubeadm.yaml"
+CSR_FILE = "client.csr"
+
+OUTPUTS = ("api_address", "ca_certificate", "client_certificate")
+"""What phase ``sign-client`` answers, by the names of the record's fields."""
+
+
+def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, node: records.Node) -> dict[str, str]:
+    """Rendered files and parameters of a phase without secrets; ``sign-client`` gets its CSR from the reconciler.
+
+    :raises errors.Conflict: the node has not told its address yet.
+    """
+    if phase.name == phases.RESET.name or not (phase.kubeadm or phase.name == "prepare"):
+        return {}
+    rendered = {KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
+    if phase.name == "prepare":
+        rendered[PurePath(files.WEBHOOK).name] = files.webhook_kubeconfig(*_webhook(conf, cluster))
+        rendered[PurePath(files.AUTHENTICATION).name] = files.authentication_configuration()
+        rendered[PurePath(files.AUDIT_POLICY).name] = files.audit_policy()
+    return rendered
+
+
+def spec(conf: cfg.ConfigOpts, cluster: records.Cluster, node: records.Node) -> kubeadm.ClusterSpec:
+    """kubeadm's view of a cluster's control node."""
+    if node.address is None:
+        raise errors.Conflict(kind="node", id=node.id, reason="it has not reported its address yet")
+    options = conf.kubernetes
+    return kubeadm.ClusterSpec(
+        cluster_name=cluster.name,
+        node_name=node.name,
+        node_address=node.address,
+        kubernetes_version=cluster.kubernetes_version,
+        service_subnet=cluster.service_subnet,
+        cgroup_root=kubeadm.cgroup_root(node.name),
+        extra_certificate_names=tuple(options.extra_certificate_names),
+        eviction=dict(options.eviction_hard),
+        image_repository=options.image_repository,
+        ignored_preflight_checks=tuple(options.ignored_preflight_checks),
+        taint_control_node=options.taint_control_nodes,
+    )
+
+
+def signing_inputs(private_key_pem: str) -> dict[str, str]:
+    """The inputs of phase ``sign-client``: a CSR, which is public."""
+    return {CSR_FILE: keys.signing_request(private_key_pem)}
+
+
+def signed(private_key_pem: str, outputs: dict[str, str]) -> dict[str, str]:
+    """The record's fields from the outputs of ``sign-client``.
+
+    :raises errors.BadRequest: something is missing, or the certificate is not for our key.
+    """
+    missing = [name for name in OUTPUTS if not outputs.get(name)]
+    if missing:
+        raise errors.BadRequest(reason=f"the node did not answer {', '.join(missing)}")
+    if not outputs["api_address"].startswith("https://"):
+        raise errors.BadRequest(reason="the apiserver's address is no https URL")
+    if not keys.certifies(outputs["client_certificate"], private_key_pem):
+        raise errors.BadRequest(reason="the certificate the node signed is not for the conductor's key")
+    return {name: outputs[name] for name in OUTPUTS}
+
+
+def encode_order(order: messages.PhaseOrder) -> str:
+    """An order as a node's record keeps it."""
+    return json.dumps(codec.encode(order), sort_keys=True)
+
+
+def decode_order(stored: str | None) -> messages.PhaseOrder | None:
+    """The order a node's record keeps, or None. What cannot be read counts as none and is ordered anew."""
+    if stored is None:
+        return None
+    try:
+        return codec.decode(messages.PhaseOrder, json.loads(stored))
+    except ValueError:
+        return None
+
+
+def _webhook(conf: cfg.ConfigOpts, cluster: records.Cluster) -> tuple[str, str]:
+    options = conf.kubernetes
+    if not options.webhook_url or not options.webhook_ca_file:
+        reason = "[kubernetes] webhook_url and webhook_ca_file are not set in the conductor's configuration"
+        raise errors.Refused(service="The conductor", reason=reason)
+    try:
+        authority = Path(options.webhook_ca_file).read_text(encoding="ascii")
+    except OSError as error:
+        reason = f"the file of [kubernetes] webhook_ca_file cannot be read ({error.strerror})"
+        raise errors.Refused(service="The conductor", reason=reason) from error
+    return f"{options.webhook_url.rstrip('/')}/v1/clusters/{cluster.id}/tokenreview", authority
