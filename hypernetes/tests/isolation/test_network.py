@@ -14,29 +14,17 @@ ONE = "10.77.0.50"
 TWO = "10.77.0.51"
 THREE = "10.77.0.52"
 FRAMES = 100
-DEMO = "/usr/bin/demo"
+DEMO = "demo"
+LISTENING_SECONDS = 25
 
 
 class Listener:
     """A pod that counts the frames with a token that reach its interface."""
 
     def __init__(self, namespace: base.Namespace, pod: str, token: str) -> None:
-        words = (
-            "kubectl",
-            "-n",
-            namespace.name,
-            "exec",
-            pod,
-            "--",
-            DEMO,
-            "count",
-            "--token",
-            token,
-            "--duration",
-            "30s",
-        )
+        count = (DEMO, "count", "--token", token, "--duration", f"{LISTENING_SECONDS}s")
         self.process = subprocess.Popen(
-            [*words, "--until", str(FRAMES)],
+            ["kubectl", "-n", namespace.name, "exec", pod, "--", *count],
             env=base.settings(namespace.who),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -111,17 +99,15 @@ class NetworkTest(base.IsolationTest):
 
     def test_frames_arrive_inside_a_tenant_and_none_cross(self) -> None:
         for sender, other in ((self.red, self.blue), (self.blue, self.red)):
-            with (
-                self.subTest(sender=sender.name),
-                listening([(sender, "two"), (other, "two")], sender.name) as listeners,
-            ):
-                own, foreign = listeners
+            everybody = [(sender, "two"), (other, "one"), (other, "two")]
+            with self.subTest(sender=sender.name), listening(everybody, sender.name) as listeners:
                 self.send(sender, "one", "--token", sender.name, "--to-ip", TWO, "--to-mac", self.mac(sender, "two"))
-                # Also to the hardware address the other tenant's pod has: the network it is in is not this one.
-                self.send(sender, "one", "--token", sender.name, "--to-ip", TWO, "--to-mac", self.mac(other, "two"))
-                self.send(sender, "one", "--token", sender.name, "--to-ip", TWO)
-                self.assertEqual(FRAMES, own.frames())
-                self.assertEqual(0, foreign.frames())
+                self.assertEqual([FRAMES, 0, 0], [listener.frames() for listener in listeners])
+            with self.subTest(sender=sender.name, to="foreign"), listening(everybody[1:], "foreign") as listeners:
+                # To the hardware address the other tenant's pod really has, and to everybody.
+                self.send(sender, "one", "--token", "foreign", "--to-ip", TWO, "--to-mac", self.mac(other, "two"))
+                self.send(sender, "one", "--token", "foreign", "--to-ip", TWO)
+                self.assertEqual([0, 0], [listener.frames() for listener in listeners])
 
     def test_each_tenant_reaches_its_own_server_at_the_shared_address(self) -> None:
         for namespace in (self.red, self.blue):
