@@ -9,6 +9,7 @@ from lightkube.resources import scheduling_v1 as scheduling
 from hypernetes.kubernetes import objects
 from hypernetes.model import names
 
+SYSTEM_RUNTIME_CLASS = "runc"
 PRIORITY_NORMAL = "hypernetes-normal"
 PRIORITY_LOW = "hypernetes-low"
 PRIORITIES = (PRIORITY_NORMAL, PRIORITY_LOW)
@@ -27,6 +28,15 @@ def runtime_class(overhead_memory: str, overhead_cpu: str, handler: str = names.
         handler=handler,
         overhead=node_models.Overhead(podFixed={"memory": overhead_memory, "cpu": overhead_cpu}),
     )
+
+
+def system_runtime_class() -> node.RuntimeClass:
+    """The class of ordinary containers, for pods of the system namespaces.
+
+    Pods there need not name it. It exists so that a tenant who asks for it is refused by our rule, which says what to
+    do, and not by the apiserver, which would only say that there is no such class.
+    """
+    return node.RuntimeClass(metadata=_metadata(SYSTEM_RUNTIME_CLASS), handler=SYSTEM_RUNTIME_CLASS)
 
 
 def priority_classes() -> list[scheduling.PriorityClass]:

@@ -23,6 +23,7 @@ def cluster_objects(
     """
     return [
         classes.runtime_class(overhead_memory, overhead_cpu),
+        classes.system_runtime_class(),
         *classes.priority_classes(),
         *flow.objects_of_flow(),
         *workloads.policies(),

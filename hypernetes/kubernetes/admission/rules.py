@@ -47,7 +47,7 @@ _RULES_OF_BOTH = (
     ),
     Rule(
         "user-namespaces",
-        "variables.spec.?hostUsers.orValue(true)",
+        "variables.spec.?hostUsers.orValue(true) == true",
         "hostUsers: false is not allowed: the virtual machine already separates the pod's users from the host's.",
     ),
     Rule(
@@ -143,14 +143,10 @@ FOR_PODS = (
     ),
     Rule(
         # On UPDATE it is there by right: the scheduler has bound the pod, and the apiserver lets nobody change it.
+        # Mirror pods need a nodeName, so they are refused here as well.
         "node-name",
         'request.operation == "UPDATE" || variables.spec.?nodeName.orValue("") == ""',
         "nodeName is not allowed: the scheduler chooses the node; use nodeSelector or affinity.",
-    ),
-    Rule(
-        "mirror-pods",
-        'object.metadata.?annotations.orValue({}).all(a, a != "kubernetes.io/config.mirror")',
-        "pods that mirror a node's static pods are not allowed here.",
     ),
     *_RULES_OF_BOTH,
 )

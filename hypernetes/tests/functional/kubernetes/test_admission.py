@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a tenant may put into a real apiserver and what is refused, with which words."""
+
+import unittest
+from typing import Any
+from typing import ClassVar
+
+from lightkube.resources import admissionregistration_v1 as admission
+from lightkube.resources import apps_v1 as apps
+from lightkube.resources import batch_v1 as batch
+from lightkube.resources import core_v1 as core
+from lightkube.resources import rbac_authorization_v1 as rbac
+
+from hypernetes.kubernetes import client
+from hypernetes.kubernetes import objects
+from hypernetes.model import errors
+from hypernetes.model import names
+from hypernetes.tests.functional.kubernetes import control_plane
+from hypernetes.tests.functional.kubernetes import tenant
+
+HTTP_GET = {"httpGet": {"port": 80}}
+TCP_SOCKET = {"tcpSocket": {"port": 80}}
+GRPC = {"grpc": {"port": 80}}
+
+
+def _volume(**source: Any) -> dict[str, Any]:
+    return {"volumes": [{"name": "data", **source}]}
+
+
+def _affinity(kind: str, **term: Any) -> dict[str, Any]:
+    terms = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname", **term}]}
+    return {"affinity": {kind: terms}}
+
+
+REFUSED_PODS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "runtime-class": (("runc", {"runtimeClassName": "runc"}),),
+    "host-namespaces": (
+        ("hostNetwork", {"hostNetwork": True}),
+        ("hostPID", {"hostPID": True}),
+        ("hostIPC", {"hostIPC": True}),
+    ),
+    "user-namespaces": (("hostUsers", {"hostUsers": False}),),
+    "host-ports": (("hostPort", {"container": {"ports": [{"containerPort": 80, "hostPort": 80}]}}),),
+    "privileged": (
+        ("container", {"container": {"securityContext": {"privileged": True}}}),
+        (
+            "init container",
+            {"initContainers": [{"name": "i", "image": "i", "securityContext": {"privileged": True}}]},
+        ),
+    ),
+    "volumes": (
+        ("hostPath", _volume(hostPath={"path": "/"})),
+        ("nfs", _volume(nfs={"server": "192.0.2.1", "path": "/"})),
+        ("iscsi", _volume(iscsi={"targetPortal": "192.0.2.1", "iqn": "iqn.2001-04.com.example:a", "lun": 0})),
+        ("fc", _volume(fc={"targetWWNs": ["50060e801049cfd1"], "lun": 0})),
+        ("inline CSI", _volume(csi={"driver": "example.com"})),
+        ("image", _volume(image={"reference": "busybox"})),
+    ),
+    "priority-class": (("node-critical", {"priorityClassName": "system-node-critical"}),),
+    "node-name": (("nodeName", {"nodeName": "node1"}),),
+    "tolerations": (
+        ("bare Exists", {"tolerations": [{"operator": "Exists"}]}),
+        ("control plane", {"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]}),
+    ),
+    "devices": (
+        ("extended resource", {"container": {"resources": {"limits": {"example.com/gpu": "1"}}}}),
+        ("huge pages", {"container": {"resources": {"limits": {"hugepages-2Mi": "2Mi", "memory": "64Mi"}}}}),
+        ("resource claim", {"resourceClaims": [{"name": "c", "resourceClaimName": "c"}]}),
+    ),
+    "probes": (
+        ("http liveness", {"container": {"livenessProbe": HTTP_GET}}),
+        ("tcp readiness", {"container": {"readinessProbe": TCP_SOCKET}}),
+        ("grpc startup", {"container": {"startupProbe": GRPC}}),
+        (
+            "sidecar",
+            {"initContainers": [{"name": "i", "image": "i", "restartPolicy": "Always", "livenessProbe": HTTP_GET}]},
+        ),
+    ),
+    "hooks": (
+        ("postStart", {"container": {"lifecycle": {"postStart": HTTP_GET}}}),
+        ("preStop", {"container": {"lifecycle": {"preStop": HTTP_GET}}}),
+    ),
+    "mount-propagation": (
+        (
+            "host to container",
+            {
+                **_volume(emptyDir={}),
+                "container": {
+                    "volumeMounts": [{"name": "data", "mountPath": "/d", "mountPropagation": "HostToContainer"}]
+                },
+            },
+        ),
+    ),
+    "host-profiles": (
+        (
+            "seccomp",
+            {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "a.json"}}},
+        ),
+    ),
+    "foreign-affinity": (
+        ("all namespaces", _affinity("podAntiAffinity", namespaceSelector={})),
+        ("a neighbour's", _affinity("podAffinity", namespaces=["blue-one"])),
+    ),
+}
+"""Rule → what it refuses, each as a change to an ordinary pod."""
+
+ALLOWED_PODS: dict[str, dict[str, Any]] = {
+    "ordinary": {},
+    "hyper by name": {"runtimeClassName": names.RUNTIME_CLASS},
+    "exec probe": {"container": {"livenessProbe": {"exec": {"command": ["true"]}}}},
+    "sleep hook": {"container": {"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}},
+    "emptyDir": _volume(emptyDir={}),
+    "configMap": _volume(configMap={"name": "c", "optional": True}),
+    "secret": _volume(secret={"secretName": "c", "optional": True}),
+    "capabilities": {"container": {"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}},
+    "tenants' priority class": {"priorityClassName": "hypernetes-low"},
+    "limits": {"container": {"resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}},
+    "own affinity": _affinity("podAntiAffinity", labelSelector={"matchLabels": {"app": "a"}}),
+    "toleration of a slow node": {
+        "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}]
+    },
+}
+
+
+class AdmissionTest(unittest.TestCase):
+    """One control plane for all tests here; every test leaves red's namespace as it was."""
+
+    plane: ClassVar[control_plane.ControlPlane]
+    administrator: ClassVar[Any]
+    red: ClassVar[Any]
+    manager: ClassVar[Any]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.plane = cls.enterClassContext(control_plane.ControlPlane())
+        cls.administrator = cls.plane.administrator()
+        tenant.install_cluster(cls.administrator)
+        tenant.make_namespace(cls.administrator, "red-one", tenant.RED_PROJECT)
+        tenant.make_namespace(cls.administrator, "blue-one", tenant.BLUE_PROJECT)
+        cls.red = tenant.person(cls.plane, "red-user", tenant.RED_PROJECT)
+        cls.manager = tenant.person(cls.plane, "red-manager", tenant.RED_PROJECT, "manager")
+        # A policy is in force a moment after it is stored; the first refusal tells.
+        control_plane.wait_for("the first refusal", cls._refuses)
+
+    @classmethod
+    def _refuses(cls) -> bool:
+        try:
+            cls.red.create(tenant.pod("first", hostNetwork=True))
+        except errors.Refused as error:
+            return "hypernetes/" in str(error)
+        cls.administrator.delete(core.Pod, "first", "red-one")
+        return False
+
+    def _create(self, item: Any) -> Any:
+        made = self.red.create(item)
+        self.addCleanup(self.administrator.delete, type(item), item.metadata.name, "red-one")
+        return made
+
+    def _assert_refused(self, rule: str, person: client.ClusterClient, item: Any) -> None:
+        with self.assertRaises(errors.Refused) as caught:
+            person.create(item)
+            self.administrator.delete(type(item), item.metadata.name, "red-one")
+        self.assertIn(f"hypernetes/{rule}: ", str(caught.exception))
+
+    def test_the_policies_have_no_type_errors(self) -> None:
+        for policy in self.administrator.list(admission.ValidatingAdmissionPolicy):
+            with self.subTest(policy.metadata.name):
+                checking = policy.status.typeChecking
+                self.assertFalse(checking and checking.expressionWarnings, checking)
+
+    def test_a_pod_beyond_the_rules_is_refused_by_the_rule_s_name(self) -> None:
+        for rule, cases in REFUSED_PODS.items():
+            for title, changes in cases:
+                with self.subTest(f"{rule}: {title}"):
+                    self._assert_refused(rule, self.red, tenant.pod(**changes))
+
+    def test_a_template_beyond_the_rules_is_refused_in_every_kind(self) -> None:
+        for rule, cases in REFUSED_PODS.items():
+            for kind, item in tenant.workloads(**cases[0][1]).items():
+                with self.subTest(f"{rule}: {kind}"):
+                    self._assert_refused(rule, self.red, item)
+
+    def test_an_ordinary_pod_becomes_a_virtual_machine(self) -> None:
+        for title, changes in ALLOWED_PODS.items():
+            with self.subTest(title):
+                made = self._create(tenant.pod(title.replace(" ", "-").replace("'", "").lower(), **changes))
+                self.assertEqual(names.RUNTIME_CLASS, made.spec.runtimeClassName)
+                self.assertEqual("96Mi", made.spec.overhead["memory"])
+
+    def test_an_ordinary_template_is_accepted_in_every_kind(self) -> None:
+        for kind, item in tenant.workloads("ordinary").items():
+            with self.subTest(kind):
+                self._create(item)
+
+    def test_a_mirror_pod_is_refused(self) -> None:
+        item = tenant.pod("mirror", nodeName="node1")
+        item.metadata.annotations = {"kubernetes.io/config.mirror": "x"}
+        self._assert_refused("node-name", self.red, item)
+
+    def test_the_controllers_own_work_goes_on(self) -> None:
+        """Deployment → ReplicaSet → pod; the scheduler binds it; the kubelet reports; the pod goes."""
+        node = core.Node.from_dict({"metadata": {"name": "node1"}})
+        self.administrator.create(node)
+        self.addCleanup(self.administrator.delete, core.Node, "node1")
+        allocatable = {"cpu": "8", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"}
+        kubelet = self.plane.connect("system:node:node1", "system:nodes")
+        status = {
+            "capacity": allocatable,
+            "allocatable": allocatable,
+            "conditions": [{"type": "Ready", "status": "True"}],
+        }
+        patched = core.NodeStatus.from_dict({"metadata": {"name": "node1"}, "status": status})
+        self._apply_status(kubelet, patched)
+        self.administrator.apply(core.Node.from_dict({"metadata": {"name": "node1"}, "spec": {"taints": []}}))
+        made: dict[str, Any] = tenant.workloads("working")
+        for kind in ("Deployment", "DaemonSet", "Job"):
+            self._create(made[kind])
+        owners = {"ReplicaSet", "DaemonSet", "Job"}
+
+        def bound() -> dict[str, Any]:
+            pods = self.red.list(core.Pod, "red-one")
+            return {
+                p.metadata.ownerReferences[0].kind: p for p in pods if p.spec.nodeName and p.metadata.ownerReferences
+            }
+
+        control_plane.wait_for("binding of every controller's pod", lambda: owners <= set(bound()), 60)
+        for pod in bound().values():
+            self.assertEqual(names.RUNTIME_CLASS, pod.spec.runtimeClassName)
+        job = bound()["Job"]
+        self._apply_status(
+            kubelet,
+            core.PodStatus.from_dict(
+                {"metadata": {"name": job.metadata.name, "namespace": "red-one"}, "status": {"phase": "Succeeded"}}
+            ),
+        )
+        # The job controller takes its finalizer off the pod, which is an update of the pod itself.
+        control_plane.wait_for(
+            "completion of the job",
+            lambda: (self.red.get(batch.Job, "working", "red-one").status.succeeded or 0) == 1,
+            60,
+        )
+
+    def _apply_status(self, kubelet: client.ClusterClient, item: Any) -> None:
+        kubelet._client.patch(  # the product's client has no need to write a status
+            type(item), item.metadata.name, {"status": item.to_dict()["status"]}, namespace=item.metadata.namespace
+        )
+
+    def test_a_service_opens_no_port_on_nodes(self) -> None:
+        ports = [{"port": 80}]
+        refused: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("node-ports", {"type": "NodePort", "ports": ports}),
+            ("node-ports", {"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30080}]}),
+            ("external-ips", {"externalIPs": ["192.0.2.1"], "ports": ports}),
+        )
+        for rule, spec in refused:
+            with self.subTest(rule):
+                self._assert_refused(rule, self.red, tenant.manifest("Service", "v1", "web", spec=spec))
+        made = self._create(tenant.manifest("Service", "v1", "lb", spec={"type": "LoadBalancer", "ports": ports}))
+        self.assertIs(False, made.spec.allocateLoadBalancerNodePorts)
+        self.assertFalse(made.spec.ports[0].nodePort)
+        plain = self._create(tenant.manifest("Service", "v1", "plain", spec={"ports": ports}))
+        self.assertEqual("ClusterIP", plain.spec.type)
+
+    def test_a_token_that_never_expires_is_refused(self) -> None:
+        secret = tenant.manifest("Secret", "v1", "token", type="kubernetes.io/service-account-token")
+        secret.metadata.annotations = {"kubernetes.io/service-account.name": "default"}
+        self._assert_refused("long-lived-tokens", self.red, secret)
+        self._create(tenant.manifest("Secret", "v1", "ordinary", stringData={"a": "b"}))
+
+    def test_a_network_policy_is_refused_until_it_is_enforced(self) -> None:
+        item = tenant.manifest("NetworkPolicy", "networking.k8s.io/v1", "deny", spec={"podSelector": {}})
+        self._assert_refused("network-policies", self.red, item)
+
+    def test_a_tenant_labels_its_namespace_but_not_with_our_labels(self) -> None:
+        mine = core.Namespace.from_dict({"metadata": {"name": "red-one", "labels": {"team": "a"}}})
+        self.red.apply(mine)
+        for labels in ({names.LABEL_PROJECT: tenant.BLUE_PROJECT}, {names.LABEL_PREFIX + "new": "x"}):
+            with self.subTest(str(labels)), self.assertRaises(errors.Refused) as caught:
+                self.red.apply(core.Namespace.from_dict({"metadata": {"name": "red-one", "labels": labels}}))
+            self.assertIn("hypernetes/namespace-labels: ", str(caught.exception))
+        gone = {"metadata": {"labels": {names.LABEL_PROJECT: None}}}
+        with self.assertRaisesRegex(Exception, "hypernetes/namespace-labels: "):
+            self.red._client.patch(core.Namespace, "red-one", gone)
+        with self.assertRaisesRegex(Exception, "hypernetes/namespace-finalizers: "):
+            self.red._client.patch(core.Namespace, "red-one", {"metadata": {"finalizers": ["a.example/b"]}})
+
+    def test_a_manager_cannot_touch_what_keystone_decides(self) -> None:
+        with self.assertRaisesRegex(Exception, "hypernetes/managed-role-bindings: "):
+            self.manager._client.delete(rbac.RoleBinding, f"{objects.BINDING_PREFIX}member", namespace="red-one")
+        own = rbac.RoleBinding.from_dict(
+            {
+                "metadata": {"name": "mine", "namespace": "red-one"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "hypernetes:view"},
+                "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "red-one"}],
+            }
+        )
+        self.manager.create(own)
+        self.administrator.delete(rbac.RoleBinding, "mine", "red-one")
+
+    def test_a_running_pod_cannot_be_resized_or_bound_even_by_an_operator_s_mistake(self) -> None:
+        """The roles give neither; should an operator grant them, the policies still refuse."""
+        self._create(tenant.pod("small"))
+        role = {
+            "metadata": {"name": "too-much", "namespace": "red-one"},
+            "rules": [
+                {"apiGroups": [""], "resources": ["pods/resize", "pods/binding", "bindings"], "verbs": ["*"]},
+                {"apiGroups": [""], "resources": ["resourcequotas"], "verbs": ["*"]},
+            ],
+        }
+        self.administrator.create(rbac.Role.from_dict(role))
+        self.addCleanup(self.administrator.delete, rbac.Role, "too-much", "red-one")
+        binding = {
+            "metadata": {"name": "too-much", "namespace": "red-one"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "too-much"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "keystone:red-user"}],
+        }
+        self.administrator.create(rbac.RoleBinding.from_dict(binding))
+        self.addCleanup(self.administrator.delete, rbac.RoleBinding, "too-much", "red-one")
+        container = {"name": "main", "resources": {"limits": {"cpu": "2"}}}
+
+        def refused_with(rule: str) -> bool:
+            try:
+                self.red._client.patch(
+                    core.PodResize, "small", {"spec": {"containers": [container]}}, namespace="red-one"
+                )
+            except Exception as error:
+                return rule in str(error)
+            return False
+
+        control_plane.wait_for("refusal of the resize", lambda: refused_with("hypernetes/resize: "))
+        target = core.Binding.from_dict(
+            {"metadata": {"name": "small", "namespace": "red-one"}, "target": {"kind": "Node", "name": "node9"}}
+        )
+        with self.assertRaisesRegex(errors.Refused, "hypernetes/binding: "):
+            self.red.create(target)
+        with self.assertRaisesRegex(errors.Refused, "hypernetes/quotas: "):
+            self.red.apply(
+                core.ResourceQuota.from_dict(
+                    {"metadata": {"name": "hypernetes", "namespace": "red-one"}, "spec": {"hard": {"pods": "9999"}}}
+                )
+            )
+
+    def test_an_ephemeral_container_obeys_the_same_rules(self) -> None:
+        self._create(tenant.pod("debugged"))
+        for title, extra, rule in (
+            ("privileged", {"securityContext": {"privileged": True}}, "privileged"),
+            ("plain", {}, ""),
+        ):
+            with self.subTest(title):
+                change = {"spec": {"ephemeralContainers": [{"name": title, "image": "i", **extra}]}}
+                call = (core.PodEphemeralcontainers, "debugged", change)
+                if rule:
+                    with self.assertRaisesRegex(Exception, f"hypernetes/{rule}: "):
+                        self.red._client.patch(*call, namespace="red-one")
+                else:
+                    self.red._client.patch(*call, namespace="red-one")
+
+    def test_system_namespaces_are_left_alone(self) -> None:
+        item = tenant.pod("system", hostNetwork=True)
+        item.metadata.namespace = "kube-system"
+        control_plane.wait_for(
+            "the default service account",
+            lambda: self.administrator.find(core.ServiceAccount, "default", "kube-system") is not None,
+        )
+        self.administrator.create(item)
+        made = self.administrator.get(core.Pod, "system", "kube-system")
+        self.assertIsNone(made.spec.runtimeClassName)
+        self.administrator.delete(core.Pod, "system", "kube-system")
+
+    def test_the_default_namespace_is_no_way_round(self) -> None:
+        item = tenant.pod("anywhere", hostNetwork=True)
+        item.metadata.namespace = "default"
+        with self.assertRaisesRegex(errors.Refused, "hypernetes/host-namespaces: "):
+            self.administrator.create(item)
+
+    def test_a_deployment_is_scaled_after_its_creation(self) -> None:
+        self._create(tenant.workloads("scaled")["Deployment"])
+        self.red._client.patch(apps.Deployment, "scaled", {"spec": {"replicas": 3}}, namespace="red-one")
+        control_plane.wait_for(
+            "three pods",
+            lambda: len([p for p in self.red.list(core.Pod, "red-one") if p.metadata.name.startswith("scaled-")]) == 3,
+        )
