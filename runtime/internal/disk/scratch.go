@@ -8,29 +8,27 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
-// NewScratch makes a machine's writable disk: a sparse, nameless ext4 file of
-// size bytes in dir. Having no name, it disappears with its last open
-// descriptor: however shim and emulator end, nothing is left behind.
+// ScratchPath is where a machine's scratch disk has its name while it starts.
+func ScratchPath(dir, id string) string { return filepath.Join(dir, id+".ext4") }
+
+// NewScratch makes a machine's writable disk at path: a sparse ext4 file of
+// size bytes. Its name is to be removed once the machine has it open: from then
+// on it disappears with the machine, however that ends.
 //
 // The file system has no journal: the disk never outlives its machine.
-func NewScratch(ctx context.Context, dir string, size int64) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the scratch directory: %w", err)
+func NewScratch(ctx context.Context, path string, size int64) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the scratch directory: %w", err)
 	}
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("make a nameless file in %s: %w", dir, err)
+		return fmt.Errorf("make the scratch disk: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "scratch")
-	if err := format(ctx, file, size); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
+	return errors.Join(format(ctx, file, size), file.Close())
 }
 
 func format(ctx context.Context, file *os.File, size int64) error {
@@ -38,8 +36,7 @@ func format(ctx context.Context, file *os.File, size int64) error {
 		return fmt.Errorf("size the scratch disk: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal",
-		"-E", "lazy_itable_init=1,nodiscard,root_owner=0:0", "/proc/self/fd/3")
-	cmd.ExtraFiles = []*os.File{file}
+		"-E", "lazy_itable_init=1,nodiscard,root_owner=0:0", file.Name())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the scratch disk: %w: %s", err, strings.TrimSpace(string(out)))
 	}

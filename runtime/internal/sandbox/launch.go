@@ -38,9 +38,10 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if s.uid, err = vmstate.LeaseUID(cfg.VMDir, s.id, cfg.UIDBase, cfg.UIDCount); err != nil {
 		return err
 	}
-	if s.scratch, err = disk.NewScratch(ctx, cfg.ScratchDir, cfg.ScratchSize); err != nil {
+	if err := disk.NewScratch(ctx, state.Scratch, cfg.ScratchSize); err != nil {
 		return err
 	}
+	defer os.Remove(state.Scratch) // the machine has it open, or is not
 	spec, err := s.spec(ctx, netns)
 	if err != nil {
 		return err
@@ -85,7 +86,8 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 	if err != nil {
 		return vmstate.State{}, err
 	}
-	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.cgroups}, nil
+	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.cgroups,
+		Scratch: disk.ScratchPath(s.host.Config.ScratchDir, s.id)}, nil
 }
 
 func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
@@ -101,12 +103,9 @@ func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
 		Memory: machine.Memory, CPUs: machine.CPUs,
 		UID: s.uid.Value, GID: s.uid.Value,
 		NetnsPath: netns, Cgroups: s.cgroups,
-		Disks: []vmm.Disk{{Path: descriptor(s.scratch), Serial: scratchSerial}},
+		Disks: []vmm.Disk{{Path: disk.ScratchPath(cfg.ScratchDir, s.id), Serial: scratchSerial}},
 	}, nil
 }
-
-// descriptor is a path that leads to an open file, named or not.
-func descriptor(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }
 
 func podMounts(cfg config.Config, id, uid string) (mirror.Pod, error) {
 	// containerd resolves links in the sources of bind mounts.

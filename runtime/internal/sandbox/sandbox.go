@@ -74,7 +74,6 @@ type Sandbox struct {
 	record  record.Record
 	cgroups []string
 	uid     *vmstate.UID
-	scratch *os.File
 	machine vmm.Machine
 	created time.Time
 
@@ -272,9 +271,6 @@ func (s *Sandbox) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)
 	defer cancel()
 	faults := []error{cgroup.Remove(ctx, s.cgroups)}
-	if s.scratch != nil {
-		faults = append(faults, s.scratch.Close())
-	}
 	if s.uid != nil {
 		faults = append(faults, s.uid.Release())
 	}

@@ -52,12 +52,7 @@ func (s *Sandbox) attachLayer(ctx context.Context, serial, path string) error {
 	layer.mu.Lock()
 	defer layer.mu.Unlock()
 	if !layer.there {
-		file, err := disk.OpenLayer(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close() // the monitor has its own by then
-		if err := s.machine.AttachDisk(ctx, vmm.Disk{Path: descriptor(file), ReadOnly: true, Serial: serial}); err != nil {
+		if err := s.machine.AttachDisk(ctx, vmm.Disk{Path: path, ReadOnly: true, Serial: serial}); err != nil {
 			return fmt.Errorf("attach layer %s: %w", path, err)
 		}
 		layer.there = true

@@ -181,9 +181,17 @@ func (s *Service) PingSandbox(context.Context, *sandboxapi.PingRequest) (*sandbo
 	return &sandboxapi.PingResponse{}, nil
 }
 
+// answerTime is how long this process lives on so that its answer gets out.
+const answerTime = 50 * time.Millisecond
+
 // ShutdownSandbox ends the machine, removes its traces and ends this process.
-func (s *Service) ShutdownSandbox(context.Context, *sandboxapi.ShutdownSandboxRequest) (*sandboxapi.ShutdownSandboxResponse, error) {
-	s.exit()
+func (s *Service) ShutdownSandbox(ctx context.Context, _ *sandboxapi.ShutdownSandboxRequest) (*sandboxapi.ShutdownSandboxResponse, error) {
+	defer time.AfterFunc(answerTime, s.exit)
+	if made, _, err := s.current(); err == nil {
+		if err := made.Stop(ctx, 0); err != nil {
+			return nil, errgrpc.ToGRPC(err)
+		}
+	}
 	return &sandboxapi.ShutdownSandboxResponse{}, nil
 }
 

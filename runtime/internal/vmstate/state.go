@@ -23,14 +23,16 @@ const (
 )
 
 // State is what one machine has on the host. What is not listed needs no
-// cleaning: the scratch disk has no name, the TAP is the agent's, the network
-// namespace containerd's.
+// cleaning: the TAP is the agent's, the network namespace containerd's.
 type State struct {
 	Version   int      `json:"version"`
 	SandboxID string   `json:"sandbox_id"`
 	Shim      Process  `json:"shim"`
 	Monitor   Process  `json:"monitor"` // zero until started
 	Cgroups   []string `json:"cgroups"`
+	// Scratch is the scratch disk's name, which it has only while the machine
+	// starts.
+	Scratch string `json:"scratch"`
 }
 
 var sandboxID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
@@ -105,6 +107,9 @@ func Clean(ctx context.Context, vmDir, id string) error {
 	}
 	// The emulator first: a shim that sees it go may still report the exits.
 	faults := []error{state.Monitor.Kill(ctx), state.Shim.Kill(ctx), cgroup.Remove(ctx, state.Cgroups)}
+	if err := os.Remove(state.Scratch); state.Scratch != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
+		faults = append(faults, fmt.Errorf("remove the scratch disk: %w", err))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return err // the directory stays, so that the next try knows what to do
 	}

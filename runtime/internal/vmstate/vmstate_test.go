@@ -37,7 +37,11 @@ func TestCleaningEndsTheEmulatorAndRemovesAll(t *testing.T) {
 	if err := os.Mkdir(group, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	state := State{SandboxID: "abc", Monitor: process, Cgroups: []string{group}}
+	scratch := filepath.Join(pod, "abc.ext4")
+	if err := os.WriteFile(scratch, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state := State{SandboxID: "abc", Monitor: process, Cgroups: []string{group}, Scratch: scratch}
 	if err := Save(vmDir, state); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +55,7 @@ func TestCleaningEndsTheEmulatorAndRemovesAll(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("the process still runs")
 	}
-	for _, path := range []string{group, filepath.Join(vmDir, "abc")} {
+	for _, path := range []string{group, scratch, filepath.Join(vmDir, "abc")} {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", path, err)
 		}
