@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maps a validated Keystone token to a Kubernetes user, without I/O.
+
+Everything Kubernetes decides by is an id that Keystone made. Names, which people choose, go to ``extra`` only, so a
+Keystone user called ``system:kube-controller-manager`` is nobody special.
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypernetes.auth import access_rules
+from hypernetes.model import ids
+from hypernetes.model import names
+
+
+class Refused(Exception):
+    """The token is good for Keystone but not for a cluster; the text says why and holds nothing secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who a token stands for, in Kubernetes' terms."""
+
+    name: str
+    uid: str
+    groups: tuple[str, ...]
+    extra: Mapping[str, tuple[str, ...]]
+    expires_at: datetime.datetime
+
+
+def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
+    """The Kubernetes user for the ``token`` object of Keystone's answer, at one cluster.
+
+    :raises Refused: the token is not scoped to a project, is of a domain or of the system, carries no role that
+        means something here, or access rules that do not allow a login to this cluster.
+    :raises KeyError, TypeError, ValueError: Keystone's answer is not what its API promises.
+    """
+    if "system" in token:
+        raise Refused("the token is scoped to the system; use one that is scoped to a project")
+    if "domain" in token:
+        raise Refused("the token is scoped to a domain; use one that is scoped to a project")
+    project = token.get("project")
+    if not project:
+        raise Refused("the token is not scoped; use one that is scoped to a project")
+    # Keystone lets a project act as a domain; it is a container of projects and holds no tenant.
+    if token.get("is_domain"):
+        raise Refused("the token is scoped to a project that acts as a domain")
+    if not access_rules.allow_login(token.get("application_credential"), cluster_id):
+        raise Refused("the application credential's access rules do not allow a login to this cluster")
+    role_names = {str(role["name"]).lower() for role in token.get("roles", [])}
+    user = token["user"]
+    return User(
+        name=names.user_of(ids.UserId(_identifier(user["id"]))),
+        uid=_identifier(user["id"]),
+        groups=groups_of(ids.ProjectId(_identifier(project["id"])), role_names),
+        extra=_extra(token),
+        expires_at=datetime.datetime.fromisoformat(token["expires_at"]),
+    )
+
+
+def groups_of(project_id: ids.ProjectId, role_names: set[str]) -> tuple[str, ...]:
+    """The groups for the strongest role that is known here and for every weaker one it implies.
+
+    :raises Refused: no role is known here.
+    """
+    held = [position for position, role in enumerate(names.KEYSTONE_ROLES) if role in role_names]
+    if not held:
+        raise Refused(f"none of the roles {', '.join(names.KEYSTONE_ROLES)} is held in the project")
+    return tuple(names.group_of(project_id, role) for role in names.KEYSTONE_ROLES[: max(held) + 1])
+
+
+def _extra(token: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """For logs and audits only; nothing is ever decided by it."""
+    user, project = token["user"], token["project"]
+    facts = {
+        "user-name": user.get("name"),
+        "user-domain-id": (user.get("domain") or {}).get("id"),
+        "project-id": project["id"],
+        "project-name": project.get("name"),
+        "application-credential-id": (token.get("application_credential") or {}).get("id"),
+    }
+    return {f"{names.LABEL_PREFIX}{key}": (str(value),) for key, value in facts.items() if value}
+
+
+def _identifier(value: object) -> str:
+    """An id as Keystone makes them. Federated and LDAP users have up to 64 hex digits."""
+    if not isinstance(value, str) or not value or len(value) > 64 or not value.isascii() or not value.isprintable():
+        raise ValueError("Keystone's answer holds an id of an unknown form")
+    return value
