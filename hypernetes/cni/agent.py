@@ -10,8 +10,10 @@ from typing import Any
 from hypernetes.cni import errors
 
 MAX_ANSWER_BYTES = 256 * 1024
-RECONNECT_SECONDS = 5.0
-"""How long an agent that is being restarted is waited for."""
+RECONNECT_SECONDS = 20.0
+"""How long an agent that is being restarted is waited for; a DEL that fails leaves a dead pod on the node."""
+STATUS_SECONDS = 1.0
+"""The same for STATUS, which the runtime asks all the time: an agent that is away is the answer."""
 RECONNECT_PAUSE_SECONDS = 0.1
 
 
@@ -21,9 +23,10 @@ def ask(path: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any]
     :param timeout: seconds for the whole exchange.
     :raises errors.CniError: the agent does not answer (the runtime may try again) or has refused.
     """
+    patience = STATUS_SECONDS if request.get("command") == "STATUS" else RECONNECT_SECONDS
     deadline = time.monotonic() + timeout
     try:
-        with _connection(path, min(deadline, time.monotonic() + RECONNECT_SECONDS)) as connection:
+        with _connection(path, min(deadline, time.monotonic() + patience)) as connection:
             connection.settimeout(max(deadline - time.monotonic(), 0.1))
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as file:
