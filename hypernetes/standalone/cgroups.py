@@ -15,11 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypernetes.standalone import machine, process
+from hypernetes.standalone import machine
+from hypernetes.standalone import process
 
 FOLDER = "hypernetes-standalone"
 NODES_FOLDER = "hypernetes"
 SYSTEM_ROOT = Path("/sys/fs/cgroup")
+# What the kubelet and runc manage in cgroup v1.
+NEEDED_CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,9 @@ def hierarchies() -> list[Hierarchy]:
 
 
 def enabled_controllers(table: str) -> list[str]:
-    """The cgroup v1 controllers in the text of ``/proc/cgroups`` that this kernel has switched on."""
+    """The cgroup v1 controllers in the text of ``/proc/cgroups`` that are needed and switched on here."""
     rows = [line.split() for line in table.splitlines() if not line.startswith("#")]
-    return [row[0] for row in rows if len(row) == 4 and row[3] == "1"]
+    return [row[0] for row in rows if len(row) == 4 and row[3] == "1" and row[0] in NEEDED_CONTROLLERS]
 
 
 def ensure_mounted() -> list[Path]:

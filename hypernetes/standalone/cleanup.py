@@ -7,7 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from hypernetes.standalone import cgroups, component, machine, mounts
+from hypernetes.standalone import cgroups
+from hypernetes.standalone import component
+from hypernetes.standalone import machine
+from hypernetes.standalone import mounts
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
@@ -21,6 +24,7 @@ def down(installation: Installation, table: Mapping[str, Component]) -> None:
     """
     for node in installation.nodes():
         installation.node_supervisor(node).end(grace=GRACE)
+    cgroups.ProcessGroup("build").end(grace=5)
     installation.control.end(grace=GRACE)
     for name in reversed(component.order(table)):
         table[name].stop(installation)

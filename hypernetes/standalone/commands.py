@@ -9,11 +9,16 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hypernetes.standalone import cleanup, component, machine, runner, table
+from hypernetes.standalone import cleanup
+from hypernetes.standalone import component
+from hypernetes.standalone import machine
+from hypernetes.standalone import runner
+from hypernetes.standalone import table
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.layout import Layout
 
@@ -34,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         help="start only this component and all it needs (may be repeated)",
     )
     verbs.add_parser("status", help="tell what is ready; exit status 3 if anything is not")
-    env = verbs.add_parser("env", help="print shell exports for a user: eval \"$(tools/quickstart env red)\"")
+    env = verbs.add_parser("env", help='print shell exports for a user: eval "$(tools/quickstart env red)"')
     env.add_argument("name", metavar="NAME", help="admin, red or blue")
     verbs.add_parser("down", help="stop everything, keep the data")
     clean = verbs.add_parser("clean", help="stop everything and remove every trace")
@@ -91,15 +96,14 @@ def only_one(state: Path) -> Iterator[None]:
 def up(installation: Installation, until: Sequence[str] | None) -> int:
     """Start components; the last of them measures the evidence."""
     begin = time.monotonic()
+    installation.say = _say
     wanted = component.closure(table.COMPONENTS, until or list(table.COMPONENTS))
     results = runner.start_all(table.COMPONENTS, wanted, installation, runner.Progress(_say))
     failed = [result.name for result in results if result.error]
-    if installation.findings:
-        _say("\n" + "\n".join(installation.findings) + "\n\n")
     if failed:
         _say(f"failed: {', '.join(failed)}; logs are in {installation.layout.log}\n")
         return FAILED
-    _say(f"up in {time.monotonic() - begin:.1f} s; next: eval \"$(tools/quickstart env red)\"\n")
+    _say(f'up in {time.monotonic() - begin:.1f} s; next: eval "$(tools/quickstart env red)"\n')
     return READY
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 Value = str | int | float | bool | Sequence[str]
 Sections = Mapping[str, Mapping[str, Value]]

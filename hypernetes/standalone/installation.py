@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from hypernetes.standalone import addresses, machine
+from hypernetes.standalone import addresses
+from hypernetes.standalone import machine
 from hypernetes.standalone.layout import Layout
 from hypernetes.standalone.passwords import Passwords
 from hypernetes.standalone.supervision import Supervisor
@@ -33,7 +34,8 @@ class Installation:
             log=layout.log,
         )
         self._lock = threading.Lock()
-        self.findings: list[str] = []
+        self.say: Callable[[str], object] = lambda _text: None
+        """Where a long component reports its progress; silent unless a verb sets it."""
 
     def node_supervisor(self, node: str) -> Supervisor:
         """The supervisor inside a node; its socket and files are seen through the node's state folder."""

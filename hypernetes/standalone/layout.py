@@ -11,6 +11,8 @@ from pathlib import Path
 DEFAULT_STATE = Path("/var/lib/hypernetes-standalone")
 DEFAULT_CACHE = Path("/var/cache/hypernetes-standalone")
 
+PREBUILT = "prebuilt-distribution"
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -27,11 +29,16 @@ class Layout:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Layout:
-        """Read HYPERNETES_STATE, HYPERNETES_CACHE and HYPERNETES_DIST; each has a default but the last."""
+        """Read HYPERNETES_STATE, HYPERNETES_CACHE and HYPERNETES_DIST.
+
+        A prebuilt distribution that the last ``up`` was given is remembered in the state folder.
+        """
         env = os.environ if environment is None else environment
-        prebuilt = env.get("HYPERNETES_DIST")
+        state = Path(env.get("HYPERNETES_STATE") or DEFAULT_STATE).resolve()
+        remembered = state / PREBUILT
+        prebuilt = env.get("HYPERNETES_DIST") or (remembered.read_text() if remembered.exists() else None)
         return cls(
-            state=Path(env.get("HYPERNETES_STATE") or DEFAULT_STATE).resolve(),
+            state=state,
             cache=Path(env.get("HYPERNETES_CACHE") or DEFAULT_CACHE).absolute(),
             repository=Path(__file__).resolve().parents[2],
             prebuilt=Path(prebuilt).resolve() if prebuilt else None,

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -70,6 +73,49 @@ def run(
         tail = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise CommandFailedError(f"{' '.join(words)} ended with status {done.returncode}: {tail}")
     return done.stdout
+
+
+def run_logged(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    timeout: float,
+    on_line: Callable[[str], object],
+    in_child: Callable[[], None],
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run a long command, keep what it says in a file and hand over each line as it comes.
+
+    :param in_child: called between fork and exec, to enter a control group
+    :raises CommandFailedError: when it fails, with its last lines, or takes longer than ``timeout`` seconds
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w") as kept,
+        subprocess.Popen(  # noqa: S603 - no shell, the words are ours
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=base_environment(environment),
+            preexec_fn=in_child,
+        ) as child,
+    ):
+        clock = threading.Timer(timeout, child.kill)
+        clock.start()
+        try:
+            for line in child.stdout or ():
+                kept.write(line)
+                kept.flush()
+                on_line(line.rstrip())
+            status = child.wait()
+        finally:
+            clock.cancel()
+    if status:
+        tail = "\n    ".join(log.read_text().splitlines()[-15:])
+        raise CommandFailedError(f"{argv[0]} ended with status {status}; the whole log is {log}:\n    {tail}")
 
 
 def succeeds(argv: Sequence[str | Path], *, timeout: float = 20) -> bool:

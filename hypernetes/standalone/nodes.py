@@ -14,7 +14,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypernetes.standalone import addresses, cgroups, machine, mounts, process
+from hypernetes.standalone import addresses
+from hypernetes.standalone import cgroups
+from hypernetes.standalone import machine
+from hypernetes.standalone import mounts
+from hypernetes.standalone import process
 from hypernetes.standalone.installation import Installation
 
 NETNS_FOLDER = Path("/run/netns")
@@ -116,9 +120,7 @@ def _create_network(installation: Installation, node: Node) -> None:
     name = node.network_namespace.name
     machine.run(["ip", "netns", "add", name])
     enter = ["nsenter", f"--net={node.network_namespace}"]
-    machine.run(
-        ["ip", "link", "add", node.host_device, "type", "veth", "peer", "name", "eth0", "netns", name]
-    )
+    machine.run(["ip", "link", "add", node.host_device, "type", "veth", "peer", "name", "eth0", "netns", name])
     machine.run(["ip", "link", "set", node.host_device, "master", addresses.BRIDGE, "up"])
     machine.run([*enter, "ip", "link", "set", "lo", "up"])
     machine.run([*enter, "ip", "address", "add", f"{node.address}/{addresses.PREFIX_LENGTH}", "dev", "eth0"])

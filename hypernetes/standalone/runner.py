@@ -5,8 +5,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED
+from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
 
 from hypernetes.standalone import machine
@@ -50,10 +55,8 @@ def bring_up(component: Component, installation: Installation) -> Result:
     error = None
     try:
         component.start(installation)
-        machine.wait_until(
-            lambda: component.ready(installation), f"{component.name} ready", timeout=component.timeout
-        )
-    except Exception as problem:  # noqa: BLE001 - whatever it is belongs into the component's line
+        machine.wait_until(lambda: component.ready(installation), f"{component.name} ready", timeout=component.timeout)
+    except Exception as problem:
         text = str(problem) or type(problem).__name__
         error = text if isinstance(problem, machine.StandaloneError) else f"{type(problem).__name__}: {text}"
     return Result(component.name, time.monotonic() - begin, error)
@@ -73,9 +76,9 @@ def start_all(
     executor = ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="start")
     try:
         while waiting or running:
-            startable = [] if failed else [
-                name for name in waiting if all(need in results for need in table[name].needs)
-            ]
+            startable = (
+                [] if failed else [name for name in waiting if all(need in results for need in table[name].needs)]
+            )
             for name in startable[: PARALLEL - len(running)]:
                 waiting.remove(name)
                 running[executor.submit(bring_up, table[name], installation)] = name

@@ -7,18 +7,23 @@ by the cgroup it was started in.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shlex
 import subprocess
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from hypernetes.standalone import cgroups, machine, process
+from hypernetes.standalone import cgroups
+from hypernetes.standalone import machine
+from hypernetes.standalone import process
 
 START_TIMEOUT = 15.0
 
@@ -176,7 +181,7 @@ class Supervisor:
                 env=machine.base_environment(),
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=self.group.enter,  # noqa: PLW1509 - one write to a file of the cgroup
+                preexec_fn=self.group.enter,
             )
         identity = process.of(daemon.pid)
         if identity:
@@ -242,10 +247,9 @@ class Supervisor:
         identity = self.identity
         if identity and self._answers():
             self._quietly(self._proxy().supervisor.shutdown)
-            try:
+            # What does not end in time is ended with its group.
+            with contextlib.suppress(machine.NotReadyError):
                 machine.wait_until(lambda: not identity.alive, f"end of {self.name}", timeout=grace)
-            except machine.NotReadyError:
-                pass  # its group is ended below
         self.group.end(grace=5)
         self._identity.unlink(missing_ok=True)
 
@@ -263,7 +267,5 @@ class Supervisor:
     @staticmethod
     def _quietly(call: Any, *arguments: object) -> None:
         """Make a call whose refusal means that its aim is met already (not running, already started)."""
-        try:
+        with contextlib.suppress(xmlrpc.client.Fault):
             call(*arguments)
-        except xmlrpc.client.Fault:
-            pass

@@ -4,24 +4,25 @@
 from __future__ import annotations
 
 from hypernetes.standalone import component
-from hypernetes.standalone.components import (
-    bridge,
-    identity,
-    keystone,
-    mariadb,
-    memcached,
-    neutron,
-    node,
-    ovn,
-    rabbitmq,
-    supervisor,
-    tls,
-)
+from hypernetes.standalone.components import bridge
+from hypernetes.standalone.components import distro
+from hypernetes.standalone.components import identity
+from hypernetes.standalone.components import keystone
+from hypernetes.standalone.components import mariadb
+from hypernetes.standalone.components import memcached
+from hypernetes.standalone.components import neutron
+from hypernetes.standalone.components import node
+from hypernetes.standalone.components import ovn
+from hypernetes.standalone.components import rabbitmq
+from hypernetes.standalone.components import registry
+from hypernetes.standalone.components import supervisor
+from hypernetes.standalone.components import tls
 
 COMPONENTS = component.by_name(
     (
         supervisor.COMPONENT,
         tls.COMPONENT,
+        distro.COMPONENT,
         bridge.COMPONENT,
         mariadb.COMPONENT,
         rabbitmq.COMPONENT,
@@ -30,6 +31,7 @@ COMPONENTS = component.by_name(
         identity.COMPONENT,
         ovn.COMPONENT,
         neutron.COMPONENT,
+        registry.COMPONENT,
         node.component("node1"),
     )
 )

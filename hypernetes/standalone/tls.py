@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import NameOID
 
 from hypernetes.standalone import machine
 
@@ -88,7 +90,7 @@ class Authority:
         authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         try:
             x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(authority)
-        except Exception:  # noqa: BLE001 - cryptography raises three unrelated kinds; each means "not ours"
+        except Exception:
             return False
         return True
 
@@ -140,8 +142,6 @@ def _write_pair(
     *,
     owner: tuple[int, int] | None,
 ) -> None:
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     machine.write(key_path, pem.decode(), mode=0o600, owner=owner)
     machine.write(certificate_path, certificate.public_bytes(serialization.Encoding.PEM).decode())

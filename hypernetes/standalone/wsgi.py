@@ -7,11 +7,14 @@ virtual environment is made with that interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
-from hypernetes.standalone import addresses, machine
+from hypernetes.standalone import addresses
+from hypernetes.standalone import machine
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.supervision import Program
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypernetes.standalone import addresses, machine
+from hypernetes.standalone import addresses
+from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import yaml
-from keystoneauth1 import exceptions, loading, session
+from keystoneauth1 import exceptions
+from keystoneauth1 import loading
+from keystoneauth1 import session
+from keystoneauth1.plugin import BaseAuthPlugin
 from openstack import connection
+from openstack.identity.v3._proxy import Proxy
 
-from hypernetes.standalone import addresses, ini, machine
+from hypernetes.standalone import addresses
+from hypernetes.standalone import ini
+from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
@@ -86,16 +93,14 @@ def cloud(
 ) -> connection.Connection:
     """A connection of a user, scoped to a project by name or to a domain by id."""
     scope = {"domain_id": domain} if domain else {"project_name": project, "project_domain_id": DOMAIN}
-    plugin = loading.get_plugin_loader("password").load_from_options(
+    plugin: BaseAuthPlugin = loading.get_plugin_loader("password").load_from_options(
         auth_url=addresses.KEYSTONE_URL,
         username=user,
         password=installation.password(f"keystone-{user}"),
         user_domain_id=DOMAIN,
         **scope,
     )
-    return connection.Connection(
-        session=_session(installation, plugin), region_name=addresses.REGION, api_timeout=60
-    )
+    return connection.Connection(session=_session(installation, plugin), region_name=addresses.REGION, api_timeout=60)
 
 
 def administrator(installation: Installation) -> connection.Connection:
@@ -103,23 +108,28 @@ def administrator(installation: Installation) -> connection.Connection:
     return cloud(installation, "admin", project="admin")
 
 
-def _session(installation: Installation, plugin: object) -> object:
+def keystone(cloud: connection.Connection) -> Proxy:
+    """Keystone's third API, which openstacksdk's types leave open."""
+    return cast(Proxy, cloud.identity)
+
+
+def _session(installation: Installation, plugin: BaseAuthPlugin) -> session.Session:
     return session.Session(auth=plugin, verify=str(installation.layout.ca_certificate), timeout=60)
 
 
 def ensure_user(admin: connection.Connection, name: str, password: str) -> str:
     """A user of the domain Default with this password; its id."""
-    user = admin.identity.find_user(name, domain_id=DOMAIN)
+    user = next(iter(keystone(admin).users(name=name, domain_id=DOMAIN)), None)
     if user is None:
-        user = admin.identity.create_user(name=name, domain_id=DOMAIN, password=password)
+        user = keystone(admin).create_user(name=name, domain_id=DOMAIN, password=password)
     return str(user.id)
 
 
 def ensure_project(admin: connection.Connection, name: str, description: str) -> str:
     """A project of the domain Default; its id."""
-    project = admin.identity.find_project(name, domain_id=DOMAIN)
+    project = keystone(admin).find_project(name, domain_id=DOMAIN)
     if project is None:
-        project = admin.identity.create_project(name=name, domain_id=DOMAIN, description=description)
+        project = keystone(admin).create_project(name=name, domain_id=DOMAIN, description=description)
     return str(project.id)
 
 
@@ -127,11 +137,11 @@ def grant(
     admin: connection.Connection, user: str, role: str, *, project: str | None = None, domain: str | None = None
 ) -> None:
     """Give a user (id) a role (name) in a project or on a domain (ids); nothing happens when it has it."""
-    found = admin.identity.find_role(role, ignore_missing=False)
+    found = keystone(admin).find_role(role, ignore_missing=False)
     if domain:
-        admin.identity.assign_domain_role_to_user(domain, user, found)
-    else:
-        admin.identity.assign_project_role_to_user(project, user, found)
+        keystone(admin).assign_domain_role_to_user(domain, user, found)
+    if project:
+        keystone(admin).assign_project_role_to_user(project, user, found)
 
 
 def start(installation: Installation) -> None:
@@ -151,13 +161,13 @@ def _fill(installation: Installation) -> None:
         for role in user.domain_roles:
             grant(admin, user_id, role, domain=DOMAIN)
     for entry in CATALOG:
-        service = admin.identity.find_service(entry.name) or admin.identity.create_service(
+        service = keystone(admin).find_service(entry.name) or keystone(admin).create_service(
             name=entry.name, type=entry.type, description=entry.description
         )
         for interface in ("public", "internal", "admin"):
             where = {"service_id": service.id, "interface": interface, "region_id": addresses.REGION}
-            if not list(admin.identity.endpoints(**where)):
-                admin.identity.create_endpoint(url=entry.url, **where)
+            if not list(keystone(admin).endpoints(**where)):
+                keystone(admin).create_endpoint(url=entry.url, **where)
 
 
 def write_clouds(installation: Installation, users: dict[str, str]) -> Path:

@@ -6,7 +6,11 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from hypernetes.standalone import addresses, ini, machine, probes, wsgi
+from hypernetes.standalone import addresses
+from hypernetes.standalone import ini
+from hypernetes.standalone import machine
+from hypernetes.standalone import probes
+from hypernetes.standalone import wsgi
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.components import mariadb
 from hypernetes.standalone.installation import Installation
@@ -45,9 +49,7 @@ def start(installation: Installation) -> None:
     if not keys.exists():
         for step in ("fernet_setup", "credential_setup"):
             manage(installation, step, "--keystone-user", "root", "--keystone-group", "root")
-    installation.once(
-        "keystone-database", metadata.version("keystone"), lambda: manage(installation, "db_sync")
-    )
+    installation.once("keystone-database", metadata.version("keystone"), lambda: manage(installation, "db_sync"))
     installation.once("keystone-bootstrap", addresses.KEYSTONE_URL, lambda: _bootstrap(installation))
     service = wsgi.Service(
         name="keystone",

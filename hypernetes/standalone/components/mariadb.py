@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pymysql
 
-from hypernetes.standalone import addresses, machine
+from hypernetes.standalone import addresses
+from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.supervision import Program
@@ -57,8 +58,14 @@ def start(installation: Installation) -> None:
     def install() -> None:
         shutil.rmtree(folder / "data", ignore_errors=True)
         machine.run(
-            ["mariadb-install-db", f"--defaults-file={configuration}", "--auth-root-authentication-method=socket",
-             "--auth-root-socket-user=root", "--skip-test-db", f"--user={ACCOUNT}"],
+            [
+                "mariadb-install-db",
+                f"--defaults-file={configuration}",
+                "--auth-root-authentication-method=socket",
+                "--auth-root-socket-user=root",
+                "--skip-test-db",
+                f"--user={ACCOUNT}",
+            ],
             timeout=120,
         )
 
@@ -101,5 +108,9 @@ def _answers(folder: Path) -> bool:
 
 
 COMPONENT = Component(
-    name="mariadb", summary="databases of Keystone, Neutron and Hypernetes", needs=("supervisor", "bridge"), start=start, ready=ready
+    name="mariadb",
+    summary="databases of Keystone, Neutron and Hypernetes",
+    needs=("supervisor", "bridge"),
+    start=start,
+    ready=ready,
 )

@@ -29,5 +29,10 @@ def ready(_installation: Installation) -> bool:
 
 
 COMPONENT = Component(
-    name="memcached", summary="cache of token validations", needs=("supervisor", "bridge"), start=start, ready=ready, timeout=20
+    name="memcached",
+    summary="cache of token validations",
+    needs=("supervisor", "bridge"),
+    start=start,
+    ready=ready,
+    timeout=20,
 )

@@ -6,9 +6,15 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from hypernetes.standalone import addresses, ini, machine, probes, wsgi
+from hypernetes.standalone import addresses
+from hypernetes.standalone import ini
+from hypernetes.standalone import machine
+from hypernetes.standalone import probes
+from hypernetes.standalone import wsgi
 from hypernetes.standalone.component import Component
-from hypernetes.standalone.components import identity, mariadb, ovn
+from hypernetes.standalone.components import identity
+from hypernetes.standalone.components import mariadb
+from hypernetes.standalone.components import ovn
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.supervision import Program
 

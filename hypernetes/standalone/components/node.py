@@ -6,7 +6,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from hypernetes.standalone import addresses, machine, nodes, supervision
+from hypernetes.standalone import addresses
+from hypernetes.standalone import machine
+from hypernetes.standalone import nodes
+from hypernetes.standalone import supervision
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.components import ovn
 from hypernetes.standalone.installation import Installation

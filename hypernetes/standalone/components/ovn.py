@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypernetes.standalone import addresses, machine
+from hypernetes.standalone import addresses
+from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.supervision import Program
@@ -33,7 +34,10 @@ def start(installation: Installation) -> None:
         file = folder / f"{database}.db"
         if not file.exists():
             machine.run(["ovsdb-tool", "create", file, SCHEMAS / f"ovn-{database}.ovsschema"])
-        elif machine.run(["ovsdb-tool", "needs-conversion", file, SCHEMAS / f"ovn-{database}.ovsschema"]).strip() == "yes":
+        elif (
+            machine.run(["ovsdb-tool", "needs-conversion", file, SCHEMAS / f"ovn-{database}.ovsschema"]).strip()
+            == "yes"
+        ):
             machine.run(["ovsdb-tool", "convert", file, SCHEMAS / f"ovn-{database}.ovsschema"])
         certificate = tls / "ovn-southbound.crt"
         secure = [
@@ -89,5 +93,10 @@ def ready(installation: Installation) -> bool:
 
 
 COMPONENT = Component(
-    name="ovn", summary="OVN databases and northd", needs=("supervisor", "bridge", "tls"), start=start, ready=ready, timeout=60
+    name="ovn",
+    summary="OVN databases and northd",
+    needs=("supervisor", "bridge", "tls"),
+    start=start,
+    ready=ready,
+    timeout=60,
 )

@@ -14,7 +14,8 @@ import ssl
 import urllib.error
 import urllib.request
 
-from hypernetes.standalone import addresses, machine
+from hypernetes.standalone import addresses
+from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.passwords import rabbitmq_hash
@@ -36,8 +37,11 @@ PERMISSIONS = {
         r"^(hypernetes|hypernetes-conductor.*|reply_.*)$",
         r"^(hypernetes|reply_.*)$",
     ),
-    "hypernetes-conductor": (r"^(hypernetes.*|reply_.*)$", r"^(hypernetes.*|reply_.*|amq\.default)$",
-                             r"^(hypernetes.*|reply_.*)$"),
+    "hypernetes-conductor": (
+        r"^(hypernetes.*|reply_.*)$",
+        r"^(hypernetes.*|reply_.*|amq\.default)$",
+        r"^(hypernetes.*|reply_.*)$",
+    ),
 }
 
 
@@ -149,9 +153,8 @@ def start(installation: Installation) -> None:
 
 def ready(installation: Installation) -> bool:
     """Whether the virtual host works: RabbitMQ's own check sends a message through it."""
-    request = urllib.request.Request(
-        f"{addresses.RABBITMQ_MANAGEMENT_URL}/api/health/checks/virtual-hosts"
-    )
+    url = f"{addresses.RABBITMQ_MANAGEMENT_URL}/api/health/checks/virtual-hosts"
+    request = urllib.request.Request(url)  # noqa: S310 - https
     password = installation.password(f"rabbitmq-{MANAGEMENT_USER}")
     basic = base64.b64encode(f"{MANAGEMENT_USER}:{password}".encode()).decode()
     request.add_header("Authorization", f"Basic {basic}")

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from hypernetes.standalone import cgroups, machine, supervision
+from hypernetes.standalone import cgroups
+from hypernetes.standalone import machine
+from hypernetes.standalone import supervision
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
