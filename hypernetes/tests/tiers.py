@@ -162,7 +162,7 @@ def go() -> Count:
     total = Count(0, 0)
     for module, tags in (("runtime", ""), ("runtime", "boot"), ("distro/demo", "")):
         folder = REPOSITORY / module
-        packages = ["./..."] if not tags else ["./internal/boot/..."]
+        packages = ["./..."] if not tags else ["./internal/boottest/..."]
         done = subprocess.run(
             ["go", "test", "-race", "-json", "-tags", tags, *packages],
             cwd=folder,
