@@ -8,6 +8,7 @@ from typing import Protocol
 
 from keystoneauth1 import exceptions
 from keystoneauth1 import loading
+from keystoneauth1 import plugin
 from oslo_config import cfg
 
 ACCESS_RULES_HEADER = {"OpenStack-Identity-Access-Rules": "1.0"}
@@ -16,6 +17,9 @@ enforce them. We do, in :mod:`hypernetes.auth.access_rules`."""
 
 CONNECT_RETRIES = 1
 _RETRIABLE = [502, 503, 504]
+
+_KEYSTONE = {"service_type": "identity", "interface": plugin.AUTH_INTERFACE, "version": (3, 0)}
+"""The Keystone we authenticate with, not what a catalog says."""
 
 
 class KeystoneUnavailable(Exception):
@@ -38,14 +42,14 @@ class KeystoneValidator:
     def __init__(self, conf: cfg.ConfigOpts, group: str) -> None:
         """Load session and credentials from a configuration group; nothing is sent yet."""
         auth = loading.load_auth_from_conf_options(conf, group)
-        session = loading.load_session_from_conf_options(conf, group, auth=auth)
-        self._keystone = loading.load_adapter_from_conf_options(conf, group, session=session, auth=auth)
+        self._session = loading.load_session_from_conf_options(conf, group, auth=auth)
 
     def validate(self, token: str) -> Mapping[str, Any] | None:
         """See :class:`Validator`."""
         try:
-            response = self._keystone.get(
-                "/v3/auth/tokens?nocatalog",
+            response = self._session.get(
+                "/auth/tokens?nocatalog",
+                endpoint_filter=_KEYSTONE,
                 headers={"X-Subject-Token": token, **ACCESS_RULES_HEADER},
                 raise_exc=False,
                 # keystoneauth's own log would hold names of people; tokens it hides by itself.

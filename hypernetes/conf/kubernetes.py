@@ -6,16 +6,6 @@ from oslo_config import cfg
 GROUP = cfg.OptGroup("kubernetes", title="Kubernetes clusters")
 
 OPTIONS = [
-    cfg.StrOpt(
-        "default_version",
-        default="v1.37.2",
-        help="Version of a cluster whose creator names none, with the leading v. The nodes' distribution must hold it.",
-    ),
-    cfg.StrOpt(
-        "default_service_subnet",
-        default="10.96.0.0/16",
-        help="CIDR of the Services' virtual addresses of a cluster whose creator names none.",
-    ),
     cfg.URIOpt(
         "webhook_url",
         schemes=["https"],

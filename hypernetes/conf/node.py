@@ -35,12 +35,6 @@ OPTIONS: list[cfg.Opt] = [
         help="Folder whose *.conf files the node's supervisord includes; the agent writes its programs there.",
     ),
     cfg.StrOpt("log_dir", default="/var/log/hypernetes", help="Where the node's programs write their logs."),
-    cfg.StrOpt(
-        "cgroup_root",
-        default="",
-        help="Parent of all pods' control groups, made by the agent before kubelet starts. "
-        "Empty for the root; must equal kubelet's cgroupRoot.",
-    ),
     cfg.Opt(
         "registry_mirrors",
         type=types.Dict(value_type=types.URI(schemes=["https", "http"])),

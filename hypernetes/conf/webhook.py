@@ -32,6 +32,5 @@ OPTIONS = [
     *loading.get_auth_common_conf_options(),
     *loading.get_auth_plugin_conf_options("v3password"),
     *loading.get_session_conf_options(),
-    *loading.get_adapter_conf_options(include_deprecated=False),
 ]
-cfg.set_defaults(OPTIONS, service_type="identity", timeout=10)
+cfg.set_defaults(OPTIONS, timeout=10)
