@@ -13,6 +13,7 @@ from typing import Protocol
 import oslo_messaging
 from oslo_config import cfg
 from oslo_log import log
+from oslo_messaging.rpc import server as oslo_server
 
 from hypernetes.model import errors
 from hypernetes.model import names
@@ -101,6 +102,10 @@ def _handler(method: methods.Method, function: Any) -> Any:
     return handle
 
 
+def _give_no_answer(reply: object = None, failure: object = None) -> None:
+    """Takes the place of a message's ``reply``."""
+
+
 class _ReplyGuard(oslo_messaging.RPCDispatcher):
     """Answers agents on agents' reply queues only.
 
@@ -113,8 +118,7 @@ class _ReplyGuard(oslo_messaging.RPCDispatcher):
         queue = getattr(incoming, "reply_q", None)
         if queue is not None and not _AGENT_REPLY_QUEUE.fullmatch(str(queue)):
             LOG.warning("A call asked for its answer on the queue %.100r, which is no agent's; dropped", queue)
-            incoming.reply_q = None
-            incoming.msg_id = None
+            incoming.reply = _give_no_answer
             return None
         return super().dispatch(incoming)
 
@@ -134,7 +138,7 @@ def conductor_servers(conf: cfg.ConfigOpts, api: ApiEndpoint, agents: AgentsEndp
         access_policy=oslo_messaging.DefaultRPCAccessPolicy,
     )
     guard = _ReplyGuard([_Adapter(methods.FROM_AGENTS, agents)], None, oslo_messaging.DefaultRPCAccessPolicy)
-    for_agents = oslo_messaging.RPCServer(
+    for_agents = oslo_server.RPCServer(
         transport,
         oslo_messaging.Target(exchange=names.CONDUCTOR_EXCHANGE, topic=names.AGENTS_TOPIC, server=name),
         guard,

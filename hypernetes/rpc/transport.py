@@ -23,6 +23,8 @@ RABBIT_GROUP = "oslo_messaging_rabbit"
 _AGENT_PROCESS = "agent"
 """Part of the reply queue's name, which the node's permissions confine to the node."""
 
+_MISSING_REPLY_QUEUE_SECONDS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
@@ -42,7 +44,7 @@ def service_transport(conf: cfg.ConfigOpts) -> Any:
 
     It connects at its first use, so it may be made before a uWSGI worker forks only under ``--lazy-apps``.
     """
-    _prepare(conf)
+    register_options(conf)
     conf.set_default("control_exchange", names.CONDUCTOR_EXCHANGE)
     return oslo_messaging.get_rpc_transport(conf)
 
@@ -58,7 +60,7 @@ def agent_transport(enrolment: Enrolment, *, ca_file: str | None, lock_path: str
     """
     conf = cfg.ConfigOpts()
     conf(args=[], project="hypernetes", default_config_files=[], default_config_dirs=[])
-    _prepare(conf)
+    register_options(conf)
     conf.set_override("control_exchange", names.agent_exchange(enrolment.node_name))
     conf.set_override("use_queue_manager", True, group=RABBIT_GROUP)
     conf.set_override("hostname", enrolment.node_name, group=RABBIT_GROUP)
@@ -72,19 +74,21 @@ def agent_transport(enrolment: Enrolment, *, ca_file: str | None, lock_path: str
     return oslo_messaging.get_rpc_transport(conf, url=url)
 
 
-def _prepare(conf: cfg.ConfigOpts) -> None:
-    """Register oslo.messaging's options with ``conf`` and set our defaults.
+def register_options(conf: cfg.ConfigOpts) -> None:
+    """Register oslo.messaging's options with ``conf`` and set our defaults; doing it twice is harmless.
 
-    oslo.messaging registers its tracing options with the global ``cfg.CONF`` alone, does not list them, and then
-    reads them from whatever configuration it was given.
+    oslo.messaging registers its metrics and tracing options with the global ``cfg.CONF`` alone, does not list them,
+    and then reads them from whatever configuration it was given.
     """
     for group, options in oslo_messaging.opts.list_opts():
-        if group in (None, RABBIT_GROUP, "oslo_messaging_metrics"):
+        if group in (None, RABBIT_GROUP):
             conf.register_opts(options, group=group)
-    # Releases before 17 have no tracing.
-    tracing = importlib.util.find_spec("oslo_messaging._tracing")
-    if tracing is not None:
-        options = importlib.import_module("oslo_messaging._tracing.client").oslo_messaging_tracing
-        conf.register_opts(options, group="oslo_messaging_tracing")
+    for package, group in (("_metrics", "oslo_messaging_metrics"), ("_tracing", "oslo_messaging_tracing")):
+        # Older releases lack one or the other, and then do not read it.
+        if importlib.util.find_spec(f"oslo_messaging.{package}") is not None:
+            module = importlib.import_module(f"oslo_messaging.{package}.client")
+            conf.register_opts(getattr(module, group), group=group)
     # A restart of RabbitMQ must not lose the bindings between the nodes' exchanges and the conductor's.
     conf.set_default("amqp_durable_queues", True, group=RABBIT_GROUP)
+    # For so long an answer whose queue does not exist holds a thread; a hostile node could ask for many such answers.
+    conf.set_default("kombu_missing_consumer_retry_timeout", _MISSING_REPLY_QUEUE_SECONDS, group=RABBIT_GROUP)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node's RabbitMQ credential is good for: its own queues, and calls to the conductors. Nothing else.
+
+Each refusal stands beside the same act by somebody who may, so that a mistyped name cannot pass for a refusal.
+"""
+
+from typing import Any
+from typing import ClassVar
+
+import amqp
+import testtools
+from amqp import exceptions
+
+from hypernetes.rpc import broker
+from hypernetes.tests.functional.rpc import rabbitmq
+
+PASSWORD = "chosen-by-the-agent"
+
+
+class ConfinementTest(testtools.TestCase):
+    rabbit: ClassVar[rabbitmq.RabbitMQ]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.rabbit = rabbitmq.RabbitMQ()
+        cls.addClassCleanup(cls.rabbit.close)
+        administration = broker.Broker(cls.rabbit.configuration())
+        for node in ("node1", "node10", "node2"):
+            administration.ensure_node(node, PASSWORD)
+        channel = cls.rabbit.channel()
+        for queue in ("hypernetes-agent.node2", "hypernetes-agent.node10", "hypernetes-conductor", "hypernetes-agents"):
+            channel.queue_declare(queue, durable=True, auto_delete=False)
+        for queue in ("hypernetes-conductor", "hypernetes-agents"):
+            channel.queue_bind(queue, "hypernetes", queue)
+        channel.queue_bind("hypernetes-agent.node2", "hypernetes.node2", "hypernetes-agent.node2")
+        channel.connection.close()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.node = self._channel(broker.node_user("node1"), PASSWORD)
+        self.conductor = self._channel()
+
+    def _channel(self, *credential: str) -> Any:
+        channel = self.rabbit.channel(*credential)
+        self.addCleanup(channel.connection.close)
+        return channel
+
+    def _publish(self, channel: Any, exchange: str, key: str) -> None:
+        channel.basic_publish(amqp.Message("{}"), exchange=exchange, routing_key=key)
+
+    def _count(self, queue: str) -> int:
+        declared = self.conductor.queue_declare(queue, passive=True)
+        return int(declared.message_count)
+
+    def test_a_node_reaches_the_conductors_by_its_own_exchange_and_one_key(self) -> None:
+        before = self._count("hypernetes-agents")
+        self._publish(self.node, "hypernetes.node1", "hypernetes-agents")
+        self.assertEqual(before + 1, self._count("hypernetes-agents"))
+
+    def test_a_node_owns_its_queues(self) -> None:
+        for queue in ("hypernetes-agent.node1", "hypernetes-agent.node1.node1", "reply_node1:agent:1"):
+            self.node.queue_declare(queue)
+            self.node.basic_get(queue)
+
+    def test_a_node_does_not_reach_the_api_topic_through_its_exchange(self) -> None:
+        before = self._count("hypernetes-conductor")
+        self._publish(self.node, "hypernetes.node1", "hypernetes-conductor")
+        self._publish(self.conductor, "hypernetes", "hypernetes-conductor")
+        self.assertEqual(before + 1, self._count("hypernetes-conductor"))
+
+    def test_publishing_elsewhere_is_refused(self) -> None:
+        for exchange, key in (
+            ("hypernetes", "hypernetes-conductor"),
+            ("hypernetes", "hypernetes-agents"),
+            ("hypernetes.node2", "hypernetes-agent.node2"),
+            ("", "hypernetes-agent.node2"),
+            ("", "hypernetes-conductor"),
+            ("amq.topic", "anything"),
+        ):
+            self._publish(self.conductor, exchange, key)
+            self.assertRaises(exceptions.AccessRefused, self._publish, self.node, exchange, key)
+            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+
+    def test_reading_others_queues_is_refused(self) -> None:
+        for queue in ("hypernetes-agent.node2", "hypernetes-agent.node10", "hypernetes-conductor", "hypernetes-agents"):
+            self.conductor.basic_get(queue, no_ack=True)
+            self.assertRaises(exceptions.AccessRefused, self.node.basic_get, queue)
+            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+            self.assertRaises(exceptions.AccessRefused, self.node.basic_consume, queue)
+            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+
+    def test_declaring_what_carries_another_name_is_refused(self) -> None:
+        for queue in (
+            "hypernetes-agent.node10.x",
+            "hypernetes-agent.node1x",
+            "reply_node10:agent:9",
+            "reply_node1",
+            "x",
+        ):
+            self.assertRaises(exceptions.AccessRefused, self.node.queue_declare, queue)
+            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+            self.conductor.queue_declare(queue)
+
+    def test_binding_to_others_is_refused(self) -> None:
+        self.node.queue_declare("hypernetes-agent.node1")
+        for act in (
+            lambda: self.node.exchange_bind("hypernetes", "hypernetes.node1", "hypernetes-conductor"),
+            lambda: self.node.exchange_bind("hypernetes.node1", "hypernetes", "#"),
+            lambda: self.node.queue_bind("hypernetes-agent.node1", "hypernetes", "#"),
+            lambda: self.node.queue_bind("hypernetes-agent.node1", "hypernetes.node2", "#"),
+            lambda: self.node.exchange_delete("hypernetes"),
+            lambda: self.node.queue_delete("hypernetes-agent.node2"),
+            lambda: self.node.queue_purge("hypernetes-conductor"),
+        ):
+            self.assertRaises(exceptions.AccessRefused, act)
+            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+        self.node.queue_bind("hypernetes-agent.node1", "hypernetes.node1", "hypernetes-agent.node1")
+
+    def test_dead_letters_and_alternates_are_no_way_round(self) -> None:
+        dead_letters = {"x-dead-letter-exchange": "hypernetes", "x-dead-letter-routing-key": "hypernetes-conductor"}
+        queue = "hypernetes-agent.node1.dead"
+        declare = self.node.queue_declare
+        self.assertRaises(exceptions.AccessRefused, declare, queue, arguments=dead_letters)
+        self.node = self._channel(broker.node_user("node1"), PASSWORD)
+        self.node.exchange_delete("hypernetes.node1")
+        self.addCleanup(broker.Broker(self.rabbit.configuration()).ensure_topology, "node1")
+        self.assertRaises(
+            exceptions.AccessRefused,
+            self.node.exchange_declare,
+            "hypernetes.node1",
+            "topic",
+            durable=True,
+            auto_delete=False,
+            arguments={"alternate-exchange": "hypernetes"},
+        )
+        own = {"x-dead-letter-exchange": "hypernetes.node1"}
+        self._channel(broker.node_user("node1"), PASSWORD).queue_declare(queue, arguments=own)
+
+    def test_a_revoked_node_is_cut_off(self) -> None:
+        administration = broker.Broker(self.rabbit.configuration())
+        administration.ensure_node("node3", PASSWORD)
+        self.assertTrue(administration.has_node("node3"))
+        channel = self.rabbit.channel(broker.node_user("node3"), PASSWORD)
+        channel.queue_declare("hypernetes-agent.node3")
+        administration.remove_node("node3")
+        administration.remove_node("node3")
+        self.assertFalse(administration.has_node("node3"))
+        self.assertRaises((OSError, amqp.ConnectionError), channel.queue_declare, "hypernetes-agent.node3")
+        self.assertRaises(amqp.AccessRefused, self._channel, broker.node_user("node3"), PASSWORD)
+        self.assertRaises(amqp.NotFound, self.conductor.queue_declare, "hypernetes-agent.node3", passive=True)
