@@ -6,7 +6,20 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 MOUNTS = Path("/proc/self/mountinfo")
+
+
+def root_of(kubeadm_configuration: str) -> str:
+    """kubelet's cgroupRoot by the YAML documents that kubeadm is given; empty if they name none.
+
+    :raises yaml.YAMLError: the text is no YAML.
+    """
+    for document in yaml.safe_load_all(kubeadm_configuration):
+        if isinstance(document, dict) and document.get("kind") == "KubeletConfiguration":
+            return str(document.get("cgroupRoot") or "")
+    return ""
 
 
 def hierarchies(mountinfo: str) -> Iterator[tuple[Path, frozenset[str]]]:

@@ -25,7 +25,7 @@ def main() -> int:
     # The global configuration: privsep and oslo.concurrency know no other.
     conf = cfg.CONF
     log.register_options(conf)
-    opts.register(conf)
+    opts.register(conf, "agent", "node", "messaging")
     conf(sys.argv[1:], project="hypernetes", prog="hypernetes-agent")
     log.setup(conf, "hypernetes")
     missing = [f"[{group}] {name}" for group, name in REQUIRED if not conf[group][name]]

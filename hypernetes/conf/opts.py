@@ -17,9 +17,14 @@ def _modules() -> Iterator[ModuleType]:
             yield importlib.import_module(f"hypernetes.conf.{info.name}")
 
 
-def register(conf: cfg.ConfigOpts) -> None:
-    """Register every group of ours with ``conf``; doing it twice is harmless."""
+def register(conf: cfg.ConfigOpts, *groups: str) -> None:
+    """Register the named groups of ours with ``conf``, or every one; doing it twice is harmless.
+
+    An executable that names its groups is not asked for what another one requires.
+    """
     for module in _modules():
+        if groups and (module.GROUP is None or module.GROUP.name not in groups):
+            continue
         if module.GROUP is None:
             conf.register_opts(module.OPTIONS)
         else:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from pathlib import PurePath
 
+import yaml
+
 from hypernetes.agent import bootstrap
 from hypernetes.agent import cgroups
 from hypernetes.agent import cni_installation
@@ -22,8 +24,10 @@ CONTAINERD_START_SECONDS = 60.0
 
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     """Make the node ready for kubeadm and have containerd answer."""
-    bootstrap.required(inputs, "kubeadm.yaml")
-    cgroups.create(node.conf.node.cgroup_root)
+    try:
+        cgroups.create(cgroups.root_of(bootstrap.required(inputs, "kubeadm.yaml")))
+    except yaml.YAMLError as error:
+        raise bootstrap.PhaseFailed(f"the input kubeadm.yaml is no YAML: {error}") from error
     # kube-apiserver's audit log; kubelet would make the folder readable by all.
     audit = Path(kubernetes_files.AUDIT_LOG_DIRECTORY)
     audit.mkdir(parents=True, exist_ok=True)

@@ -33,12 +33,14 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     except services.ServiceError as error:
         raise bootstrap.PhaseFailed(str(error)) from error
     node.layout.containerd_socket.unlink(missing_ok=True)
+    # Before the file that names it goes.
+    if node.layout.kubeadm_configuration.exists():
+        cgroups.remove(cgroups.root_of(node.layout.kubeadm_configuration.read_text()))
     # What kubeadm leaves, or what it did not get to in a run that was killed. The folders themselves may be mounts.
     for folder in (node.layout.cluster_files, node.layout.etcd, node.layout.kubelet, node.layout.kubernetes):
         _empty(folder)
     (node.layout.state / "kubelet.sh").unlink(missing_ok=True)
     (node.layout.cni_configuration / "10-hypernetes.conflist").unlink(missing_ok=True)
-    cgroups.remove(node.conf.node.cgroup_root)
     return {}
 
 
