@@ -140,6 +140,13 @@ def _crane(crane: pathlib.Path, where: Target, arguments: list[str], timeout: fl
     return done.stdout.strip()
 
 
+def pause(number: int, chance: float) -> float:
+    """Give the seconds to wait after failure ``number``: doubled each time, bounded, and by
+    ``chance`` (0 to 1) up to half shorter, so that many who failed together do not return together.
+    """
+    return min(FIRST_PAUSE * (1 << number), LONGEST_PAUSE) * (1 - chance / 2)
+
+
 def _with_retries(attempt: Callable[[], object], reference: str) -> None:
     """Try again after growing, uneven pauses; raises BuildError with the last reason."""
     for number in range(ATTEMPTS):
@@ -149,8 +156,7 @@ def _with_retries(attempt: Callable[[], object], reference: str) -> None:
         except BuildError as error:
             reason = error
         if number < ATTEMPTS - 1:
-            jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
-            time.sleep(min(FIRST_PAUSE * 2**number, LONGEST_PAUSE) * jitter)
+            time.sleep(pause(number, random.random()))  # noqa: S311 - spreads retries, guards nothing
     raise BuildError(f"the registry did not take {reference}: {reason}")
 
 
