@@ -14,6 +14,7 @@ from sqlalchemy import MetaData
 from sqlalchemy import String
 from sqlalchemy import Text
 from sqlalchemy import UniqueConstraint
+from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
@@ -30,6 +31,8 @@ _UUID = String(36)
 _KEYSTONE_ID = String(64)
 _NAME = String(63)
 _SHA256_HEX = String(64)
+# A phase's inputs are whole files; MariaDB's TEXT ends at 64 KiB.
+_LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 
 class Base(DeclarativeBase):
@@ -104,7 +107,7 @@ class Node(Timestamped, Base):
     agent_version: Mapped[str | None] = mapped_column(String(64))
     boot_id: Mapped[str | None] = mapped_column(String(64))
     last_seen_at: Mapped[datetime.datetime | None] = mapped_column(types.UtcDateTime)
-    order: Mapped[str | None] = mapped_column("phase_order", Text(length=2**24 - 1))
+    order: Mapped[str | None] = mapped_column("phase_order", _LONG_TEXT)
     generation: Mapped[int] = mapped_column(Integer)
 
 
@@ -171,7 +174,7 @@ class Port(Timestamped, Base):
     generation: Mapped[int] = mapped_column(Integer)
 
 
-class Project(Base):
+class Project(Timestamped, Base):
     """See :class:`hypernetes.model.records.Project`."""
 
     __tablename__ = "projects"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Microversions: ``OpenStack-API-Version: kubernetes 1.N`` chooses what a request and its answer look like.
+
+=======  ==================================================
+1.0      The first one: clusters, nodes, namespaces.
+=======  ==================================================
+"""
+
+from typing import Any
+from typing import ClassVar
+from typing import NamedTuple
+
+import microversion_parse
+import webob
+import webob.dec
+
+from hypernetes.model import errors
+from hypernetes.model import names
+
+HEADER = "OpenStack-API-Version"
+_KEY = "hypernetes.microversion"
+
+
+class Version(NamedTuple):
+    """A microversion."""
+
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+
+MINIMUM = Version(1, 0)
+MAXIMUM = Version(1, 0)
+
+
+class VersionMalformed(errors.HypernetesError):
+    """The header cannot be read."""
+
+    status: ClassVar[int] = 400
+    code = "hypernetes.version.malformed"
+    template = "The header OpenStack-API-Version names no version: {value}."
+    remedy = "Send for instance: kubernetes 1.0."
+
+
+class VersionNotSupported(errors.HypernetesError):
+    """The version is outside of what this release speaks."""
+
+    status = 406
+    code = "hypernetes.version.not_supported"
+    template = "Version {version} is not supported."
+    remedy = "Use one from {minimum} to {maximum}."
+
+
+def choose(headers: Any) -> Version:
+    """The version a request asks for; the minimum where it asks for none.
+
+    :raises VersionMalformed: the header cannot be read.
+    :raises VersionNotSupported: the version is outside of what we speak.
+    """
+    text = microversion_parse.get_version(headers, service_type=names.SERVICE_TYPE)
+    if text is None:
+        return MINIMUM
+    if text == "latest":
+        return MAXIMUM
+    major, dot, minor = text.partition(".")
+    if not (dot and major.isdecimal() and minor.isdecimal() and len(text) < 16):
+        raise VersionMalformed(value=text[:32])
+    version = Version(int(major), int(minor))
+    if not MINIMUM <= version <= MAXIMUM:
+        raise VersionNotSupported(version=version, minimum=MINIMUM, maximum=MAXIMUM)
+    return version
+
+
+def attach(application: Any) -> Any:
+    """Middleware: puts the version into the request."""
+
+    @webob.dec.wsgify  # type: ignore[untyped-decorator]
+    def middleware(request: webob.Request) -> Any:
+        request.environ[_KEY] = choose(request.headers)
+        return request.get_response(application)
+
+    return middleware
+
+
+def label(request: webob.Request, response: webob.Response) -> None:
+    """Say in an answer which version it is, and that it depends on the header."""
+    if _KEY in request.environ:
+        response.headers[HEADER] = f"{names.SERVICE_TYPE} {request.environ[_KEY]}"
+    response.vary = (*(response.vary or ()), HEADER)

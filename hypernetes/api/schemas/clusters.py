@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What requests on clusters and their answers look like."""
+
+from hypernetes.api.schemas import common
+from hypernetes.model import states
+
+CREATE = common.closed(
+    {
+        "name": common.DNS_LABEL,
+        # One for now; several need a shared address for their apiservers.
+        "control_nodes": {"type": "array", "items": common.ID_OR_NAME, "minItems": 1, "maxItems": 1},
+        "kubernetes_version": {"type": "string", "pattern": r"^v\d+\.\d+\.\d+$", "maxLength": 32},
+        "service_subnet": common.IPV4_CIDR,
+    },
+    optional=("kubernetes_version", "service_subnet"),
+)
+
+CLUSTER = common.closed(
+    {
+        "id": common.UUID,
+        "name": common.DNS_LABEL,
+        "status": {"enum": [status.value for status in states.ClusterStatus]},
+        "status_reason": common.nullable({"type": "string"}),
+        "kubernetes_version": {"type": "string"},
+        "service_subnet": common.IPV4_CIDR,
+        "api_address": common.nullable({"type": "string"}),
+        "ca_certificate": common.nullable({"type": "string"}),
+        "created_at": common.MOMENT,
+        "updated_at": common.nullable(common.MOMENT),
+        "control_node_ids": {"type": "array", "items": common.UUID},
+        "phase": common.nullable({"type": "string"}),
+    },
+    optional=("control_node_ids", "phase"),
+)
+
+CLUSTERS = common.listing("clusters", CLUSTER)
+
+LIST_QUERY = common.list_query(name=common.DNS_LABEL)

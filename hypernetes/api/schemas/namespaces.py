@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What requests on namespaces and their answers look like."""
+
+from hypernetes.api.schemas import common
+from hypernetes.model import states
+
+CREATE = common.closed(
+    {
+        "name": common.DNS_LABEL,
+        "cluster": common.ID_OR_NAME,
+        "network_id": common.UUID,
+        "subnet_cidr": common.IPV4_CIDR,
+    },
+    optional=("network_id", "subnet_cidr"),
+) | {"not": {"required": ["network_id", "subnet_cidr"]}}
+
+NAMESPACE = common.closed(
+    {
+        "id": common.UUID,
+        "name": common.DNS_LABEL,
+        "project_id": {"type": "string"},
+        "cluster_id": common.UUID,
+        "status": {"enum": [status.value for status in states.NamespaceStatus]},
+        "status_reason": common.nullable({"type": "string"}),
+        "network_id": common.nullable(common.UUID),
+        "subnet_id": common.nullable(common.UUID),
+        "subnet_cidr": common.nullable({"type": "string"}),
+        "router_id": common.nullable(common.UUID),
+        "security_group_id": common.nullable(common.UUID),
+        "created_at": common.MOMENT,
+        "updated_at": common.nullable(common.MOMENT),
+    }
+)
+
+NAMESPACES = common.listing("namespaces", NAMESPACE)
+
+LIST_QUERY = common.list_query(name=common.DNS_LABEL, cluster_id=common.UUID, all_projects={"enum": ["true", "false"]})

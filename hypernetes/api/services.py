@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What handlers work with: the configuration, the database, the conductors."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from hypernetes.db import api as db_api
+from hypernetes.model import errors
+from hypernetes.rpc import messages
+
+LOG = logging.getLogger(__name__)
+
+
+class Conductor(Protocol):
+    """What the API asks of :class:`hypernetes.rpc.client.ConductorClient`."""
+
+    def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
+        """Have the node's RabbitMQ user made."""
+
+    def wake(self, message: messages.Wake) -> None:
+        """Say that an object's intent has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One set for a process."""
+
+    conf: cfg.ConfigOpts
+    database: db_api.Database
+    conductor: Conductor
+
+    def wake(self, kind: str, identifier: str) -> None:
+        """Tell the conductors that there is work. Intent is in the database by now, so losing this is no error."""
+        try:
+            self.conductor.wake(messages.Wake(kind=kind, id=identifier))
+        except errors.HypernetesError as error:
+            LOG.warning("The conductors could not be told of %s %s, they will find it: %s", kind, identifier, error)

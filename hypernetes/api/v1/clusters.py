@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clusters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypernetes import policies
+from hypernetes.api import paging
+from hypernetes.api import routing
+from hypernetes.api.v1 import moments
+from hypernetes.db import api as db_api
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import records
+from hypernetes.model import states
+
+
+def index(call: routing.Call) -> Mapping[str, Any]:
+    """One page of the clusters."""
+    view = _view_for(call)
+    filters = {"name": call.query["name"]} if "name" in call.query else {}
+    return paging.page(call, "clusters", call.services.database.clusters.list, view, **filters)
+
+
+def show(call: routing.Call) -> Mapping[str, Any]:
+    """A cluster."""
+    return _view_for(call)(call.services.database.clusters.get(call.path["id"]))
+
+
+def create(call: routing.Call) -> Mapping[str, Any]:
+    """Ask for a cluster. 409 if its name or its node is taken."""
+    api = call.services.conf.api
+    version = call.body.get("kubernetes_version", api.kubernetes_versions[0])
+    if version not in api.kubernetes_versions:
+        allowed = ", ".join(api.kubernetes_versions)
+        raise errors.BadRequest(reason=f"kubernetes_version {version} is not one of {allowed}")
+    cluster = call.services.database.clusters.create(
+        records.Cluster(
+            id=ids.ClusterId(ids.new_uuid()),
+            name=call.body["name"],
+            status=states.ClusterStatus.CREATING,
+            kubernetes_version=version,
+            service_subnet=call.body.get("service_subnet", api.service_subnet),
+            control_node_ids=tuple(_node_id(call.services.database, text) for text in call.body["control_nodes"]),
+        )
+    )
+    call.services.wake("cluster", cluster.id)
+    return _view_for(call)(cluster)
+
+
+def retry(call: routing.Call) -> Mapping[str, Any]:
+    """Resume the bootstrap at the phase that failed. 409 unless the cluster is in ERROR."""
+    cluster = call.services.database.clusters.retry(call.path["id"])
+    call.services.wake("cluster", cluster.id)
+    return _view_for(call)(cluster)
+
+
+def delete(call: routing.Call) -> None:
+    """Ask for the cluster to go away. 409 while namespaces are in it."""
+    cluster = call.services.database.clusters.mark_deleting(call.path["id"])
+    call.services.wake("cluster", cluster.id)
+
+
+def _node_id(database: db_api.Database, text: str) -> ids.NodeId:
+    try:
+        node = database.nodes.get(text) if ids.is_uuid(text) else database.nodes.by_name(text)
+    except errors.NotFound as error:
+        raise errors.BadRequest(reason=f"control_nodes: there is no node {text}") from error
+    return node.id
+
+
+class _View:
+    """How a cluster is shown to one caller."""
+
+    def __init__(self, *, with_control_nodes: bool) -> None:
+        self._with_control_nodes = with_control_nodes
+
+    def __call__(self, cluster: records.Cluster) -> Mapping[str, Any]:
+        shown: dict[str, Any] = {
+            "id": cluster.id,
+            "name": cluster.name,
+            "status": cluster.status.value,
+            "status_reason": cluster.status_reason,
+            "kubernetes_version": cluster.kubernetes_version,
+            "service_subnet": cluster.service_subnet,
+            "api_address": cluster.api_address,
+            "ca_certificate": cluster.ca_certificate,
+            "created_at": moments.written(cluster.created_at),
+            "updated_at": moments.written(cluster.updated_at),
+        }
+        if self._with_control_nodes:
+            shown |= {"control_node_ids": list(cluster.control_node_ids), "phase": cluster.phase}
+        return shown
+
+
+def _view_for(call: routing.Call) -> _View:
+    return _View(with_control_nodes=call.context.can(policies.clusters.GET_CONTROL_NODES))

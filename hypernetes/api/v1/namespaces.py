@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tenants' namespaces. Another project's do not exist for whoever policy does not let see all projects."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from hypernetes import policies
+from hypernetes.api import paging
+from hypernetes.api import routing
+from hypernetes.api.v1 import moments
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import names
+from hypernetes.model import records
+from hypernetes.model import states
+
+_LONGEST_PREFIX = 28
+"""Neutron takes three addresses of a subnet for itself; smaller ones would hardly hold a pod."""
+
+
+def index(call: routing.Call) -> Mapping[str, Any]:
+    """One page of the project's namespaces, or of all projects' for the operator."""
+    filters: dict[str, str] = {name: call.query[name] for name in ("name", "cluster_id") if name in call.query}
+    if call.query.get("all_projects") == "true":
+        call.context.require(policies.namespaces.ALL_PROJECTS)
+    else:
+        filters["project_id"] = call.context.project
+    return paging.page(call, "namespaces", call.services.database.namespaces.list, view, **filters)
+
+
+def show(call: routing.Call) -> Mapping[str, Any]:
+    """A namespace. 404 if it is another project's."""
+    return view(_visible(call))
+
+
+def create(call: routing.Call) -> Mapping[str, Any]:
+    """Ask for a namespace. 409 if the name is taken in the cluster, 400 if it is reserved."""
+    name = call.body["name"]
+    if rule := names.reserved_rule(name):
+        raise errors.NameReserved(name=name, rule=rule)
+    cluster = _cluster(call)
+    if "subnet_cidr" in call.body:
+        _require_usable(call.body["subnet_cidr"], cluster)
+    namespace = call.services.database.namespaces.create(
+        records.Namespace(
+            id=ids.NamespaceId(ids.new_uuid()),
+            project_id=call.context.project,
+            cluster_id=cluster.id,
+            name=name,
+            status=states.NamespaceStatus.CREATING,
+            requested_network_id=call.body.get("network_id"),
+            requested_cidr=call.body.get("subnet_cidr"),
+        )
+    )
+    call.services.wake("namespace", namespace.id)
+    return view(namespace)
+
+
+def delete(call: routing.Call) -> None:
+    """Ask for the namespace to go away. 404 if it is another project's."""
+    namespace = call.services.database.namespaces.mark_deleting(_visible(call).id)
+    call.services.wake("namespace", namespace.id)
+
+
+def _visible(call: routing.Call) -> records.Namespace:
+    repository = call.services.database.namespaces
+    if call.context.can(policies.namespaces.ALL_PROJECTS):
+        return repository.get(call.path["id"])
+    return repository.get_in_project(call.path["id"], call.context.project)
+
+
+def _cluster(call: routing.Call) -> records.Cluster:
+    text = call.body["cluster"]
+    clusters = call.services.database.clusters
+    try:
+        return clusters.get(text) if ids.is_uuid(text) else clusters.by_name(text)
+    except errors.NotFound as error:
+        raise errors.BadRequest(reason=f"there is no cluster {text}") from error
+
+
+def _require_usable(text: str, cluster: records.Cluster) -> None:
+    """Refuse a subnet in which pods could not work."""
+    subnet = ipaddress.IPv4Network(text)
+    if subnet.prefixlen > _LONGEST_PREFIX:
+        raise errors.BadRequest(reason=f"subnet_cidr {text} is too small, /{_LONGEST_PREFIX} is the smallest")
+    if subnet.is_multicast or subnet.is_loopback or subnet.is_link_local or subnet.prefixlen == 0:
+        raise errors.BadRequest(reason=f"subnet_cidr {text} is not a network that hosts can have")
+    # A guest keeps the Services' addresses to itself, so pods there could not be reached.
+    if subnet.overlaps(ipaddress.IPv4Network(cluster.service_subnet)):
+        reason = f"subnet_cidr {text} overlaps the cluster's service subnet {cluster.service_subnet}"
+        raise errors.BadRequest(reason=reason)
+
+
+def view(namespace: records.Namespace) -> Mapping[str, Any]:
+    """How a namespace is shown."""
+    return {
+        "id": namespace.id,
+        "name": namespace.name,
+        "project_id": namespace.project_id,
+        "cluster_id": namespace.cluster_id,
+        "status": namespace.status.value,
+        "status_reason": namespace.status_reason,
+        "network_id": namespace.network_id,
+        "subnet_id": namespace.subnet_id,
+        "subnet_cidr": namespace.subnet_cidr,
+        "router_id": namespace.router_id,
+        "security_group_id": namespace.security_group_id,
+        "created_at": moments.written(namespace.created_at),
+        "updated_at": moments.written(namespace.updated_at),
+    }

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes and their enrolment."""
+
+import datetime
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from hypernetes.api import paging
+from hypernetes.api import routing
+from hypernetes.api.v1 import moments
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import records
+from hypernetes.model import states
+from hypernetes.rpc import messages
+
+_SECRET_BYTES = 32
+
+
+def index(call: routing.Call) -> Mapping[str, Any]:
+    """One page of the nodes."""
+    filters = {"name": call.query["name"]} if "name" in call.query else {}
+    return paging.page(call, "nodes", call.services.database.nodes.list, view, **filters)
+
+
+def show(call: routing.Call) -> Mapping[str, Any]:
+    """A node."""
+    return view(call.services.database.nodes.get(call.path["id"]))
+
+
+def create(call: routing.Call) -> Mapping[str, Any]:
+    """Make a node's record and the secret its agent enrols with; the secret is shown this once."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    lifetime = datetime.timedelta(seconds=call.services.conf.api.enrolment_secret_lifetime)
+    node = call.services.database.nodes.create(
+        records.Node(
+            id=ids.NodeId(ids.new_uuid()),
+            name=call.body["name"],
+            status=states.NodeStatus.ENROLLING,
+            secret_hash=_hash(secret),
+            secret_expires_at=datetime.datetime.now(datetime.UTC) + lifetime,
+        )
+    )
+    expires = moments.written(node.secret_expires_at)
+    return dict(view(node)) | {"enrolment_secret": secret, "enrolment_secret_expires_at": expires}
+
+
+def delete(call: routing.Call) -> None:
+    """Ask for the node to go away; its token is worthless at once. 409 while it is a cluster's control node."""
+    node = call.services.database.nodes.mark_deleting(call.path["id"])
+    call.services.wake("node", node.id)
+
+
+def enrol(call: routing.Call) -> Mapping[str, Any]:
+    """Take an agent in: its secret for its way to the message bus. 401 for any secret that is not right and in time.
+
+    Repeating it with the same choices ends the same, so an agent may crash at any point of it.
+    """
+    node = _verified(call)
+    enrolled = call.services.conductor.enrol_node(
+        messages.EnrolNode(node_id=node.id, amqp_password=call.body["amqp_password"])
+    )
+    return {
+        "node": node.name,
+        "transport_url": enrolled.transport_url,
+        "exchange": enrolled.exchange,
+        "topic": enrolled.topic,
+    }
+
+
+def _verified(call: routing.Call) -> records.Node:
+    """The node whose secret was presented, with the agent's token recorded."""
+    nodes = call.services.database.nodes
+    api = call.services.conf.api
+    identifier = call.path["id"]
+    if nodes.enrolment_failures(identifier) >= api.enrolment_failures_allowed:
+        raise errors.TooManyRequests(kind="node", id=identifier, seconds=api.enrolment_failure_window)
+    presented = _hash(call.body["secret"])
+    try:
+        expected = nodes.get(identifier).secret_hash
+        # The database compares as well, but not in constant time.
+        if expected is None or not hmac.compare_digest(expected, presented):
+            raise errors.Unauthenticated(what="enrolment secret")
+        return nodes.enrol(identifier, secret_hash=presented, token_hash=call.body["token_hash"])
+    except errors.NotFound as error:
+        raise errors.Unauthenticated(what="enrolment secret") from error
+    except errors.Unauthenticated:
+        nodes.count_enrolment_failure(identifier, window=api.enrolment_failure_window)
+        raise
+
+
+def _hash(secret: str) -> str:
+    # 256 random bits need no salt and no slow hash.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def view(node: records.Node) -> Mapping[str, Any]:
+    """How a node is shown; hashes of secrets never are."""
+    return {
+        "id": node.id,
+        "name": node.name,
+        "status": node.status.value,
+        "status_reason": node.status_reason,
+        "cluster_id": node.cluster_id,
+        "address": node.address,
+        "agent_version": node.agent_version,
+        "boot_id": node.boot_id,
+        "last_seen_at": moments.written(node.last_seen_at),
+        "created_at": moments.written(node.created_at),
+        "updated_at": moments.written(node.updated_at),
+    }

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON Schema, with the formats of this API: uuid, dns-label, ipv4-cidr."""
+
+import functools
+import ipaddress
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+from jsonschema import exceptions
+
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import names
+
+_LONGEST_REASON = 300
+"""Characters; a message quotes what was sent, which may be long."""
+
+_FORMATS = jsonschema.FormatChecker(formats=())
+
+
+@_FORMATS.checks("uuid")
+def _is_uuid(value: object) -> bool:
+    return not isinstance(value, str) or ids.is_uuid(value)
+
+
+@_FORMATS.checks("dns-label")
+def _is_dns_label(value: object) -> bool:
+    return not isinstance(value, str) or names.is_dns_label(value)
+
+
+@_FORMATS.checks("ipv4-cidr", raises=ValueError)
+def _is_ipv4_cidr(value: object) -> bool:
+    # strict: 10.0.0.1/24 is an address in a network and not a network.
+    return not isinstance(value, str) or bool(ipaddress.IPv4Network(value, strict=True))
+
+
+@functools.lru_cache(maxsize=256)
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(schema), format_checker=_FORMATS)
+
+
+def _first_error(schema: Mapping[str, Any], value: object) -> exceptions.ValidationError | None:
+    validator = _validator(json.dumps(schema, sort_keys=True))
+    found: exceptions.ValidationError | None = exceptions.best_match(validator.iter_errors(value))
+    return found
+
+
+def require(schema: Mapping[str, Any], value: object, where: str) -> None:
+    """Go on only if ``value`` conforms.
+
+    :param where: what it is, for the message: the body, the query.
+    :raises errors.BadRequest: it does not; the reason names the field.
+    """
+    error = _first_error(schema, value)
+    if error is None:
+        return
+    field = ".".join(str(part) for part in error.absolute_path)
+    place = f"{where}, field {field}" if field else where
+    raise errors.BadRequest(reason=f"{place}: {error.message}"[:_LONGEST_REASON])
+
+
+def require_conforming(schema: Mapping[str, Any], answer: object) -> None:
+    """Check what we are about to answer.
+
+    :raises jsonschema.ValidationError: it is not what the API reference promises: a fault of ours.
+    """
+    error = _first_error(schema, answer)
+    if error is not None:
+        raise error

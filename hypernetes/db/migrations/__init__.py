@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alembic's scripts, in two branches.
+
+``expand`` holds what only adds (tables, nullable columns, indexes) and may run while the old release serves;
+``contract`` holds what takes away, and runs when the last process of the old release has stopped. The second branch
+begins with its first script; a test refuses scripts of ``expand`` that drop anything.
+"""

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what with clusters."""
+
+from hypernetes.policies import base
+
+LIST = "kubernetes:cluster:list"
+GET = "kubernetes:cluster:get"
+GET_CONTROL_NODES = "kubernetes:cluster:get_control_nodes"
+CREATE = "kubernetes:cluster:create"
+RETRY = "kubernetes:cluster:retry"
+DELETE = "kubernetes:cluster:delete"
+
+RULES = [
+    base.rule(LIST, base.PROJECT_READER_OR_ADMIN, "List the clusters.", ("GET", "/v1/clusters")),
+    base.rule(GET, base.PROJECT_READER_OR_ADMIN, "Show a cluster.", ("GET", "/v1/clusters/{id}")),
+    base.rule(
+        GET_CONTROL_NODES,
+        base.ADMIN,
+        "See which nodes run a cluster's control plane, and the phase its bootstrap is in.",
+        ("GET", "/v1/clusters"),
+        ("GET", "/v1/clusters/{id}"),
+    ),
+    base.rule(CREATE, base.ADMIN, "Create a cluster.", ("POST", "/v1/clusters")),
+    base.rule(RETRY, base.ADMIN, "Resume a failed bootstrap.", ("POST", "/v1/clusters/{id}/retry")),
+    base.rule(DELETE, base.ADMIN, "Delete a cluster.", ("DELETE", "/v1/clusters/{id}")),
+]

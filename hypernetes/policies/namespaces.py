@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what with namespaces."""
+
+from hypernetes.policies import base
+
+LIST = "kubernetes:namespace:list"
+GET = "kubernetes:namespace:get"
+ALL_PROJECTS = "kubernetes:namespace:all_projects"
+CREATE = "kubernetes:namespace:create"
+DELETE = "kubernetes:namespace:delete"
+
+RULES = [
+    base.rule(LIST, base.PROJECT_READER_OR_ADMIN, "List the project's namespaces.", ("GET", "/v1/namespaces")),
+    base.rule(GET, base.PROJECT_READER_OR_ADMIN, "Show a namespace.", ("GET", "/v1/namespaces/{id}")),
+    base.rule(
+        ALL_PROJECTS,
+        base.ADMIN,
+        "Reach the namespaces of all projects; without it those of others do not exist.",
+        ("GET", "/v1/namespaces?all_projects=true"),
+        ("GET", "/v1/namespaces/{id}"),
+        ("DELETE", "/v1/namespaces/{id}"),
+    ),
+    base.rule(CREATE, base.PROJECT_MEMBER_OR_ADMIN, "Create a namespace.", ("POST", "/v1/namespaces")),
+    base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Delete a namespace.", ("DELETE", "/v1/namespaces/{id}")),
+]

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what with nodes. ``POST /v1/nodes/{id}/enrol`` has no rule: the node's secret stands for itself."""
+
+from hypernetes.policies import base
+
+LIST = "kubernetes:node:list"
+GET = "kubernetes:node:get"
+CREATE = "kubernetes:node:create"
+DELETE = "kubernetes:node:delete"
+
+RULES = [
+    base.rule(LIST, base.ADMIN, "List the nodes.", ("GET", "/v1/nodes")),
+    base.rule(GET, base.ADMIN, "Show a node.", ("GET", "/v1/nodes/{id}")),
+    base.rule(CREATE, base.ADMIN, "Create a node's record and its one-time secret.", ("POST", "/v1/nodes")),
+    base.rule(DELETE, base.ADMIN, "Delete a node and revoke its credentials.", ("DELETE", "/v1/nodes/{id}")),
+]
