@@ -259,10 +259,19 @@ def _moment(text: str) -> datetime:
 
 
 def cache_path(environment: Mapping[str, str], url: str, request: Mapping[str, Any]) -> Path:
-    """One file per Keystone and credential; its name is a digest and tells neither."""
+    """One file per Keystone and identity; its name is a digest and tells neither.
+
+    Passwords and secrets are left out of the digest: a file's name must not help to guess them.
+    """
     base = environment.get("XDG_CACHE_HOME") or str(Path(environment.get("HOME") or "~").expanduser() / ".cache")
-    digest = hashlib.sha256(json.dumps([url, request], sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([url, _without_secrets(request)], sort_keys=True).encode()).hexdigest()
     return Path(base) / "hypernetes" / f"{digest[:32]}.json"
+
+
+def _without_secrets(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without_secrets(inside) for key, inside in value.items() if key not in ("password", "secret")}
 
 
 def read_cache(path: Path, now: datetime | None = None) -> tuple[str, datetime] | None:
