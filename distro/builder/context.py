@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from .children import Children
 from .component import BuildError
 from .toolchain import Go
 
@@ -37,6 +38,8 @@ class Context:
     """Receives the output of every command."""
     go: Go | None
     """The Go toolchain; None only for components that do not ask for it."""
+    children: Children = dataclasses.field(default_factory=Children)
+    """Runs the commands."""
 
     def result(self, name: str) -> pathlib.Path:
         """Give the folder with the result of a needed component, to be read only."""
@@ -73,15 +76,14 @@ class Context:
             log.flush()
             out = stdout.open("wb") if stdout else log
             try:
-                done = subprocess.run(
+                status = self.children.run(
                     words,
                     cwd=cwd or self.work,
                     env={**os.environ, **(env or {})},
-                    input=stdin if stdin is not None else b"",
+                    stdin=stdin or b"",
                     stdout=out,
                     stderr=log,
                     timeout=timeout,
-                    check=False,
                 )
             except FileNotFoundError as error:
                 raise BuildError(f"{words[0]} is not installed; bindep.txt names its package") from error
@@ -90,9 +92,9 @@ class Context:
             finally:
                 if stdout:
                     out.close()
-        if done.returncode != 0:
+        if status != 0:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-            raise BuildError(f"{words[0]} failed with status {done.returncode}:\n{tail}\nThe whole log: {self.log}")
+            raise BuildError(f"{words[0]} failed with status {status}:\n{tail}\nThe whole log: {self.log}")
 
     def go_build(
         self,

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .cache import Cache
+from .children import Children
 from .component import BuildError
 from .component import Component
 from .component import content_key
@@ -98,6 +99,9 @@ class Engine:
             except BuildError:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+            except BaseException:
+                run.children.end()
+                raise
 
 
 class _Run:
@@ -109,6 +113,7 @@ class _Run:
         self.results: dict[str, pathlib.Path] = {}
         self.toolchain: Go | None = None
         self.publishing = threading.Lock()
+        self.children = Children()
 
     def one(self, component: Component) -> None:
         """Bring one component into the cache and the tree, and report it."""
@@ -144,11 +149,14 @@ class _Run:
             results={name: self.results[name] for name in component.needs},
             log=log,
             go=self.toolchain if component.go else None,
+            children=self.children,
         )
         try:
             with engine.cache.building(component.name, key) as output:
                 component.build(output, context)
         except BuildError as error:
+            # Told at once: the error itself is told when what runs beside it has ended.
+            engine.report(f"{component.name:<20} failed")
             raise BuildError(f"{component.name}: {error}") from error
         finally:
             shutil.rmtree(work, ignore_errors=True)

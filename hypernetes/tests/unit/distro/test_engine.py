@@ -84,7 +84,9 @@ class Running(unittest.TestCase):
         with self.assertRaisesRegex(BuildError, "broken: the disk is full"):
             self.run_engine(component("base"), broken)
         self.run_engine(component("base"), component("broken", "base"))
-        self.assertEqual([("base", "built"), ("base", "unchanged"), ("broken", "built")], self.reported())
+        self.assertEqual(
+            [("base", "built"), ("broken", "failed"), ("base", "unchanged"), ("broken", "built")], self.reported()
+        )
 
     def test_independent_components_are_built_at_the_same_time(self) -> None:
         meeting = threading.Barrier(2, timeout=10)
