@@ -5,8 +5,10 @@
 package integration
 
 import (
+	"errors"
+	"io"
+	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -37,13 +39,29 @@ func TestAPodRunsInAMachineOfItsOwnAndLeavesNothing(t *testing.T) {
 	if code != 7 || stderr != "bad\n" || !strings.Contains(stdout, p.config.GetHostname()) || !strings.Contains(stdout, "nameserver 10.77.0.9") {
 		t.Errorf("exec: %q, %q, %d", stdout, stderr, code)
 	}
-	if out, err := exec.Command("ping", "-c1", "-W5", p.address()).CombinedOutput(); err != nil {
-		t.Errorf("ping: %v: %s", err, out)
+	p.exec(id, "sh", "-c", "(while :; do echo hello | nc -l -p 8080; done) >/dev/null 2>&1 &")
+	if got, err := dial(p.address() + ":8080"); err != nil || got != "hello\n" {
+		t.Errorf("over the pod's network: %q, %v", got, err)
 	}
 	begin = time.Now()
 	p.remove()
 	t.Logf("removal %v", time.Since(begin))
-	eventually(t, "nothing is left", 5*time.Second, func() bool { return len(leftovers(t)) == 0 })
+	nothingLeft(t)
+}
+
+// dial reads what a pod's server says, trying for some seconds.
+func dial(address string) (string, error) {
+	var text []byte
+	var err error
+	for range 20 {
+		var conn net.Conn
+		if conn, err = net.DialTimeout("tcp", address, 2*time.Second); err == nil {
+			text, err = io.ReadAll(conn)
+			return string(text), errors.Join(err, conn.Close())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return "", err
 }
 
 func (p *pod) address() string {

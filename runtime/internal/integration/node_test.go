@@ -193,7 +193,7 @@ func leftovers(t *testing.T) []string {
 		}
 	}
 	for _, pattern := range []string{
-		"/run/hypernetes/vm/*", "/run/hypernetes/sandboxes/*", "/var/lib/hypernetes/scratch/*", "/run/containerd/s/*",
+		"/run/hypernetes/vm/[^.]*", "/run/hypernetes/sandboxes/*", "/var/lib/hypernetes/scratch/*", "/run/containerd/s/*",
 		"/sys/fs/cgroup/*/" + cgroupParent + "/hyper-*", "/sys/class/net/tap*", "/run/containerd/io.containerd.*/k8s.io/*", "/run/netns/*",
 	} {
 		paths, err := filepath.Glob(pattern)
@@ -203,4 +203,17 @@ func leftovers(t *testing.T) []string {
 		left = append(left, paths...)
 	}
 	return left
+}
+
+// nothingLeft fails unless all traces of pods go within some seconds.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	var left []string
+	for range 50 {
+		if left = leftovers(t); len(left) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("left behind: %s", strings.Join(left, "\n"))
 }

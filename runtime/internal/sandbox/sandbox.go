@@ -99,11 +99,8 @@ type Sandbox struct {
 
 // Create starts a pod's machine and returns while it boots.
 func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
-	if request.Pod == nil {
-		return nil, fmt.Errorf("the request has no PodSandboxConfig: %w", errdefs.ErrInvalidArgument)
-	}
-	if request.NetnsPath == "" {
-		return nil, fmt.Errorf("hostNetwork is refused: a pod's machine has a network of its own: %w", errdefs.ErrInvalidArgument)
+	if err := check(request); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, errdefs.ErrInvalidArgument)
 	}
 	found, err := record.Load(host.Config.RecordsDir, request.ID)
 	if err != nil {
@@ -125,6 +122,28 @@ func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
 	go s.boot()
 	go s.watch()
 	return s, nil
+}
+
+// check refuses a pod that wants to be part of the host. Admission does so
+// before; this is for what passes it by.
+func check(request Request) error {
+	if request.Pod == nil {
+		return errors.New("the request has no PodSandboxConfig")
+	}
+	options := request.Pod.GetLinux().GetSecurityContext().GetNamespaceOptions()
+	switch {
+	case request.NetnsPath == "" || options.GetNetwork() == criruntime.NamespaceMode_NODE:
+		return errors.New("hostNetwork is refused: a pod's machine has a network of its own")
+	case options.GetPid() == criruntime.NamespaceMode_NODE:
+		return errors.New("hostPID is refused: a pod's machine has processes of its own")
+	case options.GetIpc() == criruntime.NamespaceMode_NODE:
+		return errors.New("hostIPC is refused: a pod's machine has a memory of its own")
+	case options.GetUsernsOptions().GetMode() == criruntime.NamespaceMode_POD && options.GetUsernsOptions() != nil:
+		return errors.New("user namespaces (hostUsers: false) are not supported: the pod has a machine of its own")
+	case request.Pod.GetLinux().GetSecurityContext().GetPrivileged():
+		return errors.New("privileged pods are refused")
+	}
+	return nil
 }
 
 // ID is the sandbox's id.

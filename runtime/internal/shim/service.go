@@ -19,12 +19,16 @@ import (
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/log"
 	"github.com/containerd/ttrpc"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/task"
 )
+
+// specURL is containerd's name for an OCI specification in JSON.
+const specURL = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
 // The states CRI knows (PodSandboxState).
 const (
@@ -115,6 +119,9 @@ func (s *Service) StartSandbox(ctx context.Context, _ *sandboxapi.StartSandboxRe
 	}
 	return &sandboxapi.StartSandboxResponse{
 		Pid: uint32(made.Pids().Sandbox), CreatedAt: timestamppb.New(made.CreatedAt()),
+		// containerd's NRI wants a specification of the sandbox; ours has nothing
+		// on the host to specify.
+		Spec: &anypb.Any{TypeUrl: specURL, Value: []byte("{}")},
 	}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -162,6 +163,8 @@ func (s *Streams) Close() {
 	s.once.Do(func() {
 		s.CloseStdin()
 		for _, conn := range s.conns {
+			// Closing a yamux stream ends only our half; the deadline ends reading.
+			_ = conn.SetDeadline(time.Unix(1, 0))
 			_ = conn.Close()
 		}
 		for _, file := range s.files {

@@ -46,10 +46,11 @@ type process struct {
 	paths           stdio.Paths
 	streams         *stdio.Streams
 
-	mu     sync.Mutex
-	status status
-	exit   sandbox.Exit
-	exited chan struct{} // closed with stopped
+	mu      sync.Mutex
+	status  status
+	exit    sandbox.Exit
+	exited  chan struct{} // closed with stopped
+	started bool          // it ran, or may have
 }
 
 func newProcess(container, exec string, paths stdio.Paths) *process {
@@ -80,7 +81,15 @@ func (p *process) settle(to status) {
 	defer p.mu.Unlock()
 	if p.status == starting {
 		p.status = to
+		p.started = to == running
 	}
+}
+
+// ran says whether there may be output.
+func (p *process) ran() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.started
 }
 
 // finish records the exit; only the first counts.
@@ -110,13 +119,18 @@ func (p *process) wait(ctx context.Context) (sandbox.Exit, error) {
 // child of it may hold the stream open for ever.
 const drainTimeout = 5 * time.Second
 
-// closeStreams lets remaining output flow, then ends the streams.
-func (p *process) closeStreams(ctx context.Context) {
+// drain lets the remaining output of a process that ran flow.
+func (p *process) drain(ctx context.Context) {
 	if p.streams == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	_ = p.streams.Drain(ctx) // what is late is lost, as with runc
-	p.streams.Close()
+}
+
+func (p *process) closeStreams() {
+	if p.streams != nil {
+		p.streams.Close()
+	}
 }

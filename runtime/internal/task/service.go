@@ -274,8 +274,9 @@ func (s *Service) Delete(ctx context.Context, r *api.DeleteRequest) (*api.Delete
 	case status == created:
 		exit = sandbox.Exit{At: time.Now()}
 		s.finish(c, p, exit)
+	case p.ran():
+		p.drain(ctx)
 	}
-	p.closeStreams(ctx)
 	if guest, err := s.sandbox.Guest(); err == nil {
 		call, cancel := s.sandbox.Call(ctx)
 		_, err := guest.Delete(call, &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec})
@@ -284,6 +285,7 @@ func (s *Service) Delete(ctx context.Context, r *api.DeleteRequest) (*api.Delete
 			return nil, fmt.Errorf("delete: %w", fault)
 		}
 	}
+	p.closeStreams()
 	s.forget(ctx, c, p)
 	if p.exec == "" {
 		s.events.send(topicDelete, &eventtypes.TaskDelete{
@@ -310,7 +312,7 @@ func (s *Service) forget(ctx context.Context, c *container, p *process) {
 		return // a second Delete at the same time
 	}
 	for _, exec := range execs {
-		exec.closeStreams(ctx)
+		exec.closeStreams()
 	}
 	call, cancel := s.sandbox.Call(ctx)
 	defer cancel()
