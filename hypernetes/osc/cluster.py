@@ -7,6 +7,7 @@ from typing import Any
 from osc_lib.command import command
 
 from hypernetes.osc import clients
+from hypernetes.osc import described
 from hypernetes.osc import errors
 from hypernetes.osc import proxy
 from hypernetes.osc import shown
@@ -16,7 +17,7 @@ WAIT_SECONDS = 1800
 """A bootstrap takes under a minute once images are near; pulling them may take long."""
 
 
-class CreateCluster(command.ShowOne):
+class CreateCluster(described.Described, command.ShowOne):
     """Create a Kubernetes cluster on nodes that are enrolled.
 
     Example:
@@ -57,7 +58,7 @@ class CreateCluster(command.ShowOne):
         return shown.one(cluster, shown.CLUSTER)
 
 
-class ListCluster(command.Lister):
+class ListCluster(described.Described, command.Lister):
     """List Kubernetes clusters.
 
     Example:
@@ -71,7 +72,7 @@ class ListCluster(command.Lister):
             return shown.many(clusters, ("id", "name", "status", "kubernetes_version", "api_address"))
 
 
-class ShowCluster(command.ShowOne):
+class ShowCluster(described.Described, command.ShowOne):
     """Show a Kubernetes cluster.
 
     Example:
@@ -88,7 +89,7 @@ class ShowCluster(command.ShowOne):
             return shown.one(cluster, shown.CLUSTER)
 
 
-class DeleteCluster(command.Command):
+class DeleteCluster(described.Described):
     """Delete a Kubernetes cluster that has no namespaces any more; its nodes are reset.
 
     Example:
@@ -111,7 +112,7 @@ class DeleteCluster(command.Command):
                 waiting.until(f"cluster {cluster.name}", read, None, parsed_args.timeout)
 
 
-class RetryCluster(command.ShowOne):
+class RetryCluster(described.Described, command.ShowOne):
     """Resume the creation of a cluster in ERROR at the phase that failed.
 
     Example:

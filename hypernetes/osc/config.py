@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 from openstack import exceptions as sdk
 from osc_lib import exceptions
-from osc_lib.command import command
 
 from hypernetes.osc import clients
+from hypernetes.osc import described
 from hypernetes.osc import errors
 from hypernetes.osc import kubeconfig
 from hypernetes.osc import namespace
@@ -27,7 +27,7 @@ ENVIRONMENT = "environment"
 PLACEHOLDER = "<made when the file is written>"
 
 
-class KubeConfig(command.Command):
+class KubeConfig(described.Described):
     """Write a kubeconfig for a cluster, or merge it into the one you have.
 
     kubectl then gets its tokens from a helper. By default an application credential is made for it whose access rules

@@ -8,6 +8,7 @@ from osc_lib import exceptions
 from osc_lib.command import command
 
 from hypernetes.osc import clients
+from hypernetes.osc import described
 from hypernetes.osc import errors
 from hypernetes.osc import proxy
 from hypernetes.osc import shown
@@ -16,7 +17,7 @@ from hypernetes.osc import waiting
 WAIT_SECONDS = 300
 
 
-class CreateNamespace(command.ShowOne):
+class CreateNamespace(described.Described, command.ShowOne):
     """Create a namespace of this project, with its network.
 
     Examples:
@@ -55,7 +56,7 @@ class CreateNamespace(command.ShowOne):
         return shown.one(namespace, shown.NAMESPACE)
 
 
-class ListNamespace(command.Lister):
+class ListNamespace(described.Described, command.Lister):
     """List this project's namespaces.
 
     Examples:
@@ -83,7 +84,7 @@ class ListNamespace(command.Lister):
             return shown.many(client.namespaces(**query), fields)
 
 
-class ShowNamespace(command.ShowOne):
+class ShowNamespace(described.Described, command.ShowOne):
     """Show a namespace.
 
     Example:
@@ -100,7 +101,7 @@ class ShowNamespace(command.ShowOne):
             return shown.one(namespace, shown.NAMESPACE)
 
 
-class DeleteNamespace(command.Command):
+class DeleteNamespace(described.Described):
     """Delete a namespace with everything in it, and the network that was made for it.
 
     Example:

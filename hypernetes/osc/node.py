@@ -7,6 +7,7 @@ from typing import Any
 from osc_lib.command import command
 
 from hypernetes.osc import clients
+from hypernetes.osc import described
 from hypernetes.osc import errors
 from hypernetes.osc import proxy
 from hypernetes.osc import shown
@@ -15,7 +16,7 @@ from hypernetes.osc import waiting
 WAIT_SECONDS = 600
 
 
-class CreateNode(command.ShowOne):
+class CreateNode(described.Described, command.ShowOne):
     """Create a node's record and its one-time enrolment secret, which is shown only now.
 
     Example:
@@ -34,7 +35,7 @@ class CreateNode(command.ShowOne):
         return shown.one(node, shown.ENROLLING_NODE)
 
 
-class ListNode(command.Lister):
+class ListNode(described.Described, command.Lister):
     """List nodes.
 
     Example:
@@ -48,7 +49,7 @@ class ListNode(command.Lister):
             return shown.many(nodes, ("id", "name", "status", "address", "cluster_id", "last_seen_at"))
 
 
-class ShowNode(command.ShowOne):
+class ShowNode(described.Described, command.ShowOne):
     """Show a node.
 
     Examples:
@@ -72,7 +73,7 @@ class ShowNode(command.ShowOne):
         return shown.one(node, shown.NODE)
 
 
-class DeleteNode(command.Command):
+class DeleteNode(described.Described):
     """Delete a node: its credentials are revoked. A cluster's control node cannot be deleted.
 
     Example:
