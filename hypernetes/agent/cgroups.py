@@ -55,10 +55,14 @@ def remove(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = No
         mounts = hierarchies(MOUNTS.read_text())
     for mount, _ in mounts:
         root = mount / relative
-        if root.is_dir():
-            for folder in sorted((p for p in root.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
-                _remove_empty(folder)
-            _remove_empty(root)
+        for folder in sorted((p for p in root.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
+            _remove_empty(folder)
+        _remove_empty(root)
+        # The groups above may be other nodes' too; those stay, having children.
+        for above in list(root.parents):
+            if above == mount:
+                break
+            _remove_empty(above)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from hypernetes.kubernetes import files as kubernetes_files
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -20,12 +22,15 @@ class Layout:
     kubernetes: Path
     kubelet: Path = Path("/var/lib/kubelet")
     etcd: Path = Path("/var/lib/etcd")
+    pod_logs: Path = Path("/var/log/pods")
+    container_logs: Path = Path("/var/log/containers")
     containerd: Path = Path("/etc/containerd")
     containerd_root: Path = Path("/var/lib/containerd")
     containerd_run: Path = Path("/run/containerd")
     cni_configuration: Path = Path("/etc/cni/net.d")
     cni_programs: Path = Path("/opt/cni/bin")
     runtime: Path = Path("/etc/hypernetes/runtime.json")
+    audit_logs: Path = Path(kubernetes_files.AUDIT_LOG_DIRECTORY)
 
     @property
     def binaries(self) -> Path:

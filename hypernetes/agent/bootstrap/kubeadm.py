@@ -6,6 +6,7 @@ kubeadm makes each of its own phases idempotent, so a phase that was killed is r
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from pathlib import Path
 
 from hypernetes.agent import bootstrap
 from hypernetes.agent import commands
@@ -32,6 +33,9 @@ INIT_PHASES = (
     "show-join-command",
 )
 """All phases of ``kubeadm init``, in its order (v1.37)."""
+
+LOG_BYTES = 4096
+"""How much of a log's end is searched for its last line."""
 
 _WITHOUT_CONFIGURATION = frozenset({"wait-control-plane"})
 """Phases that take no configuration when run by themselves (v1.37) and would guess the address."""
@@ -89,6 +93,22 @@ def start_kubelet(node: nodes.Node) -> None:
         raise bootstrap.PhaseFailed(str(error)) from error
 
 
+def last_words(pod_logs: Path) -> str:
+    """The last line of the apiserver's newest log, or of etcd's where there is none; empty without both.
+
+    kubeadm only says that it waited in vain; these say why.
+    """
+    for component in ("kube-apiserver", "etcd"):
+        logs = sorted(pod_logs.glob(f"kube-system_{component}-*/{component}/*.log"), key=lambda p: p.stat().st_mtime)
+        if logs:
+            with logs[-1].open("rb") as file:
+                file.seek(max(logs[-1].stat().st_size - LOG_BYTES, 0))
+                line = file.read().decode(errors="replace").strip().rpartition("\n")[2]
+            # Format of the CRI's logs: time, stream, tag, text.
+            return f"{component}'s log ends with: {' '.join(line.split(' ')[3:])[:500]}"
+    return ""
+
+
 _AFTERWARDS: dict[str, Callable[[nodes.Node], None]] = {
     "kubelet-start": start_kubelet,
     "kubelet-finalize": start_kubelet,
@@ -100,7 +120,12 @@ def _phase(phase: phases.Phase) -> bootstrap.Phase:
     def carry_out(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
         refresh_configuration(node, inputs)
         for call in phase.kubeadm:
-            run(node, arguments(call, str(node.layout.kubeadm_configuration)), " ".join(call), phase.timeout)
+            try:
+                run(node, arguments(call, str(node.layout.kubeadm_configuration)), " ".join(call), phase.timeout)
+            except bootstrap.PhaseFailed as error:
+                if call[0] == "wait-control-plane":
+                    raise bootstrap.PhaseFailed(f"{error} {last_words(node.layout.pod_logs)}") from error
+                raise
             if call[0] in _AFTERWARDS:
                 _AFTERWARDS[call[0]](node)
         return {}

@@ -29,9 +29,8 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     except yaml.YAMLError as error:
         raise bootstrap.PhaseFailed(f"the input kubeadm.yaml is no YAML: {error}") from error
     # kube-apiserver's audit log; kubelet would make the folder readable by all.
-    audit = Path(kubernetes_files.AUDIT_LOG_DIRECTORY)
-    audit.mkdir(parents=True, exist_ok=True)
-    audit.chmod(0o700)
+    node.layout.audit_logs.mkdir(parents=True, exist_ok=True)
+    node.layout.audit_logs.chmod(0o700)
     write_cluster_files(node, inputs)
     write_encryption_configuration(node)
     cni_installation.install(node.layout)

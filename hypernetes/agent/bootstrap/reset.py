@@ -37,7 +37,8 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     if node.layout.kubeadm_configuration.exists():
         cgroups.remove(cgroups.root_of(node.layout.kubeadm_configuration.read_text()))
     # What kubeadm leaves, or what it did not get to in a run that was killed. The folders themselves may be mounts.
-    for folder in (node.layout.cluster_files, node.layout.etcd, node.layout.kubelet, node.layout.kubernetes):
+    layout = node.layout
+    for folder in (layout.etcd, layout.kubelet, layout.kubernetes, layout.pod_logs, layout.container_logs):
         _empty(folder)
     (node.layout.state / "kubelet.sh").unlink(missing_ok=True)
     (node.layout.cni_configuration / "10-hypernetes.conflist").unlink(missing_ok=True)
