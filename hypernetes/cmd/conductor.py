@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     conf = cfg.CONF
     log.register_options(conf)
     opts.register(conf)
+    # One line for each request to an apiserver is the apiserver's audit log's business.
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "httpx=WARN", "httpx2=WARN", "httpcore2=WARN"])
     conf(arguments, project="hypernetes", prog="hypernetes-conductor")
     log.setup(conf, "hypernetes")
     launcher = service.launch(conf, ConductorService(conf), workers=1)

@@ -3,7 +3,6 @@
 
 import json
 from pathlib import Path
-from pathlib import PurePath
 
 from oslo_config import cfg
 
@@ -32,9 +31,7 @@ def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, 
         return {}
     rendered = {KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
     if phase.name == "prepare":
-        rendered[PurePath(files.WEBHOOK).name] = files.webhook_kubeconfig(*_webhook(conf, cluster))
-        rendered[PurePath(files.AUTHENTICATION).name] = files.authentication_configuration()
-        rendered[PurePath(files.AUDIT_POLICY).name] = files.audit_policy()
+        rendered |= files.control_node_files(*_webhook(conf, cluster))
     return rendered
 
 

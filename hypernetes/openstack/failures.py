@@ -13,6 +13,10 @@ from openstack import exceptions
 from hypernetes.model import errors
 
 _QUOTA_TYPES = frozenset({"OverQuota", "SubnetPoolQuotaExceeded", "InvalidQuotaValue"})
+
+# Neutron answers these with 500, though a retry will not change them: no such prefix is free in the subnet pool.
+_REFUSED_TYPES = frozenset({"SubnetAllocationError"})
+
 _MAX_REASON = 500
 
 
@@ -53,6 +57,8 @@ def _of_status(service: str, response: Any, status: int | None, text: object) ->
         return NotAMember(service=service, reason="the service user's token was not accepted")
     if kind in _QUOTA_TYPES or (status == requests.codes.request_entity_too_large):
         return errors.QuotaExceeded(reason=reason)
+    if kind in _REFUSED_TYPES:
+        return errors.Refused(service=service, reason=reason)
     if status is None or status >= 500 or status in (requests.codes.request_timeout, requests.codes.too_many_requests):
         return errors.Unavailable(service=service, reason=f"it answered {status}: {reason}")
     return errors.Refused(service=service, reason=reason)
