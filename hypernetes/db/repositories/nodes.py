@@ -150,18 +150,17 @@ class Nodes(base.Repository[models.Node, records.Node]):
 def _heartbeats(batch: Sequence[records.NodeReport]) -> Any:
     """The statement that records a batch of reports."""
     last = {report.node_id: report for report in batch}
-    now = types.database_now()
     revived = models.Node.status.in_(_LIVING)
     return (
         update(models.Node)
         .where(models.Node.id.in_(sorted(last)), models.Node.token_hash.is_not(None))
-        .values(
+        .ordered_values(
             # MariaDB assigns from left to right, so what reads the old status comes before what writes it.
-            status_reason=case((revived, None), else_=models.Node.status_reason),
-            status=case((revived, states.NodeStatus.UP), else_=models.Node.status),
-            last_seen_at=now,
-            address=case({k: r.address for k, r in last.items()}, value=models.Node.id),
-            agent_version=case({k: r.agent_version for k, r in last.items()}, value=models.Node.id),
-            boot_id=case({k: r.boot_id for k, r in last.items()}, value=models.Node.id),
+            (models.Node.status_reason, case((revived, None), else_=models.Node.status_reason)),
+            (models.Node.status, case((revived, states.NodeStatus.UP), else_=models.Node.status)),
+            (models.Node.last_seen_at, types.database_now()),
+            (models.Node.address, case({k: r.address for k, r in last.items()}, value=models.Node.id)),
+            (models.Node.agent_version, case({k: r.agent_version for k, r in last.items()}, value=models.Node.id)),
+            (models.Node.boot_id, case({k: r.boot_id for k, r in last.items()}, value=models.Node.id)),
         )
     )

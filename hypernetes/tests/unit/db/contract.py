@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every database must do: run on SQLite by the unit tests and on MariaDB by the functional ones."""
+
+import dataclasses
+import datetime
+
+import testtools
+
+from hypernetes.db import api
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import records
+from hypernetes.model import states
+from hypernetes.tests.unit.db import database as builders
+
+HASH = "5" * 64
+TOKEN = "7" * 64
+ANOTHER_TOKEN = "8" * 64
+
+
+class RecordContract(testtools.TestCase):
+    """Reading, paging, intent, observation."""
+
+    database: api.Database
+
+    def test_a_record_comes_back_as_it_was_written(self) -> None:
+        made = builders.node(self.database)
+        self.assertEqual(made, self.database.nodes.get(made.id))
+        self.assertEqual(datetime.UTC, made.created_at.tzinfo if made.created_at else None)
+
+    def test_an_unknown_id_is_not_found(self) -> None:
+        self.assertRaises(errors.NotFound, self.database.nodes.get, ids.new_uuid())
+
+    def test_ids_are_compared_exactly(self) -> None:
+        cluster = builders.cluster(self.database)
+        made = builders.namespace(self.database, cluster.id, project_id=ids.ProjectId("a1"))
+        self.assertRaises(errors.NotFound, self.database.namespaces.get_in_project, made.id, "A1")
+
+    def test_pages_neither_repeat_nor_skip(self) -> None:
+        made = [builders.node(self.database, f"node{number}").id for number in range(7)]
+        seen: list[str] = []
+        marker = None
+        while page := self.database.nodes.list(marker=marker, limit=3):
+            seen += [record.id for record in page]
+            marker = page[-1].id
+        self.assertEqual(sorted(made), sorted(seen))
+
+    def test_a_marker_of_another_list_is_refused(self) -> None:
+        cluster = builders.cluster(self.database)
+        foreign = builders.namespace(self.database, cluster.id, project_id=builders.BLUE)
+        self.assertRaises(errors.BadRequest, self.database.namespaces.list, marker=foreign.id, project_id=builders.RED)
+
+    def test_a_filter_of_several_values_is_met_by_any(self) -> None:
+        one = builders.cluster(self.database, "one", states.ClusterStatus.CREATING)
+        builders.cluster(self.database, "two", states.ClusterStatus.ERROR)
+        found = self.database.clusters.list(status=(states.ClusterStatus.CREATING, states.ClusterStatus.ACTIVE))
+        self.assertEqual([one.id], [record.id for record in found])
+
+    def test_a_change_of_intent_keeps_what_was_observed_meanwhile(self) -> None:
+        read = builders.namespace(self.database, builders.cluster(self.database).id)
+        network = ids.new_uuid()
+        self.database.namespaces.observe(read.id, network_id=network)
+        changed = self.database.namespaces.update(
+            dataclasses.replace(read, status=states.NamespaceStatus.DELETING), expect=read.generation
+        )
+        self.assertEqual((network, read.generation + 1), (changed.network_id, changed.generation))
+
+    def test_the_second_of_two_changes_of_intent_is_stale(self) -> None:
+        read = builders.namespace(self.database, builders.cluster(self.database).id)
+        self.database.namespaces.update(read, expect=read.generation)
+        self.assertRaises(errors.StaleGeneration, self.database.namespaces.update, read, expect=read.generation)
+
+    def test_an_observation_of_an_older_intent_is_stale(self) -> None:
+        read = builders.namespace(self.database, builders.cluster(self.database).id)
+        self.database.namespaces.update(read)
+        self.assertRaises(
+            errors.StaleGeneration, self.database.namespaces.observe, read.id, expect=read.generation, network_id=None
+        )
+
+    def test_nothing_observed_brings_a_deleted_object_back(self) -> None:
+        read = builders.namespace(self.database, builders.cluster(self.database).id)
+        self.database.namespaces.mark_deleting(read.id)
+        self.assertRaises(
+            errors.StaleGeneration,
+            self.database.namespaces.observe,
+            read.id,
+            status=states.NamespaceStatus.ACTIVE,
+        )
+        self.database.namespaces.observe(read.id, status_reason="Two ports are left.")
+
+    def test_an_unknown_observation_is_a_mistake_of_the_program(self) -> None:
+        read = builders.namespace(self.database, builders.cluster(self.database).id)
+        self.assertRaises(ValueError, self.database.namespaces.observe, read.id, generation=9)
+
+
+class AggregateContract(testtools.TestCase):
+    """What one aggregate demands of another."""
+
+    database: api.Database
+
+    def test_a_namespace_name_exists_once_in_a_cluster_whoever_asks(self) -> None:
+        cluster = builders.cluster(self.database)
+        builders.namespace(self.database, cluster.id, "web", builders.RED)
+        self.assertRaises(errors.NameTaken, builders.namespace, self.database, cluster.id, "web", builders.BLUE)
+        other = builders.cluster(self.database, "other")
+        builders.namespace(self.database, other.id, "web", builders.BLUE)
+
+    def test_a_foreign_namespace_is_not_found(self) -> None:
+        made = builders.namespace(self.database, builders.cluster(self.database).id)
+        self.assertRaises(errors.NotFound, self.database.namespaces.get_in_project, made.id, builders.BLUE)
+
+    def test_a_cluster_that_is_not_active_takes_no_namespace(self) -> None:
+        cluster = builders.cluster(self.database, status=states.ClusterStatus.CREATING)
+        self.assertRaises(errors.Conflict, builders.namespace, self.database, cluster.id)
+
+    def test_a_cluster_with_namespaces_stays(self) -> None:
+        cluster = builders.cluster(self.database)
+        builders.namespace(self.database, cluster.id)
+        self.assertRaises(errors.Conflict, self.database.clusters.mark_deleting, cluster.id)
+        self.assertRaises(errors.Conflict, self.database.clusters.delete, cluster.id)
+
+    def test_a_node_serves_one_cluster(self) -> None:
+        node = builders.node(self.database)
+        cluster = builders.cluster(self.database, nodes=(node.id,))
+        self.assertEqual((node.id,), self.database.clusters.get(cluster.id).control_node_ids)
+        self.assertRaises(errors.Conflict, builders.cluster, self.database, "second", nodes=(node.id,))
+
+    def test_a_control_node_stays_until_its_cluster_is_gone(self) -> None:
+        node = builders.node(self.database)
+        cluster = builders.cluster(self.database, nodes=(node.id,))
+        self.assertRaises(errors.Conflict, self.database.nodes.mark_deleting, node.id)
+        self.database.clusters.mark_deleting(cluster.id)
+        self.database.clusters.delete(cluster.id)
+        self.assertIsNone(self.database.nodes.get(node.id).cluster_id)
+        self.database.nodes.mark_deleting(node.id)
+        self.database.nodes.delete(node.id)
+
+    def test_only_a_failed_bootstrap_is_retried(self) -> None:
+        cluster = builders.cluster(self.database, status=states.ClusterStatus.CREATING)
+        self.assertRaises(errors.Conflict, self.database.clusters.retry, cluster.id)
+        self.database.clusters.observe(cluster.id, status=states.ClusterStatus.ERROR, status_reason="x", phase="etcd")
+        again = self.database.clusters.retry(cluster.id)
+        self.assertEqual(
+            (states.ClusterStatus.CREATING, None, "etcd"), (again.status, again.status_reason, again.phase)
+        )
+
+    def test_a_sandbox_has_one_port(self) -> None:
+        node = builders.node(self.database)
+        namespace = builders.namespace(self.database, builders.cluster(self.database).id)
+        made = builders.port(self.database, namespace.id, node.id)
+        self.assertRaises(errors.Conflict, builders.port, self.database, namespace.id, node.id)
+        self.assertEqual(made, self.database.ports.by_sandbox(made.sandbox_id))
+        self.assertEqual((made,), self.database.ports.by_node(node.id))
+        self.assertEqual((made,), self.database.ports.by_namespace(namespace.id))
+        self.assertIsNone(self.database.ports.by_sandbox("1" * 64))
+
+    def test_a_project_is_made_once(self) -> None:
+        made = self.database.projects.ensure(builders.RED)
+        self.database.projects.observe(builders.RED, member_granted=True)
+        self.assertEqual(dataclasses.replace(made, member_granted=True), self.database.projects.ensure(builders.RED))
+        self.assertEqual(1, len(self.database.projects.list()))
+
+
+class NodeContract(testtools.TestCase):
+    """Enrolment and heartbeats."""
+
+    database: api.Database
+
+    def test_a_node_enrols_again_with_the_same_token_only(self) -> None:
+        node = builders.node(self.database)
+        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.assertRaises(
+            errors.Unauthenticated, self.database.nodes.enrol, node.id, secret_hash=HASH, token_hash=ANOTHER_TOKEN
+        )
+
+    def test_an_expired_secret_is_refused(self) -> None:
+        past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=5)
+        node = builders.node(self.database, secret_expires_at=past)
+        self.assertRaises(
+            errors.Unauthenticated, self.database.nodes.enrol, node.id, secret_hash=HASH, token_hash=TOKEN
+        )
+
+    def test_a_deleted_nodes_token_is_worthless_at_once(self) -> None:
+        node = builders.node(self.database)
+        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.assertIsNone(self.database.nodes.mark_deleting(node.id).token_hash)
+        self.assertRaises(
+            errors.Unauthenticated, self.database.nodes.enrol, node.id, secret_hash=HASH, token_hash=TOKEN
+        )
+
+    def test_failures_are_counted_for_a_window(self) -> None:
+        node = builders.node(self.database)
+        for _ in range(3):
+            self.database.nodes.count_enrolment_failure(node.id, window=60)
+        self.assertEqual(3, self.database.nodes.enrolment_failures(node.id))
+        other = builders.node(self.database, "node2")
+        self.database.nodes.count_enrolment_failure(other.id, window=-1)
+        self.assertEqual(0, self.database.nodes.enrolment_failures(other.id))
+
+    def test_a_batch_of_reports_reaches_each_node_and_no_other(self) -> None:
+        nodes = [builders.node(self.database, f"node{number}") for number in range(3)]
+        for node in nodes:
+            self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.database.nodes.heartbeat_many(
+            [
+                records.NodeReport(node.id, f"198.51.100.{position}", "1.0", "b")
+                for position, node in enumerate(nodes[:2])
+            ]
+        )
+        after = [self.database.nodes.get(node.id) for node in nodes]
+        self.assertEqual(["198.51.100.0", "198.51.100.1", None], [node.address for node in after])
+        up, enrolling = states.NodeStatus.UP, states.NodeStatus.ENROLLING
+        self.assertEqual([up, up, enrolling], [node.status for node in after])
+
+    def test_a_node_without_a_token_is_not_up_whatever_is_reported(self) -> None:
+        node = builders.node(self.database)
+        self.database.nodes.heartbeat_many([records.NodeReport(node.id, "198.51.100.1", "1.0", "b")])
+        self.assertIs(states.NodeStatus.ENROLLING, self.database.nodes.get(node.id).status)
+
+    def test_a_silent_node_is_down_and_comes_back(self) -> None:
+        node = builders.node(self.database)
+        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        report = records.NodeReport(node.id, "198.51.100.1", "1.0", "b")
+        self.database.nodes.heartbeat_many([report])
+        self.assertEqual(0, self.database.nodes.mark_down(60))
+        self.assertEqual(1, self.database.nodes.mark_down(-1))
+        self.assertIs(states.NodeStatus.DOWN, self.database.nodes.get(node.id).status)
+        self.database.nodes.heartbeat_many([report])
+        back = self.database.nodes.get(node.id)
+        self.assertEqual((states.NodeStatus.UP, None), (back.status, back.status_reason))
+
+
+class LeaseContract(testtools.TestCase):
+    """One conductor at a time."""
+
+    database: api.Database
+
+    def test_a_lease_has_one_owner_until_it_is_given_back(self) -> None:
+        leases = self.database.leases
+        self.assertTrue(leases.acquire("namespace:1", "one", 60))
+        self.assertTrue(leases.acquire("namespace:1", "one", 60))
+        self.assertFalse(leases.acquire("namespace:1", "two", 60))
+        leases.release("namespace:1", "two")
+        self.assertFalse(leases.acquire("namespace:1", "two", 60))
+        leases.release("namespace:1", "one")
+        self.assertTrue(leases.acquire("namespace:1", "two", 60))
+
+    def test_an_expired_lease_goes_to_another_and_cannot_be_renewed(self) -> None:
+        leases = self.database.leases
+        self.assertTrue(leases.acquire("namespace:1", "one", -1))
+        self.assertFalse(leases.renew("namespace:1", "one", 60))
+        self.assertTrue(leases.acquire("namespace:1", "two", 60))
+        self.assertFalse(leases.renew("namespace:1", "one", 60))
+        self.assertTrue(leases.renew("namespace:1", "two", 60))
