@@ -6,14 +6,14 @@ from oslo_service import backend
 
 backend.init_backend(backend.BackendType.THREADING)
 
-import sys
+import sys  # noqa: E402
 
-from oslo_config import cfg
-from oslo_log import log
-from oslo_service import service
+from oslo_config import cfg  # noqa: E402
+from oslo_log import log  # noqa: E402
+from oslo_service import service  # noqa: E402
 
-from hypernetes.conductor import service as conductor
-from hypernetes.conf import opts
+from hypernetes.conductor import service as conductor  # noqa: E402
+from hypernetes.conf import opts  # noqa: E402
 
 
 class ConductorService(service.ServiceBase):
