@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until a signal ends it; the exit status."""
     conf = cfg.CONF
     log.register_options(conf)
-    opts.register(conf)
+    opts.register(conf, "conductor", "openstack", "messaging", "kubernetes")
     # One line for each request to an apiserver is the apiserver's audit log's business.
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "httpx=WARN", "httpx2=WARN", "httpcore2=WARN"])
     conf(arguments, project="hypernetes", prog="hypernetes-conductor")
