@@ -139,3 +139,28 @@ func TestTheMachineEndsWhenTheHostClosesTheChannel(t *testing.T) {
 		t.Fatal("the guest stayed alone:", err)
 	}
 }
+
+func TestTheAcceleratorIsChosenOnceAndRemembered(t *testing.T) {
+	spec := specification(t)
+	probe := qemu.Probe{
+		Requested: vmm.AcceleratorAuto, GuestDir: spec.GuestDir, Executable: spec.Executable,
+		UID: testUser, GID: testUser, CacheFile: filepath.Join(t.TempDir(), "accelerator"),
+	}
+	begin := time.Now()
+	first, err := qemu.ChooseAccelerator(t.Context(), probe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := time.Now()
+	second, err := qemu.ChooseAccelerator(t.Context(), probe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first != second || first.TSCkHz == 0 {
+		t.Errorf("first %+v, then %+v", first, second)
+	}
+	t.Logf("%+v in %s, from the cache in %s", first, tried.Sub(begin), time.Since(tried))
+	if time.Since(tried) > time.Second {
+		t.Error("the answer was not kept")
+	}
+}

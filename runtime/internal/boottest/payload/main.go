@@ -7,11 +7,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
 	"syscall"
-	"time"
 	"unsafe"
 )
 
@@ -69,10 +69,30 @@ func act(verb string, arguments []string) error {
 			}
 			fmt.Printf("%s %dx%d\n", lines.Text(), size[1], size[0])
 		}
-	case "sleep":
-		time.Sleep(time.Hour)
+	case "serve": // echo, over TCP
+		return serve(arguments[0])
 	default:
 		return fmt.Errorf("what is %q?", verb)
 	}
 	return nil
+}
+
+func serve(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	fmt.Println("serving")
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(conn, conn); err != nil {
+			return err
+		}
+		if err := conn.Close(); err != nil {
+			return err
+		}
+	}
 }

@@ -5,7 +5,9 @@ package container
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +21,47 @@ import (
 )
 
 func (s *Set) cgroup(id string) string { return filepath.Join(s.dirs.Cgroup, "pod", id) }
+
+const (
+	cgroupPatience = 10 * time.Second
+	cgroupPause    = time.Millisecond
+)
+
+// removeCgroup kills what is left in a container's cgroup and removes it with
+// all below; the kernel has let go of the dead only a moment later.
+func (s *Set) removeCgroup(id string) error {
+	dir := s.cgroup(id)
+	if err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0); errors.Is(err, fs.ErrNotExist) {
+		return nil // it never started
+	} else if err != nil {
+		return fmt.Errorf("ending a container's processes: %w", err)
+	}
+	for deadline := time.Now().Add(cgroupPatience); ; time.Sleep(cgroupPause) {
+		err := removeTree(dir)
+		if err == nil || !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// removeTree removes a cgroup, children first. Its files go with it.
+func removeTree(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("removing a cgroup: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := removeTree(filepath.Join(dir, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Rmdir(dir); err != nil {
+		return fmt.Errorf("removing a cgroup: %w", err)
+	}
+	return nil
+}
 
 // Pids lists the container's processes.
 func (s *Set) Pids(id string) ([]uint32, error) {

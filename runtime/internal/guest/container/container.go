@@ -365,20 +365,17 @@ func (s *Set) Delete(id, exec string) (*guestv1.DeleteResponse, error) {
 	s.mu.Lock()
 	delete(s.containers, id)
 	s.mu.Unlock()
-	response.Released, err = s.remove(in, state == stopped)
+	response.Released, err = s.remove(in)
 	return response, err
 }
 
-func (s *Set) remove(in *container, known bool) ([]string, error) {
+func (s *Set) remove(in *container) ([]string, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, e := range in.execs {
 		e.io.close()
 	}
-	var failed error
-	if known {
-		failed = s.runc.remove(in.id, in.bundle)
-	}
+	failed := errors.Join(s.removeCgroup(in.id), s.runc.forget(in.id))
 	rootfs := filepath.Join(in.bundle, "rootfs")
 	failed = errors.Join(failed, unix.Unmount(rootfs, unix.MNT_DETACH))
 	released := s.layers.drop(in.serial)

@@ -48,58 +48,46 @@ func (r *runc) exec(id, folder, process string, io *stdio, console string) (int,
 	return r.detached(folder, pidFile, io, console, "exec", "--detach", "--process", process, "--pid-file", pidFile, id)
 }
 
-// remove takes away what runc knows of a container, alive or not.
-func (r *runc) remove(id, folder string) error {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
-	return r.command(folder, []uintptr{null.Fd(), null.Fd(), null.Fd()}, "delete", "--force", id)
+// forget takes away what runc knows of a stopped container. This is what
+// `runc delete` does where there are no hooks and no Intel RDT, without its start.
+func (r *runc) forget(id string) error {
+	return os.RemoveAll(filepath.Join(r.root, id))
 }
 
-func (r *runc) detached(folder, pidFile string, io *stdio, console string, verb string, arguments ...string) (pid int, err error) {
-	var master *os.File
-	if io.terminal {
-		listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: console, Net: "unix"})
-		if err != nil {
-			return 0, fmt.Errorf("listening for the terminal: %w", err)
-		}
-		defer listener.Close()
-		received := make(chan terminalResult, 1)
-		go receiveTerminal(listener, received)
-		defer func() {
-			if err != nil {
-				_ = listener.Close() // ends the goroutine, whose terminal nobody wants
-				if late := <-received; late.master != nil {
-					_ = late.master.Close()
-				}
-			}
-		}()
-		arguments = append([]string{"--console-socket", console}, arguments...)
-		if err := r.command(folder, io.files(), verb, arguments...); err != nil {
-			return 0, err
-		}
-		result := <-received
-		received <- terminalResult{}
-		if result.err != nil {
-			return 0, fmt.Errorf("receiving the terminal: %w", result.err)
-		}
-		master = result.master
-	} else if err := r.command(folder, io.files(), verb, arguments...); err != nil {
-		return 0, err
+func (r *runc) detached(folder, pidFile string, io *stdio, console string, verb string, arguments ...string) (int, error) {
+	run := func(extra ...string) error {
+		return r.command(folder, io.files(), verb, append(extra, arguments...)...)
 	}
-	text, err := os.ReadFile(pidFile)
-	if err == nil {
-		pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	var master *os.File
+	var err error
+	if io.terminal {
+		master, err = withTerminal(console, func() error { return run("--console-socket", console) })
+	} else {
+		err = run()
 	}
 	if err != nil {
+		return 0, err
+	}
+	pid, err := readPid(pidFile)
+	if err != nil {
 		if master != nil {
-			_ = master.Close()
+			_ = master.Close() // the first error is the one that tells
 		}
-		return 0, fmt.Errorf("reading the process id: %w", err)
+		return 0, err
 	}
 	io.running(master)
+	return pid, nil
+}
+
+func readPid(path string) (int, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("reading the process id: %w", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("reading the process id: %w", err)
+	}
 	return pid, nil
 }
 
@@ -146,14 +134,36 @@ func lastError(log string, code int) string {
 	return message
 }
 
-type terminalResult struct {
-	master *os.File
-	err    error
-}
-
-func receiveTerminal(listener *net.UnixListener, result chan<- terminalResult) {
-	master, err := acceptTerminal(listener)
-	result <- terminalResult{master, err}
+// withTerminal runs what makes runc send a terminal to the socket, and takes it.
+func withTerminal(console string, run func() error) (*os.File, error) {
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: console, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listening for the terminal: %w", err)
+	}
+	type result struct {
+		master *os.File
+		err    error
+	}
+	received := make(chan result, 1)
+	go func() {
+		master, err := acceptTerminal(listener)
+		received <- result{master, err}
+	}()
+	failed := run()
+	if failed != nil {
+		_ = listener.Close() // ends the goroutine
+	}
+	got := <-received
+	if failed != nil {
+		if got.master != nil {
+			_ = got.master.Close() // of a process that did not start
+		}
+		return nil, failed
+	}
+	if err := errors.Join(got.err, listener.Close()); err != nil {
+		return nil, fmt.Errorf("receiving the terminal: %w", err)
+	}
+	return got.master, nil
 }
 
 func acceptTerminal(listener *net.UnixListener) (*os.File, error) {

@@ -64,13 +64,18 @@ func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process,
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("forbidding new privileges: %w", err)
 	}
+	groups, err := deviceGroups(spec.Accelerator)
+	if err != nil {
+		return nil, err
+	}
 	process, err := os.StartProcess(spec.Executable, argv, &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{"PATH=/usr/bin:/bin"},
 		Files: files,
 		Sys: &syscall.SysProcAttr{
-			// Setting the user id clears the capabilities; the list of groups becomes empty.
-			Credential: &syscall.Credential{Uid: spec.UID, Gid: spec.GID},
+			// Setting the user id clears the capabilities; the list of groups is
+			// replaced by this one, which is empty but for KVM.
+			Credential: &syscall.Credential{Uid: spec.UID, Gid: spec.GID, Groups: groups},
 			Pdeathsig:  unix.SIGKILL,
 			Setsid:     true,
 		},
@@ -82,6 +87,23 @@ func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process,
 		return nil, errors.Join(err, process.Kill(), reap(process))
 	}
 	return process, nil
+}
+
+// deviceGroups gives the group that may open /dev/kvm, where that is needed:
+// QEMU before 9.0 cannot be handed the open device.
+func deviceGroups(accelerator string) ([]uint32, error) {
+	if accelerator != vmm.AcceleratorKVM {
+		return nil, nil
+	}
+	info, err := os.Stat(kvmDevice)
+	if err != nil {
+		return nil, fmt.Errorf("looking at %s: %w", kvmDevice, err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Gid == 0 {
+		return nil, nil // root's group would be more than the device
+	}
+	return []uint32{stat.Gid}, nil
 }
 
 func enterNetns(path string) error {
