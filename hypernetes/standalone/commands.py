@@ -10,9 +10,13 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from hypernetes.standalone import cleanup
 from hypernetes.standalone import component
@@ -25,6 +29,17 @@ from hypernetes.standalone.layout import Layout
 READY = 0
 FAILED = 1
 NOT_READY = 3
+
+# Would win over, or contradict, what ``env`` sets.
+CONFLICTING_VARIABLES = (
+    "OS_CLOUD",
+    "OS_CLIENT_CONFIG_FILE",
+    "OS_TOKEN",
+    "OS_PROJECT_ID",
+    "OS_USER_DOMAIN_ID",
+    "OS_PROJECT_DOMAIN_ID",
+    "OS_SYSTEM_SCOPE",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,23 +139,35 @@ def status(installation: Installation) -> int:
 
 
 def env(installation: Installation, name: str) -> int:
-    """Shell exports after which ``openstack`` and ``kubectl`` work as this user.
-
-    The password stays in clouds.yaml (mode 0600); the environment only names the file.
-    """
+    """Shell exports after which ``openstack`` and ``kubectl`` work as this user, as an openrc file gives them."""
     layout = installation.layout
-    clouds = layout.clients / "clouds.yaml"
-    if not clouds.exists() or f"\n  {name}:" not in clouds.read_text():
+    path = layout.clients / "clouds.yaml"
+    clouds = yaml.safe_load(path.read_text())["clouds"] if path.exists() else {}
+    if name not in clouds:
         raise machine.StandaloneError(f"there is no user {name} here (yet); is everything up?")
-    path = f"{layout.venv / 'bin'}:{layout.dist / 'bin'}"
-    kubeconfig = layout.clients / f"{name}.kubeconfig"
-    for variable in ("OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_TOKEN", "OS_AUTH_TYPE"):
+    for variable in CONFLICTING_VARIABLES:
         _say(f"unset {variable}\n")
-    _say(f"export PATH={shlex.quote(path)}:$PATH\n")
-    _say(f"export OS_CLIENT_CONFIG_FILE={shlex.quote(str(clouds))}\n")
-    _say(f"export OS_CLOUD={shlex.quote(name)}\n")
-    _say(f"export KUBECONFIG={shlex.quote(str(kubeconfig))}\n")
+    for variable, value in client_environment(layout, clouds[name]).items():
+        _say(f"export {variable}={shlex.quote(value)}\n")
+    _say(f"export KUBECONFIG={shlex.quote(str(layout.clients / f'{name}.kubeconfig'))}\n")
+    _say(f"export PATH={shlex.quote(str(layout.venv / 'bin'))}:{shlex.quote(str(layout.dist / 'bin'))}:$PATH\n")
     return READY
+
+
+def client_environment(layout: Layout, cloud: Mapping[str, Any]) -> dict[str, str]:
+    """The OS_* variables of one user of ``clouds.yaml``."""
+    return {
+        "OS_AUTH_TYPE": "password",
+        "OS_AUTH_URL": cloud["auth"]["auth_url"],
+        "OS_USERNAME": cloud["auth"]["username"],
+        "OS_PASSWORD": cloud["auth"]["password"],
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_NAME": cloud["auth"]["project_name"],
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_REGION_NAME": cloud["region_name"],
+        "OS_IDENTITY_API_VERSION": "3",
+        "OS_CACERT": str(layout.ca_certificate),
+    }
 
 
 def _say(text: str) -> None:

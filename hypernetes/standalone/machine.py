@@ -28,14 +28,17 @@ class NotReadyError(StandaloneError):
 
 
 def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A small, known environment: the caller's OS_* or PYTHONPATH must not leak into services."""
-    environment = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-    # What the package clients were told about this network still applies.
-    for name, value in os.environ.items():
-        if name.startswith(("PIP_", "UV_", "SSL_CERT_", "GO")) or name.lower().endswith("_proxy"):
-            environment[name] = value
-    environment.update(extra or {})
-    return environment
+    """A small, known environment: nothing of the caller's, such as OS_* or PYTHONPATH, leaks into services."""
+    return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
+
+
+def package_client_environment() -> dict[str, str]:
+    """What the caller was told about reaching package registries; for builds only."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("PIP_", "UV_", "SSL_CERT_", "GO")) or name.lower().endswith("_proxy")
+    }
 
 
 def run(

@@ -4,8 +4,16 @@
 from __future__ import annotations
 
 from hypernetes.standalone import component
+from hypernetes.standalone.components import agent
 from hypernetes.standalone.components import bridge
+from hypernetes.standalone.components import cluster
+from hypernetes.standalone.components import demonstration
 from hypernetes.standalone.components import distro
+from hypernetes.standalone.components import evidence
+from hypernetes.standalone.components import hypernetes_api
+from hypernetes.standalone.components import hypernetes_conductor
+from hypernetes.standalone.components import hypernetes_database
+from hypernetes.standalone.components import hypernetes_webhook
 from hypernetes.standalone.components import identity
 from hypernetes.standalone.components import keystone
 from hypernetes.standalone.components import mariadb
@@ -16,6 +24,7 @@ from hypernetes.standalone.components import ovn
 from hypernetes.standalone.components import rabbitmq
 from hypernetes.standalone.components import registry
 from hypernetes.standalone.components import supervisor
+from hypernetes.standalone.components import tenants
 from hypernetes.standalone.components import tls
 
 COMPONENTS = component.by_name(
@@ -33,5 +42,14 @@ COMPONENTS = component.by_name(
         neutron.COMPONENT,
         registry.COMPONENT,
         node.component("node1"),
+        hypernetes_database.COMPONENT,
+        hypernetes_api.COMPONENT,
+        hypernetes_webhook.COMPONENT,
+        hypernetes_conductor.COMPONENT,
+        agent.component("node1"),
+        tenants.COMPONENT,
+        cluster.COMPONENT,
+        demonstration.COMPONENT,
+        evidence.COMPONENT,
     )
 )

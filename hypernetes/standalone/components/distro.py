@@ -34,7 +34,7 @@ def start(installation: Installation) -> None:
         timeout=BUILD_TIMEOUT,
         on_line=lambda line: installation.say(f"    distro: {line}\n"),
         in_child=group.enter,
-        environment={"PATH": f"/usr/local/go/bin:{machine.PATH}"},
+        environment={**machine.package_client_environment(), "PATH": f"/usr/local/go/bin:{machine.PATH}"},
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from hypernetes.standalone import supervision
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.components import ovn
 from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.layout import Layout
 from hypernetes.standalone.nodes import Node
 from hypernetes.standalone.supervision import Program
 
@@ -109,7 +110,7 @@ def _issue_chassis(installation: Installation, node: Node) -> None:
     machine.write(target / "chassis.crt", certificate.read_text())
     machine.write(target / "ca.crt", installation.layout.ca_certificate.read_text())
     # What nodes verify the API, RabbitMQ and the registry by.
-    shutil.copyfile(installation.layout.ca_certificate, target.parent / "ca.crt")
+    shutil.copyfile(installation.layout.ca_certificate, target.parent / "ca.pem")
 
 
 def _supervise(installation: Installation, node: Node) -> None:
@@ -139,6 +140,11 @@ def ready(installation: Installation, node: Node) -> bool:
     )  # fmt: skip
     bridge = [*switch(installation, node), "br-exists", "br-int"]
     return nodes.exists(installation, node) and found.strip() == node.name and machine.succeeds(bridge)
+
+
+def mount_namespace(layout: Layout, name: str) -> Path:
+    """The file that pins a node's mount namespace, for who wants to look inside."""
+    return nodes.mount_namespace(Installation(layout), Node(name))
 
 
 def component(name: str) -> Component:

@@ -51,6 +51,11 @@ def url(installation: Installation, user: str) -> str:
     return f"rabbit://{user}:{installation.password(f'rabbitmq-{user}')}@{host}/{VIRTUAL_HOST}"
 
 
+def client_options(installation: Installation) -> dict[str, str | int | float | bool]:
+    """oslo.messaging's options for a broker that speaks TLS only."""
+    return {"ssl": True, "ssl_ca_file": str(installation.layout.ca_certificate)}
+
+
 def render(certificate: str, key: str, authority: str, definitions: str) -> str:
     """The broker's configuration: TLS only, our address only."""
     tls = f"cacertfile = {authority}", f"certfile = {certificate}", f"keyfile = {key}"

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clients a person uses, ``openstack`` and ``kubectl``, run as one of the stack's users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypernetes.standalone import machine
+from hypernetes.standalone.installation import Installation
+
+
+def environment(installation: Installation, user: str) -> dict[str, str]:
+    """The user's environment; the password stays in clouds.yaml (mode 0600)."""
+    layout = installation.layout
+    return {
+        "PATH": f"{layout.venv / 'bin'}:{layout.dist / 'bin'}:{machine.PATH}",
+        "OS_CLIENT_CONFIG_FILE": str(layout.clients / "clouds.yaml"),
+        "OS_CLOUD": user,
+        "KUBECONFIG": str(kubeconfig(installation, user)),
+        # kubectl and the login helper keep caches below HOME, which must be the installation's.
+        "HOME": str(layout.clients),
+    }
+
+
+def kubeconfig(installation: Installation, user: str) -> Path:
+    """Where the user's kubeconfig lies."""
+    return installation.layout.clients / f"{user}.kubeconfig"
+
+
+def openstack(installation: Installation, user: str, *words: str, timeout: float = 120) -> str:
+    """Run an ``openstack`` command; its output.
+
+    :raises CommandFailedError: when it fails
+    """
+    return machine.run(
+        [installation.executable("openstack"), *words], timeout=timeout, environment=environment(installation, user)
+    )
+
+
+def kubectl(installation: Installation, user: str, *words: str, stdin: str | None = None, timeout: float = 60) -> str:
+    """Run kubectl; its output.
+
+    :raises CommandFailedError: when it fails
+    """
+    return machine.run(
+        [installation.layout.dist / "bin/kubectl", f"--request-timeout={min(timeout, 60):.0f}s", *words],
+        timeout=timeout + 5,
+        environment=environment(installation, user),
+        stdin=stdin,
+    )
+
+
+def kubectl_succeeds(installation: Installation, user: str, *words: str) -> bool:
+    """Whether a kubectl command succeeds."""
+    try:
+        kubectl(installation, user, *words, timeout=20)
+    except machine.CommandFailedError:
+        return False
+    return True
+
+
+def ensure_kubeconfig(installation: Installation, user: str, cluster: str) -> None:
+    """Write the user's kubeconfig unless it is there and opens the cluster."""
+    path = kubeconfig(installation, user)
+    if path.exists() and kubectl_succeeds(installation, user, "get", "--raw", "/version"):
+        return
+    openstack(installation, user, "kube", "config", cluster, "--file", str(path))

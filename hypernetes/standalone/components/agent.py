@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's agent: enrolled through the public API with a one-time secret, at its production paths."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from hypernetes.standalone import addresses
+from hypernetes.standalone import ini
+from hypernetes.standalone import machine
+from hypernetes.standalone.cloud_api import Api
+from hypernetes.standalone.component import Component
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.nodes import Node
+from hypernetes.standalone.supervision import Program
+
+PROGRAM = "hypernetes-agent"
+CONFIGURATION = Path("/etc/hypernetes/agent.conf")
+# The API honours a secret for an hour; an older one would make the agent try in vain.
+SECRET_USABLE_SECONDS = 3000
+MIRRORED = ("registry.k8s.io", "docker.io")
+
+
+def configuration(node: Node, node_id: str) -> ini.Sections:
+    """The agent's options; everything not named is at its production default."""
+    mirrors = [f"{host}:https://{addresses.REGISTRY}" for host in MIRRORED]
+    return {
+        "agent": {"api_url": addresses.API_URL, "node_id": node_id},
+        "node": {
+            "name": node.name,
+            "address": node.address,
+            "registry_mirrors": mirrors,
+            "registry_ca_file": "/etc/hypernetes/ca.pem",
+        },
+        "oslo_concurrency": {"lock_path": "/run/hypernetes/locks"},
+    }
+
+
+def start(installation: Installation, node: Node) -> None:
+    """Enrol the node unless it is, start the agent."""
+    etc = installation.layout.node(node.name) / "etc/hypernetes"
+    node_id = _ensure_record(installation, node)
+    path = etc / CONFIGURATION.name
+    machine.write(path, ini.render(configuration(node, node_id)), mode=0o600)
+    installation.node_supervisor(node.name).apply(
+        Program(
+            name=PROGRAM,
+            command=[installation.executable(PROGRAM), "--config-file", CONFIGURATION],
+            files=[path],
+            stop_seconds=20,
+            # What it started (kubeadm, say) is its own to end; containers are not its children.
+            whole_group=False,
+        )
+    )
+
+
+def _ensure_record(installation: Installation, node: Node) -> str:
+    """The id of the node's record, made with a fresh secret where the old one cannot serve any more."""
+    api = Api(installation, "admin")
+    secret = installation.layout.node(node.name) / "etc/hypernetes/enrolment-secret"
+    remembered = installation.layout.state / "records" / f"{node.name}-id"
+    record = api.find("nodes", node.name)
+    if record:
+        ours = remembered.exists() and remembered.read_text() == record["id"]
+        usable = secret.exists() and time.time() - secret.stat().st_mtime < SECRET_USABLE_SECONDS
+        if ours and (record["status"] in ("UP", "DOWN") or usable):
+            return str(record["id"])
+        # A run that ended between the creation and the writing of the secret: the API shows it only once.
+        api.request("DELETE", f"/v1/nodes/{record['id']}")
+        machine.wait_until(lambda: api.find("nodes", node.name) is None, f"removal of node {node.name}", timeout=60)
+    made = api.create("nodes", {"name": node.name})
+    machine.write(secret, made["enrolment_secret"], mode=0o600)
+    machine.write(remembered, made["id"])
+    return str(made["id"])
+
+
+def ready(installation: Installation, node: Node) -> bool:
+    """Whether the node reports and is UP, by the API's word."""
+    if installation.node_supervisor(node.name).state(PROGRAM) != "RUNNING":
+        return False
+    record = Api(installation, "admin").find("nodes", node.name)
+    return record is not None and record["status"] == "UP"
+
+
+def component(name: str) -> Component:
+    """The table's row for one node's agent."""
+    node = Node(name)
+    return Component(
+        name=f"agent-{name}",
+        summary=f"agent of {name}, enrolled",
+        needs=(name, "distro", "registry", "hypernetes-api", "hypernetes-conductor"),
+        start=lambda installation: start(installation, node),
+        ready=lambda installation: ready(installation, node),
+    )

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conductors: what turns the API's records into clusters, networks and namespaces."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+from hypernetes.standalone import addresses
+from hypernetes.standalone import ini
+from hypernetes.standalone import machine
+from hypernetes.standalone.component import Component
+from hypernetes.standalone.components import hypernetes_api
+from hypernetes.standalone.components import identity
+from hypernetes.standalone.components import mariadb
+from hypernetes.standalone.components import rabbitmq
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.supervision import Program
+
+NAME = "hypernetes-conductor"
+CA_FILE_ON_NODES = "/etc/hypernetes/ca.pem"
+# This machine has no swap control, no systemd and few cores: kubeadm's checks of these only warn.
+IGNORED_PREFLIGHT_CHECKS = ["all"]
+
+
+def configuration(installation: Installation) -> ini.Sections:
+    """The conductor's options; the only process with RabbitMQ's management user and the role ``manager``."""
+    layout = installation.layout
+    credentials = identity.credentials(installation, "hypernetes")
+    node_url = f"rabbit://{{user}}:{{password}}@{addresses.CONTROL}:{addresses.RABBITMQ_PORT}/{rabbitmq.VIRTUAL_HOST}"
+    return {
+        "DEFAULT": {"transport_url": rabbitmq.url(installation, NAME)},
+        "database": {"connection": mariadb.url(installation, "hypernetes")},
+        "conductor": {"key_file": str(key_file(installation))},
+        "messaging": {
+            "ca_file": CA_FILE_ON_NODES,
+            "node_transport_url": node_url,
+            "management_url": addresses.RABBITMQ_MANAGEMENT_URL,
+            "management_user": rabbitmq.MANAGEMENT_USER,
+            "management_password": installation.password(f"rabbitmq-{rabbitmq.MANAGEMENT_USER}"),
+            "management_ca_file": str(layout.ca_certificate),
+            "virtual_host": rabbitmq.VIRTUAL_HOST,
+        },
+        "openstack": {
+            **{name: value for name, value in credentials.items() if name != "auth_type"},
+            "region_name": addresses.REGION,
+        },
+        "kubernetes": {
+            "webhook_url": addresses.WEBHOOK_URL,
+            "webhook_ca_file": str(layout.ca_certificate),
+            "default_service_subnet": hypernetes_api.SERVICE_SUBNET,
+            "ignored_preflight_checks": IGNORED_PREFLIGHT_CHECKS,
+            # One node is all there is here.
+            "taint_control_nodes": False,
+        },
+        "oslo_messaging_rabbit": rabbitmq.client_options(installation),
+    }
+
+
+def key_file(installation: Installation) -> Path:
+    """The key that encrypts clusters' client keys in the database: 32 random bytes as Fernet wants them."""
+    path = installation.layout.service(NAME) / "conductor.key"
+    if not path.exists():
+        machine.write(path, base64.urlsafe_b64encode(os.urandom(32)).decode() + "\n", mode=0o600)
+    return path
+
+
+def programs(installation: Installation) -> list[str]:
+    """Names of the conductors' processes; HYPERNETES_CONDUCTORS says how many (the tests run two)."""
+    wanted = installation.recorded("conductors")
+    return [NAME if number == 0 else f"{NAME}-{number + 1}" for number in range(int(wanted[-1]) if wanted else 1)]
+
+
+def start(installation: Installation) -> None:
+    """Configure and start them."""
+    path = installation.layout.service(NAME) / "hypernetes.conf"
+    machine.write(path, ini.render(configuration(installation)), mode=0o600)
+    wanted = os.environ.get("HYPERNETES_CONDUCTORS")
+    if wanted:
+        installation.record("conductors", str(int(wanted)))
+    for name in programs(installation):
+        installation.control.apply(
+            Program(
+                name=name, command=[installation.executable(NAME), "--config-file", path], files=[path], stop_seconds=20
+            )
+        )
+
+
+def ready(installation: Installation) -> bool:
+    """Whether the processes run; that they work shows when a node enrols."""
+    return all(installation.control.state(name) == "RUNNING" for name in programs(installation))
+
+
+COMPONENT = Component(
+    name=NAME,
+    summary="the conductor",
+    needs=("supervisor", "tls", "hypernetes-database", "rabbitmq", "identity", "neutron"),
+    start=start,
+    ready=ready,
+)
