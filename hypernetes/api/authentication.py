@@ -35,7 +35,7 @@ def attach(protected: Any, public: Any, is_public: Callable[[webob.Request], boo
     @webob.dec.wsgify  # type: ignore[untyped-decorator]
     def choose(request: webob.Request) -> Any:
         # keystonemiddleware takes the presence of a service token for a sign that another service speaks for the
-        # user, and then lets access rules pass unchecked; any valid token will do. No service speaks to us that way.
+        # user, and then lets access rules pass unchecked. No service speaks to us that way.
         request.headers.pop("X-Service-Token", None)
         return request.get_response(public if is_public(request) else authenticated)
 

@@ -3,6 +3,8 @@
 
 import dataclasses
 import datetime
+import functools
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,27 @@ class MigratedDatabase(fixtures.Fixture):
         self._connection = connection
 
     def _setUp(self) -> None:  # noqa: N802
-        folder = self.useFixture(fixtures.TempDir()).path
-        self.conf = configuration(self._connection or f"sqlite:///{Path(folder) / 'test.sqlite'}")
+        connection = self._connection
+        if connection is None:
+            file = Path(self.useFixture(fixtures.TempDir()).path) / "test.sqlite"
+            file.write_bytes(_migrated_file())
+            connection = f"sqlite:///{file}"
+        self.conf = configuration(connection)
         self.database = api.Database(self.conf)
         self.addCleanup(self.database.transactions.dispose)
-        migration.upgrade(self.database.transactions)
+        if self._connection is not None:
+            migration.upgrade(self.database.transactions)
+
+
+@functools.cache
+def _migrated_file() -> bytes:
+    """An SQLite file after all migrations: made once, since hundreds of tests want one."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "migrated.sqlite"
+        database = api.Database(configuration(f"sqlite:///{file}")).transactions
+        migration.upgrade(database)
+        database.dispose()
+        return file.read_bytes()
 
 
 def node(database: api.Database, name: str = "node1", **fields: Any) -> records.Node:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client gets when something is wrong with its request, or with us."""
+
+from typing import Any
+from unittest import mock
+
+import testtools
+from oslo_db import exception as db_exception
+
+from hypernetes.tests.unit.api import application
+
+
+class ErrorsTest(testtools.TestCase):
+    """The form of errors, and what leads to which."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.api = self.useFixture(application.Application())
+
+    def error(self, status: int, *request: Any, **headers: str) -> dict[str, Any]:
+        """The one error in the answer to a request, whose status is as expected."""
+        answer = self.api.request(*request, **headers)
+        self.assertEqual(status, answer.status_int, answer.text)
+        self.assertEqual("application/json", answer.content_type)
+        (error,) = answer.json_body["errors"]
+        self.assertEqual(status, error["status"])
+        self.assertEqual(answer.headers["x-openstack-request-id"], error["request_id"])
+        for key in ("code", "title", "detail"):
+            self.assertNotEqual("", error[key])
+        return dict(error)
+
+    def test_a_missing_token_is_401_and_says_where_to_get_one(self) -> None:
+        self.error(401, "GET", "/v1/clusters")
+        self.assertIn("Keystone uri", self.api.request("GET", "/v1/clusters").headers["WWW-Authenticate"])
+
+    def test_an_unknown_path_is_404(self) -> None:
+        self.assertEqual("hypernetes.path.not_found", self.error(404, "GET", "/v1/pods", "red_reader")["code"])
+
+    def test_an_unknown_method_is_405_and_says_which_are_known(self) -> None:
+        self.error(405, "PUT", "/v1/clusters", "operator")
+        self.assertEqual("GET, POST", self.api.request("PUT", "/v1/clusters", "operator").headers["Allow"])
+
+    def test_a_client_that_wants_no_json_is_told_406(self) -> None:
+        self.error(406, "GET", "/v1/clusters", "operator", Accept="text/plain")
+        self.error(406, "GET", "/v1/clusters", "operator", Accept="text/html,application/xml")
+
+    def test_a_body_that_is_not_called_json_is_415(self) -> None:
+        self.error(415, "POST", "/v1/nodes", "operator", b"name=x", Content_Type="application/x-www-form-urlencoded")
+        self.error(415, "POST", "/v1/nodes", "operator")
+
+    def test_a_body_that_is_not_json_is_400(self) -> None:
+        for body in (b"{", b"\xff", b'{"name": NaN}', b"[" * 60000, b"[]", b"null", b'"x"'):
+            self.error(400, "POST", "/v1/nodes", "operator", body)
+
+    def test_a_body_where_none_belongs_is_400(self) -> None:
+        self.error(400, "DELETE", "/v1/nodes/x", "operator", {"force": True})
+
+    def test_an_unknown_field_is_400_and_named(self) -> None:
+        error = self.error(400, "POST", "/v1/nodes", "operator", {"name": "node1", "token_hash": "x"})
+        self.assertIn("token_hash", error["detail"])
+
+    def test_a_body_that_is_too_large_is_413(self) -> None:
+        self.error(413, "POST", "/v1/nodes", "operator", b" " * (64 * 1024 + 1))
+
+    def test_the_text_of_an_error_is_bounded(self) -> None:
+        error = self.error(400, "POST", "/v1/nodes", "operator", {"name": "x" * 60000})
+        self.assertLess(len(error["detail"]), 1000)
+
+    def test_an_unknown_query_parameter_is_400_and_named(self) -> None:
+        self.assertIn("colour", self.error(400, "GET", "/v1/clusters?colour=red", "operator")["detail"])
+        self.error(400, "GET", "/?colour=red")
+
+    def test_names_that_a_method_has_are_no_query_parameters(self) -> None:
+        for name in ("self", "request", "_response", "_parameters", "call"):
+            self.error(400, "GET", f"/v1/clusters?{name}=1", "operator")
+
+    def test_a_parameter_given_twice_is_400(self) -> None:
+        self.error(400, "GET", "/v1/clusters?limit=1&limit=2", "operator")
+
+    def test_what_is_not_utf8_is_400(self) -> None:
+        self.error(400, "GET", "/v1/%ff", "operator")
+        self.error(400, "GET", "/v1/clusters?name=%ff", "operator")
+
+    def test_a_version_we_do_not_speak_is_406_and_says_which_we_do(self) -> None:
+        error = self.error(406, "GET", "/v1/clusters", "operator", OpenStack_API_Version="kubernetes 1.99")
+        self.assertEqual(("1.0", "1.0"), (error["min_version"], error["max_version"]))
+
+    def test_a_version_that_is_none_is_400(self) -> None:
+        for value in ("kubernetes x", "kubernetes 1", "kubernetes 1.-1", "kubernetes 1.0.0"):
+            self.error(400, "GET", "/v1/clusters", "operator", OpenStack_API_Version=value)
+
+    def test_policy_comes_before_the_body(self) -> None:
+        self.error(403, "POST", "/v1/nodes", "red_manager", {"nonsense": 1})
+
+    def test_a_database_that_is_gone_is_503(self) -> None:
+        with mock.patch.object(self.api.database.clusters, "list", side_effect=db_exception.DBConnectionError()):
+            self.error(503, "GET", "/v1/clusters", "operator")
+
+    def test_a_fault_of_ours_is_500_and_tells_nothing_of_itself(self) -> None:
+        with mock.patch.object(self.api.database.clusters, "list", side_effect=RuntimeError("password=x")):
+            error = self.error(500, "GET", "/v1/clusters", "operator")
+        self.assertNotIn("password", error["detail"])
+
+    def test_an_answer_that_breaks_its_schema_is_500_where_answers_are_checked(self) -> None:
+        broken = {"clusters": [{"id": "not an id"}], "links": []}
+        with mock.patch("hypernetes.api.paging.page", return_value=broken):
+            self.error(500, "GET", "/v1/clusters", "operator")
