@@ -272,24 +272,31 @@ STEPS_DOWN: tuple[Step, ...] = (
 
 def _release_project(world: work.World, project_id: ids.ProjectId, held: lease.Lease) -> None:
     project = world.db.projects.ensure(project_id)
-    if not project.member_granted:
-        return
-    networks = world.cloud.networks(project_id)
     try:
-        if project.router_id is not None:
-            networks.delete_router(project.router_id)
-            project = world.db.projects.observe(project_id, router_id=None)
+        if project.member_granted:
+            _delete_project_parts(world, project, held)
         held.check()
-        if project.subnet_pool_id is not None:
-            networks.delete_subnet_pool(project.subnet_pool_id)
-            world.db.projects.observe(project_id, subnet_pool_id=None)
+        # In any case: a run that was killed may have granted it without recording so.
+        world.cloud.keystone.revoke_member(project_id)
+        world.db.projects.observe(project_id, member_granted=False)
     except errors.Refused as error:
-        # The tenant has attached something of its own. It stays recorded and is used again.
-        LOG.info("Project %s keeps its router or subnet pool: %s", project_id, error)
-        return
+        # The tenant has attached something of its own, or the operator made us a member. Both stay, and are used again.
+        LOG.info("Project %s keeps something of ours: %s", project_id, error)
+
+
+def _delete_project_parts(world: work.World, project: records.Project, held: lease.Lease) -> None:
+    networks = world.cloud.networks(project.id)
+    if project.router_id is None and (router_id := networks.find_router()) is not None:
+        project = world.db.projects.observe(project.id, router_id=router_id)
+    if project.subnet_pool_id is None and (pool_id := networks.find_subnet_pool()) is not None:
+        project = world.db.projects.observe(project.id, subnet_pool_id=pool_id)
+    if project.router_id is not None:
+        networks.delete_router(project.router_id)
+        project = world.db.projects.observe(project.id, router_id=None)
     held.check()
-    world.cloud.keystone.revoke_member(project_id)
-    world.db.projects.observe(project_id, member_granted=False)
+    if project.subnet_pool_id is not None:
+        networks.delete_subnet_pool(project.subnet_pool_id)
+        world.db.projects.observe(project.id, subnet_pool_id=None)
 
 
 # ---- the reconciler -------------------------------------------------------------------------------------

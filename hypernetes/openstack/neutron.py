@@ -81,30 +81,44 @@ class ProjectNetworks:
 
     # ---- once for each project --------------------------------------------------------------------------
 
-    def ensure_router(self) -> ids.RouterId:
-        """The project's router, with the external gateway where one is configured."""
+    def find_router(self) -> ids.RouterId | None:
+        """The router made for the project, whether its id was recorded or not."""
         mark = owner_mark("project", self._project_id)
         with failures.translated(_SERVICE):
             found = self._oldest(self._proxy.routers(project_id=self._project_id, description=mark))
-            if found is None:
-                gateway = self._options.external_network_id
-                extra = {"external_gateway_info": {"network_id": gateway}} if gateway else {}
-                found = self._proxy.create_router(name="hypernetes", description=mark, **extra)
-            return ids.RouterId(found.id)
+            return ids.RouterId(found.id) if found is not None else None
 
-    def ensure_subnet_pool(self) -> ids.SubnetPoolId:
-        """The pool from which the project's namespaces get their addresses, so that they never overlap."""
+    def ensure_router(self) -> ids.RouterId:
+        """The project's router, with the external gateway where one is configured."""
+        found = self.find_router()
+        if found is not None:
+            return found
+        gateway = self._options.external_network_id
+        extra = {"external_gateway_info": {"network_id": gateway}} if gateway else {}
+        mark = owner_mark("project", self._project_id)
+        with failures.translated(_SERVICE):
+            return ids.RouterId(self._proxy.create_router(name="hypernetes", description=mark, **extra).id)
+
+    def find_subnet_pool(self) -> ids.SubnetPoolId | None:
+        """The pool made for the project, whether its id was recorded or not."""
         mark = owner_mark("project", self._project_id)
         with failures.translated(_SERVICE):
             found = self._oldest(self._proxy.subnet_pools(project_id=self._project_id, description=mark))
-            if found is None:
-                found = self._proxy.create_subnet_pool(
-                    name="hypernetes",
-                    description=mark,
-                    prefixes=list(self._options.default_pool_prefixes),
-                    default_prefix_length=self._options.default_prefix_length,
-                )
-            return ids.SubnetPoolId(found.id)
+            return ids.SubnetPoolId(found.id) if found is not None else None
+
+    def ensure_subnet_pool(self) -> ids.SubnetPoolId:
+        """The pool from which the project's namespaces get their addresses, so that they never overlap."""
+        found = self.find_subnet_pool()
+        if found is not None:
+            return found
+        with failures.translated(_SERVICE):
+            created = self._proxy.create_subnet_pool(
+                name="hypernetes",
+                description=owner_mark("project", self._project_id),
+                prefixes=list(self._options.default_pool_prefixes),
+                default_prefix_length=self._options.default_prefix_length,
+            )
+            return ids.SubnetPoolId(created.id)
 
     def delete_router(self, router_id: ids.RouterId) -> None:
         """Delete the project's router; :class:`errors.Refused` while something is attached to it."""

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Namespaces come up and go down, whatever happens in between."""
+
+import dataclasses
+
+import testtools
+from lightkube.models import meta_v1 as meta
+from lightkube.resources import core_v1 as core
+
+from hypernetes.conductor import lease
+from hypernetes.conductor import namespaces
+from hypernetes.conductor import work
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import records
+from hypernetes.model import states
+from hypernetes.openstack import failures
+from hypernetes.tests.unit.conductor import world
+from hypernetes.tests.unit.db import database
+
+ACTIVE = states.NamespaceStatus.ACTIVE
+ERROR = states.NamespaceStatus.ERROR
+MADE = ("router", "pool", "network", "subnet", "interface", "group")
+
+
+class NamespaceTest(testtools.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.fixture = self.useFixture(world.WorldFixture())
+        self.db = self.fixture.database
+        self.neutron = self.fixture.cloud.neutron
+        self.apiserver = self.fixture.apiserver.apiserver
+        self.cluster = database.cluster(self.db)
+
+    def make(self, name: str = "web", **fields: str) -> records.Namespace:
+        record = records.Namespace(
+            id=ids.NamespaceId(ids.new_uuid()),
+            project_id=database.RED,
+            cluster_id=self.cluster.id,
+            name=name,
+            status=states.NamespaceStatus.CREATING,
+        )
+        return self.db.namespaces.create(dataclasses.replace(record, **fields))  # type: ignore[arg-type]
+
+    def reconcile(self, namespace: records.Namespace, seen: work.World | None = None) -> work.Outcome:
+        reconciler = namespaces.NamespaceReconciler(seen or self.fixture.world)
+        return reconciler.reconcile(namespace.id, world.never_lost())
+
+    def settle(self, namespace: records.Namespace, seen: work.World | None = None) -> None:
+        for _ in range(10):
+            if isinstance(self.reconcile(namespace, seen), work.Settled):
+                return
+        self.fail(f"not settled: {self.db.namespaces.list()}")
+
+    def counts(self) -> dict[str, int]:
+        return {kind: len(self.neutron.all(kind)) for kind in MADE}
+
+    def test_a_namespace_becomes_active_with_everything_recorded(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIs(ACTIVE, now.status)
+        for field in ("network_id", "subnet_id", "router_id", "security_group_id", "kubernetes_uid", "subnet_cidr"):
+            self.assertIsNotNone(getattr(now, field), field)
+        self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+
+    def test_a_second_look_changes_nothing(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        before = self.db.namespaces.get(namespace.id)
+        self.settle(namespace)
+        self.assertEqual(before, self.db.namespaces.get(namespace.id))
+        self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+
+    def test_killed_at_any_call_it_comes_up_with_one_of_each(self) -> None:
+        for after_effect in (False, True):
+            for call in range(40):
+                with self.subTest(call=call, after_effect=after_effect):
+                    self._killed_on_the_way_up(call, after_effect)
+
+    def _killed_on_the_way_up(self, call: int, after_effect: bool) -> None:
+        fate = self.fixture.fate
+        fate.calls, fate.dies_at, fate.after_effect = 0, call, after_effect
+        namespace = self.make(f"web-{call}-{int(after_effect)}")
+        try:
+            self.settle(namespace)
+        except world.Killed:
+            self.settle(namespace, self.fixture.restart())
+        self.assertIs(ACTIVE, self.db.namespaces.get(namespace.id).status)
+        self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+        fate.dies_at = None
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        self.assertEqual({}, self.neutron.things)
+
+    def test_killed_at_any_call_it_goes_down_without_a_trace(self) -> None:
+        fate = self.fixture.fate
+        for up_to in range(12):
+            for call in range(12):
+                with self.subTest(up_to=up_to, call=call):
+                    namespace = self.make(f"web-{up_to}-{call}")
+                    # Killed on the way up just after an effect, then deleted and killed again.
+                    fate.calls, fate.dies_at, fate.after_effect = 0, up_to, True
+                    try:
+                        self.settle(namespace)
+                    except world.Killed:
+                        self.fixture.restart()
+                    self.db.namespaces.mark_deleting(namespace.id)
+                    fate.calls, fate.dies_at = 0, call
+                    try:
+                        self.settle(namespace)
+                    except world.Killed:
+                        self.settle(namespace, self.fixture.restart())
+                    self.assertEqual({}, self.neutron.things)
+                    self.assertEqual(set(), self.neutron.members)
+                    self.assertEqual([], self.apiserver.list(core.Namespace))
+                    self.assertEqual((), self.db.namespaces.list())
+
+    def test_the_router_stays_while_the_project_has_another_namespace(self) -> None:
+        one, two = self.make("one"), self.make("two")
+        self.settle(one)
+        self.settle(two)
+        self.db.namespaces.mark_deleting(one.id)
+        self.settle(one)
+        self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+        self.db.namespaces.mark_deleting(two.id)
+        self.settle(two)
+        self.assertEqual({}, self.neutron.things)
+        self.assertEqual(set(), self.neutron.members)
+
+    def test_a_kubernetes_namespace_of_somebody_else_is_never_taken_over(self) -> None:
+        theirs = self.apiserver.create(core.Namespace(metadata=meta.ObjectMeta(name="web")))
+        namespace = self.make()
+        self.assertIsInstance(self.reconcile(namespace), work.Failed)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIs(ERROR, now.status)
+        self.assertIn("already taken", now.status_reason or "")
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        self.assertIs(theirs, self.apiserver.find(core.Namespace, "web"))
+
+    def test_a_replaced_kubernetes_namespace_is_not_deleted(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        self.apiserver.delete(core.Namespace, "web")
+        theirs = self.apiserver.create(core.Namespace(metadata=meta.ObjectMeta(name="web")))
+        self.assertIsInstance(self.reconcile(namespace), work.Failed)
+        self.assertIs(ERROR, self.db.namespaces.get(namespace.id).status)
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        self.assertIs(theirs, self.apiserver.find(core.Namespace, "web"))
+
+    def test_a_quota_is_the_reason_and_is_tried_again(self) -> None:
+        namespace = self.make()
+        self.neutron.refusal = errors.QuotaExceeded(reason="Quota exceeded for resources: ['network']")
+        self.assertIsInstance(self.reconcile(namespace), work.Failed)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIs(ERROR, now.status)
+        self.assertIn("['network']", now.status_reason or "")
+        self.neutron.refusal = None
+        self.settle(namespace)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertEqual((ACTIVE, None), (now.status, now.status_reason))
+
+    def test_an_outage_is_no_error_of_the_namespace(self) -> None:
+        namespace = self.make()
+        self.neutron.refusal = errors.Unavailable(service="Neutron", reason="ConnectTimeout")
+        self.assertIsInstance(self.reconcile(namespace), work.Failed)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIs(states.NamespaceStatus.CREATING, now.status)
+        self.assertIn("ConnectTimeout", now.status_reason or "")
+
+    def test_a_membership_that_was_taken_away_is_granted_again(self) -> None:
+        namespace = self.make()
+        self.neutron.refusal = failures.NotAMember(service="Neutron", reason="401")
+        self.reconcile(namespace)
+        self.assertFalse(self.db.projects.get(database.RED).member_granted)
+        self.neutron.refusal = None
+        self.settle(namespace)
+        self.assertIn(database.RED, self.neutron.members)
+
+    def test_a_users_own_network_is_used_and_stays(self) -> None:
+        network = self.neutron.make("network", "theirs", project_id=database.RED)
+        subnet = self.neutron.make("subnet", "theirs", project_id=database.RED, network_id=network)
+        namespace = self.make(requested_network_id=network)
+        self.settle(namespace)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertEqual((network, subnet), (now.network_id, now.subnet_id))
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        self.assertEqual({network, subnet}, set(self.neutron.things))
+
+    def test_a_network_of_another_project_is_refused(self) -> None:
+        network = self.neutron.make("network", "theirs", project_id=database.BLUE)
+        namespace = self.make(requested_network_id=network)
+        self.assertIsInstance(self.reconcile(namespace), work.Failed)
+        self.assertIs(ERROR, self.db.namespaces.get(namespace.id).status)
+
+    def test_ports_are_taken_back_before_the_network_goes(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        node = database.node(self.db)
+        port = database.port(self.db, namespace.id, node.id)
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.reconcile(namespace)
+        self.assertIsInstance(self.reconcile(namespace), work.Again)
+        self.assertIs(states.PortStatus.DELETING, self.db.ports.get(port.id).status)
+        self.assertIn(work.Key("port", port.id), self.fixture.woken)
+        self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+        self.db.ports.delete(port.id)
+        self.settle(namespace)
+
+    def test_a_lost_lease_ends_the_work_before_the_next_step(self) -> None:
+        namespace = self.make()
+        lost = world.never_lost()
+        lost.lose()
+        reconciler = namespaces.NamespaceReconciler(self.fixture.world)
+        self.assertRaises(lease.LeaseLost, reconciler.reconcile, namespace.id, lost)
+        self.assertEqual({}, self.neutron.things)
+
+    def test_a_namespace_that_is_gone_is_settled(self) -> None:
+        reconciler = namespaces.NamespaceReconciler(self.fixture.world)
+        self.assertIsInstance(reconciler.reconcile(ids.new_uuid(), world.never_lost()), work.Settled)
