@@ -92,7 +92,7 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 
 func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
 	cfg := s.host.Config
-	accelerator, tsc, err := s.host.Accelerator(ctx, cfg)
+	accelerator, tsc, err := s.host.Accelerator(ctx, cfg, s.uid.Value)
 	if err != nil {
 		return vmm.Spec{}, fmt.Errorf("choose the accelerator: %w", err)
 	}

@@ -59,8 +59,8 @@ type Host struct {
 	Config config.Config
 	Driver vmm.Driver
 	// Accelerator says how machines run on this node, and the frequency of its
-	// time stamp counter in kHz (0: unknown).
-	Accelerator func(context.Context, config.Config) (name string, tscKHz int, err error)
+	// time stamp counter in kHz (0: unknown). A trial may run as uid.
+	Accelerator func(ctx context.Context, cfg config.Config, uid uint32) (name string, tscKHz int, err error)
 	OpenTAP     func(name string) (*os.File, error)
 	Hierarchies func() ([]string, error)
 }

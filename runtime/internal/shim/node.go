@@ -4,6 +4,7 @@ package shim
 
 import (
 	"context"
+	"path/filepath"
 
 	containerdshim "github.com/containerd/containerd/v2/pkg/shim"
 	"google.golang.org/protobuf/proto"
@@ -13,7 +14,6 @@ import (
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/tap"
 	"hypernetes.org/runtime/internal/task"
-	"hypernetes.org/runtime/internal/vmm"
 	"hypernetes.org/runtime/internal/vmm/qemu"
 )
 
@@ -29,11 +29,15 @@ func Node() (sandbox.Host, error) {
 	}, nil
 }
 
-func accelerator(_ context.Context, cfg config.Config) (string, int, error) {
-	if cfg.Accelerator == vmm.AcceleratorAuto {
-		return vmm.AcceleratorTCG, qemu.TSCkHz(), nil
-	}
-	return cfg.Accelerator, qemu.TSCkHz(), nil
+// acceleratorFile keeps what a trial boot found, for all pods of this node.
+const acceleratorFile = ".accelerator"
+
+func accelerator(ctx context.Context, cfg config.Config, uid uint32) (string, int, error) {
+	choice, err := qemu.ChooseAccelerator(ctx, qemu.Probe{
+		Requested: cfg.Accelerator, GuestDir: cfg.GuestDir, Executable: cfg.QEMU,
+		UID: uid, GID: uid, CacheFile: filepath.Join(cfg.VMDir, acceleratorFile),
+	})
+	return choice.Accelerator, choice.TSCkHz, err
 }
 
 // Publisher sends events by containerd's own publisher.
