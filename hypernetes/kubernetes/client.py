@@ -6,6 +6,7 @@ watch that ends when the peer is dead, deletion only of the object that carries 
 """
 
 import contextlib
+import logging
 import os
 import ssl
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ WATCH_SECONDS = 300
 
 _WATCH_GRACE_SECONDS = 30.0
 _SERVICE = "The cluster's apiserver"
+
+# It tells of every request, which would drown a service's own log.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 T = TypeVar("T", bound=resource.Resource)
 

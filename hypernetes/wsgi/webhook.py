@@ -18,7 +18,7 @@ from hypernetes.conf import opts
 def init_application(files: list[str] | None = None) -> webhook.Webhook:
     """Read the configuration and make the application; Keystone is first asked at the first review."""
     conf = cfg.ConfigOpts()
-    opts.register(conf)
+    opts.register(conf, "webhook")
     log.register_options(conf)
     # The server's own arguments are not ours.
     conf([], project="hypernetes", prog="hypernetes-webhook", default_config_files=files or _files() or None)

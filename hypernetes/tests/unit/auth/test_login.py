@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exec-credential helper, with a Keystone that is a small HTTP server."""
+
+import http.server
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import redirect_stderr
+from contextlib import redirect_stdout
+from datetime import datetime
+from datetime import timedelta
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+from typing import ClassVar
+from unittest import mock
+
+import fixtures
+import testtools
+
+from hypernetes.auth import login
+
+CREDENTIAL = {"OS_APPLICATION_CREDENTIAL_ID": "c1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
+
+
+class Keystone(fixtures.Fixture):
+    """Answers with the statuses it is given, then with tokens; remembers requests."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.requests: list[Any] = []
+        self.expires_at = datetime.now(UTC) + timedelta(hours=1)
+
+    def _setUp(self) -> None:  # noqa: N802 - fixtures' name
+        fixture = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                fixture.requests.append((self.path, body))
+                status = fixture.statuses.pop(0) if fixture.statuses else 201
+                self.send_response(status)
+                self.send_header("X-Subject-Token", f"token-{len(fixture.requests)}")
+                self.end_headers()
+                self.wfile.write(json.dumps({"token": {"expires_at": fixture.expires_at.isoformat()}}).encode())
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 10)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+
+
+class LoginTest(testtools.TestCase):
+    """From environment to token."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.keystone = self.useFixture(Keystone())
+        self.folder = self.useFixture(fixtures.TempDir()).path
+        patched = mock.patch("time.sleep")
+        self.slept = patched.start()
+        self.addCleanup(patched.stop)
+
+    def _environment(self, **more: str) -> dict[str, str]:
+        return {"OS_AUTH_URL": self.keystone.url, "XDG_CACHE_HOME": self.folder, **more}
+
+    def _files(self) -> list[Path]:
+        return [path for path in Path(self.folder).rglob("*") if path.is_file()]
+
+    def test_an_application_credential_becomes_a_token(self) -> None:
+        token, expires_at = login.credential(self._environment(**CREDENTIAL))
+        self.assertEqual(("token-1", self.keystone.expires_at), (token, expires_at))
+        ((path, body),) = self.keystone.requests
+        self.assertEqual("/v3/auth/tokens?nocatalog", path)
+        self.assertEqual(["application_credential"], body["auth"]["identity"]["methods"])
+        self.assertNotIn("scope", body["auth"])
+
+    def test_the_token_is_kept_where_only_its_user_can_read_it(self) -> None:
+        login.credential(self._environment(**CREDENTIAL))
+        (file,) = self._files()
+        self.assertEqual(0o600, file.stat().st_mode & 0o777)
+        self.assertEqual(0o700, file.parent.stat().st_mode & 0o777)
+        self.assertNotIn("s1", file.read_text())
+
+    def test_a_kept_token_is_used_again(self) -> None:
+        environment = self._environment(**CREDENTIAL)
+        first = login.credential(environment)
+        self.assertEqual(first, login.credential(environment))
+        self.assertEqual(1, len(self.keystone.requests))
+
+    def test_a_token_is_renewed_before_it_expires(self) -> None:
+        self.keystone.expires_at = datetime.now(UTC) + login.RENEW_BEFORE - timedelta(seconds=1)
+        environment = self._environment(**CREDENTIAL)
+        login.credential(environment)
+        login.credential(environment)
+        self.assertEqual(2, len(self.keystone.requests))
+
+    def test_another_credential_has_another_token(self) -> None:
+        login.credential(self._environment(**CREDENTIAL))
+        login.credential(self._environment(**{**CREDENTIAL, "OS_APPLICATION_CREDENTIAL_ID": "c2"}))
+        self.assertEqual(2, len(self.keystone.requests))
+
+    def test_a_file_others_may_read_is_not_trusted(self) -> None:
+        environment = self._environment(**CREDENTIAL)
+        login.credential(environment)
+        (file,) = self._files()
+        file.chmod(0o644)
+        login.credential(environment)
+        self.assertEqual(2, len(self.keystone.requests))
+        (file,) = self._files()
+        self.assertEqual(0o600, file.stat().st_mode & 0o777)
+
+    def test_a_link_in_place_of_the_file_is_not_followed(self) -> None:
+        environment = self._environment(**CREDENTIAL)
+        login.credential(environment)
+        (file,) = self._files()
+        elsewhere = Path(self.useFixture(fixtures.TempDir()).path) / "elsewhere"
+        file.rename(elsewhere)
+        file.symlink_to(elsewhere)
+        self.assertIsNone(login.read_cache(file))
+
+    def test_a_broken_file_is_replaced(self) -> None:
+        environment = self._environment(**CREDENTIAL)
+        login.credential(environment)
+        (file,) = self._files()
+        file.write_text("{")
+        self.assertEqual("token-2", login.credential(environment)[0])
+
+    def test_a_home_that_cannot_be_written_costs_only_the_cache(self) -> None:
+        token, _ = login.credential({**self._environment(**CREDENTIAL), "XDG_CACHE_HOME": "/proc/nowhere"})
+        self.assertEqual("token-1", token)
+
+    def test_a_busy_keystone_is_asked_again_with_growing_pauses(self) -> None:
+        self.keystone.statuses = [503, 429]
+        self.assertEqual("token-3", login.credential(self._environment(**CREDENTIAL))[0])
+        pauses = [call.args[0] for call in self.slept.call_args_list]
+        self.assertEqual(2, len(pauses))
+        self.assertTrue(0.25 <= pauses[0] <= 0.75 and 0.5 <= pauses[1] <= 1.5, pauses)
+
+    def test_a_keystone_that_stays_busy_is_given_up(self) -> None:
+        self.keystone.statuses = [503] * login.ATTEMPTS
+        error = self.assertRaises(login.LoginFailed, login.credential, self._environment(**CREDENTIAL))
+        self.assertIn("try again later", str(error))
+
+    def test_a_refused_credential_is_not_tried_again(self) -> None:
+        self.keystone.statuses = [401]
+        error = self.assertRaises(login.LoginFailed, login.credential, self._environment(**CREDENTIAL))
+        self.assertIn("openstack kube config", str(error))
+        self.assertEqual(1, len(self.keystone.requests))
+        self.assertNotIn("s1", str(error))
+
+
+class RequestTest(testtools.TestCase):
+    """Which way to authenticate the environment asks for."""
+
+    PROJECT: ClassVar = {"OS_PROJECT_NAME": "red", "OS_PROJECT_DOMAIN_ID": "default"}
+    USER: ClassVar = {"OS_USERNAME": "ann", "OS_USER_DOMAIN_NAME": "Default", "OS_PASSWORD": "p"}
+
+    def test_a_password_is_scoped_to_the_project(self) -> None:
+        self.assertEqual(
+            {
+                "auth": {
+                    "identity": {
+                        "methods": ["password"],
+                        "password": {"user": {"name": "ann", "domain": {"name": "Default"}, "password": "p"}},
+                    },
+                    "scope": {"project": {"name": "red", "domain": {"id": "default"}}},
+                }
+            },
+            login.auth_request({**self.PROJECT, **self.USER}),
+        )
+
+    def test_a_token_is_exchanged(self) -> None:
+        request = login.auth_request({"OS_TOKEN": "t", "OS_PROJECT_ID": "p1"})
+        self.assertEqual({"project": {"id": "p1"}}, request["auth"]["scope"])
+        self.assertEqual({"id": "t"}, request["auth"]["identity"]["token"])
+
+    def test_an_application_credential_goes_before_the_rest(self) -> None:
+        request = login.auth_request({**CREDENTIAL, **self.PROJECT, **self.USER, "OS_TOKEN": "t"})
+        self.assertEqual(["application_credential"], request["auth"]["identity"]["methods"])
+
+    def test_an_application_credential_by_name_names_its_user(self) -> None:
+        environment = {**self.USER, "OS_APPLICATION_CREDENTIAL_NAME": "n", "OS_APPLICATION_CREDENTIAL_SECRET": "s"}
+        named = login.auth_request(environment)["auth"]["identity"]["application_credential"]
+        self.assertEqual({"name": "ann", "domain": {"name": "Default"}}, named["user"])
+
+    def test_what_is_missing_is_named(self) -> None:
+        for environment, missing in (
+            ({}, "OS_PROJECT_ID"),
+            (self.PROJECT, "OS_USERNAME"),
+            ({**self.PROJECT, "OS_USERNAME": "a"}, "OS_USER_DOMAIN_ID"),
+            ({**self.PROJECT, "OS_USER_ID": "u"}, "OS_PASSWORD"),
+            ({"OS_APPLICATION_CREDENTIAL_ID": "c"}, "OS_APPLICATION_CREDENTIAL_SECRET"),
+        ):
+            error = self.assertRaises(login.LoginFailed, login.auth_request, environment)
+            self.assertIn(missing, str(error))
+
+    def test_a_secret_does_not_shape_the_file_s_name(self) -> None:
+        variable = "OS_APPLICATION_CREDENTIAL_SECRET"
+        paths = {
+            login.cache_path(
+                {"HOME": "/h"}, "u", login.auth_request({**CREDENTIAL, "OS_APPLICATION_CREDENTIAL_SECRET": s})
+            )
+            for s in ("one", "two")
+        }
+        self.assertEqual(1, len(paths))
+
+
+class MainTest(testtools.TestCase):
+    """What kubectl sees."""
+
+    def _main(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        with mock.patch.dict(os.environ, environment, clear=True), redirect_stdout(out), redirect_stderr(err):
+            return login.main(list(arguments)), out.getvalue(), err.getvalue()
+
+    def test_it_prints_an_exec_credential(self) -> None:
+        keystone = self.useFixture(Keystone())
+        folder = self.useFixture(fixtures.TempDir()).path
+        info = json.dumps({"apiVersion": login.API_VERSION, "kind": "ExecCredential", "spec": {"interactive": False}})
+        status, out, _ = self._main(
+            OS_AUTH_URL=keystone.url, XDG_CACHE_HOME=folder, KUBERNETES_EXEC_INFO=info, **CREDENTIAL
+        )
+        document = json.loads(out)
+        self.assertEqual((0, login.API_VERSION, "ExecCredential"), (status, document["apiVersion"], document["kind"]))
+        self.assertEqual("token-1", document["status"]["token"])
+        renew_at = datetime.fromisoformat(document["status"]["expirationTimestamp"])
+        self.assertLess(renew_at, keystone.expires_at)
+
+    def test_a_failure_is_one_line_and_a_status(self) -> None:
+        status, out, err = self._main()
+        self.assertEqual((1, "", 1), (status, out, err.count("\n")))
+
+    def test_an_older_interface_is_refused(self) -> None:
+        info = json.dumps({"apiVersion": "client.authentication.k8s.io/v1beta1"})
+        status, _, err = self._main(KUBERNETES_EXEC_INFO=info)
+        self.assertEqual(1, status)
+        self.assertIn(login.API_VERSION, err)
+
+    def test_help_has_an_example_and_a_wrong_argument_shows_it(self) -> None:
+        self.assertIn("example:", self._main("--help")[1])
+        status, _, err = self._main("--token=planted")
+        self.assertEqual(2, status)
+        self.assertNotIn("planted", err)
+
+    def test_it_needs_nothing_but_the_standard_library(self) -> None:
+        program = (
+            f"import runpy, sys; sys.argv = ['x', '--help']; runpy.run_path({login.__file__!r}, run_name='__main__')"
+        )
+        done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, timeout=30, check=False)
+        self.assertEqual(0, done.returncode, done.stderr)

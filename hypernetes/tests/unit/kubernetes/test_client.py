@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the apiserver's answers become ours, with a transport that plays the apiserver."""
+
+import json
+from typing import Any
+from unittest import mock
+
+import httpx2
+import testtools
+from lightkube.models import meta_v1 as meta
+from lightkube.resources import core_v1 as core
+
+from hypernetes.kubernetes import client
+from hypernetes.model import errors
+from hypernetes.tests.functional.kubernetes import control_plane
+
+
+class ClientTest(testtools.TestCase):
+    """Requests and errors."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        authority = control_plane.Authority("test")
+        certificate, key = authority.issue("conductor")
+        self.requests: list[httpx2.Request] = []
+        self.answer: Any = httpx2.Response(200, json={"metadata": {"name": "a"}})
+        patched = mock.patch.object(client._Transport, "handle_request", self._handle)
+        patched.start()
+        self.addCleanup(patched.stop)
+        self.client = client.ClusterClient("https://192.0.2.1:6443", authority.pem, certificate, key)
+        self.addCleanup(self.client.close)
+
+    def _handle(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        response: httpx2.Response = self.answer
+        return response
+
+    def _fails_with(self, status: int, message: str = "because") -> None:
+        body = {"kind": "Status", "code": status, "message": message}
+        self.answer = httpx2.Response(status, json=body)
+
+    def test_each_status_becomes_the_error_that_says_whether_to_retry(self) -> None:
+        for status, error in (
+            (400, errors.Refused),
+            (401, errors.Refused),
+            (403, errors.Refused),
+            (404, errors.NotFound),
+            (409, errors.Unavailable),
+            (422, errors.Refused),
+            (429, errors.Unavailable),
+            (500, errors.Unavailable),
+            (503, errors.Unavailable),
+        ):
+            self._fails_with(status)
+            self.assertRaises(error, self.client.get, core.Pod, "a", "ns")
+
+    def test_a_name_that_exists_is_taken(self) -> None:
+        self._fails_with(409)
+        item = core.Namespace(metadata=meta.ObjectMeta(name="a"))
+        self.assertRaises(errors.NameTaken, self.client.create, item)
+
+    def test_an_apiserver_that_is_away_is_unavailable(self) -> None:
+        self.answer = httpx2.ConnectError("refused")
+        self.assertRaises(errors.Unavailable, self.client.get, core.Pod, "a", "ns")
+        self.answer = httpx2.ReadTimeout("slow")
+        self.assertRaises(errors.Unavailable, self.client.list, core.Pod, "ns")
+
+    def test_what_is_not_there_can_be_looked_for(self) -> None:
+        self._fails_with(404)
+        self.assertIsNone(self.client.find(core.Pod, "a", "ns"))
+
+    def test_a_deletion_names_the_uid_it_is_meant_for(self) -> None:
+        self.assertTrue(self.client.delete(core.Namespace, "web", uid="u-1"))
+        (request,) = self.requests
+        self.assertEqual("/api/v1/namespaces/web", request.url.path)
+        self.assertEqual({"uid": "u-1"}, json.loads(request.content)["preconditions"])
+
+    def test_another_object_of_the_name_is_left_alone(self) -> None:
+        self._fails_with(409, "uid precondition failed")
+        self.assertFalse(self.client.delete(core.Namespace, "web", uid="u-1"))
+
+    def test_deleting_what_is_gone_is_no_error(self) -> None:
+        self._fails_with(404)
+        self.assertFalse(self.client.delete(core.Pod, "a", "ns"))
+
+    def test_an_apply_names_its_field_manager(self) -> None:
+        self.client.apply(core.Namespace(metadata=meta.ObjectMeta(name="a")))
+        self.assertEqual("hypernetes", self.requests[0].url.params["fieldManager"])
+
+    def test_readiness_is_what_the_apiserver_says(self) -> None:
+        self.assertTrue(self.client.is_ready())
+        self.answer = httpx2.Response(500)
+        self.assertFalse(self.client.is_ready())
+        self.answer = httpx2.ConnectError("refused")
+        self.assertFalse(self.client.is_ready())
+
+
+class TransportTest(testtools.TestCase):
+    """A watch must end when its peer is gone."""
+
+    def test_a_read_without_end_gets_one(self) -> None:
+        request = httpx2.Request("GET", "https://192.0.2.1/", extensions={"timeout": {"read": None}})
+        with mock.patch.object(httpx2.HTTPTransport, "handle_request") as sent:
+            client._Transport().handle_request(request)
+        self.assertGreater(sent.call_args.args[0].extensions["timeout"]["read"], client.WATCH_SECONDS)

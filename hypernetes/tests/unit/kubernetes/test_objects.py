@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a tenant's namespace holds, and what a cluster holds for all of them."""
+
+from typing import Any
+
+import testtools
+
+from hypernetes.kubernetes import classes
+from hypernetes.kubernetes import flow
+from hypernetes.kubernetes import install
+from hypernetes.kubernetes import objects
+from hypernetes.kubernetes import roles
+from hypernetes.model import names
+from hypernetes.tests.unit.kubernetes import builders
+
+
+class NamespaceTest(testtools.TestCase):
+    """Objects of one namespace."""
+
+    def test_a_namespace_says_whose_it_is(self) -> None:
+        made: Any = objects.namespace(builders.namespace())
+        self.assertEqual(
+            {names.LABEL_PROJECT: "red", names.LABEL_NAMESPACE: "ns-1", names.LABEL_NETWORK: "net-1"},
+            made.metadata.labels,
+        )
+
+    def test_a_namespace_without_network_is_not_made(self) -> None:
+        self.assertRaises(ValueError, objects.namespace, builders.namespace(network_id=None))
+
+    def test_each_role_is_bound_to_the_project_s_group_and_no_other(self) -> None:
+        made: list[Any] = objects.role_bindings(builders.namespace())
+        bound = {binding.subjects[0].name: binding.roleRef.name for binding in made}
+        self.assertEqual(
+            {
+                "hypernetes:project:red:reader": "hypernetes:view",
+                "hypernetes:project:red:member": "hypernetes:edit",
+                "hypernetes:project:red:manager": "hypernetes:admin",
+                "hypernetes:project:red:admin": "hypernetes:admin",
+            },
+            bound,
+        )
+        self.assertEqual({1}, {len(binding.subjects) for binding in made})
+
+    def test_bindings_carry_the_prefix_that_admission_guards(self) -> None:
+        made: list[Any] = objects.role_bindings(builders.namespace())
+        self.assertTrue(all(b.metadata.name.startswith(objects.BINDING_PREFIX) for b in made))
+
+    def test_contents_lie_in_the_namespace(self) -> None:
+        items: list[Any] = objects.contents(builders.namespace())
+        self.assertEqual({"web"}, {item.metadata.namespace for item in items})
+
+    def test_no_quota_leaves_room_for_a_node_port(self) -> None:
+        quota: Any = objects.resource_quota(builders.namespace())
+        self.assertEqual("0", quota.spec.hard["services.nodeports"])
+
+
+class RolesTest(testtools.TestCase):
+    """What no tenant role may hold."""
+
+    FORBIDDEN_RESOURCES = (
+        "pods/proxy", "services/proxy", "nodes", "nodes/proxy", "pods/binding", "bindings", "pods/resize",
+        "namespaces/finalize", "namespaces/status", "persistentvolumes", "customresourcedefinitions",
+    )  # fmt: skip
+    FORBIDDEN_VERBS = ("*", "bind", "escalate", "impersonate", "approve", "sign")
+
+    def _rules(self) -> list[tuple[str, Any]]:
+        made: list[Any] = roles.cluster_roles()
+        return [(role.metadata.name, rule) for role in made for rule in role.rules]
+
+    def test_no_role_holds_what_makes_the_apiserver_dial_or_grants_more(self) -> None:
+        for name, rule in self._rules():
+            self.assertEqual(set(), set(rule.resources) & {*self.FORBIDDEN_RESOURCES, "*"}, name)
+            self.assertEqual(set(), set(rule.verbs) & set(self.FORBIDDEN_VERBS), name)
+            self.assertNotIn("*", rule.apiGroups)
+
+    def test_no_role_writes_addresses_quotas_or_any_status(self) -> None:
+        for name, rule in self._rules():
+            if set(rule.verbs) & set(roles.WRITE):
+                written = set(rule.resources)
+                self.assertEqual(
+                    set(), written & {"endpoints", "endpointslices", "resourcequotas", "limitranges"}, name
+                )
+                self.assertFalse([r for r in written if r.endswith(("/status", "/finalizers"))], name)
+
+    def test_a_reader_sees_no_secret(self) -> None:
+        for name, rule in self._rules():
+            if name == roles.VIEW:
+                self.assertNotIn("secrets", rule.resources)
+
+    def test_what_everybody_reads_names_no_tenant(self) -> None:
+        read = {r for name, rule in self._rules() if name == roles.CATALOG for r in rule.resources}
+        self.assertEqual({"runtimeclasses", "priorityclasses", "storageclasses", "ingressclasses"}, read)
+
+    def test_every_role_of_keystone_leads_to_one_of_ours(self) -> None:
+        made: list[Any] = roles.cluster_roles()
+        self.assertLessEqual(set(names.CLUSTER_ROLE_OF.values()), {role.metadata.name for role in made})
+
+
+class ClusterTest(testtools.TestCase):
+    """Objects of the whole cluster."""
+
+    def test_no_tenants_class_preempts(self) -> None:
+        made: list[Any] = classes.priority_classes()
+        self.assertEqual({"Never"}, {one.preemptionPolicy for one in made})
+        self.assertEqual(classes.PRIORITIES, tuple(one.metadata.name for one in made))
+        self.assertTrue(all(one.value <= 0 for one in made))
+
+    def test_the_overhead_is_what_was_measured(self) -> None:
+        made: Any = classes.runtime_class("100Mi", "10m")
+        self.assertEqual({"memory": "100Mi", "cpu": "10m"}, made.overhead.podFixed)
+
+    def test_tenants_queue_by_user_after_the_cluster_s_own_components(self) -> None:
+        made: dict[str, Any] = {f"{type(o).__name__} {o.metadata.name}": o for o in flow.objects_of_flow()}  # type: ignore[union-attr]
+        schema = made["FlowSchema hypernetes-tenants"].spec
+        self.assertEqual("ByUser", schema.distinguisherMethod.type)
+        self.assertGreater(schema.matchingPrecedence, 900)
+        self.assertLess(schema.matchingPrecedence, 9000)
+
+    def test_tenants_get_in_last(self) -> None:
+        items: list[Any] = install.cluster_objects()
+        kinds = [type(item).__name__ for item in items]
+        self.assertLess(max(i for i, kind in enumerate(kinds) if "Admission" in kind), kinds.index("ClusterRole"))
+        self.assertEqual("ClusterRoleBinding", kinds[-1])
+
+    def test_every_object_is_installed_once(self) -> None:
+        items: list[Any] = install.cluster_objects()
+        keys = [(type(item).__name__, item.metadata.name) for item in items]
+        self.assertEqual(len(keys), len(set(keys)))
