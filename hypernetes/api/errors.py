@@ -21,6 +21,10 @@ LOG = logging.getLogger(__name__)
 
 _HELP = "https://docs.openstack.org/hypernetes/latest/user/errors.html"
 
+_MOST_TO_READ = 1024 * 1024
+"""Bytes of a refused request's body; whoever sends more may lose the answer."""
+_CHUNK = 16 * 1024
+
 # What is not ours to raise still needs a code; the rest of the 4xx get hypernetes.request.<status>.
 _CODES = {
     400: "hypernetes.request.invalid",
@@ -67,10 +71,30 @@ def attach(application: Any) -> Any:
         else:
             if answer.status_int >= http.HTTPStatus.BAD_REQUEST:
                 answer = _of_webob(request, answer)
+        if answer.status_int >= http.HTTPStatus.BAD_REQUEST:
+            _read_to_the_end(request)
         microversion.label(request, answer)
         return answer
 
     return middleware
+
+
+def _read_to_the_end(request: webob.Request) -> None:
+    """Take in the body of a refused request, since a server that closes a connection with unread bytes in it resets it.
+
+    The client, still sending, would lose our answer. Bounded, so that nobody can keep us reading.
+    """
+    left = min(request.content_length or 0, _MOST_TO_READ)
+    source = request.environ["wsgi.input"]
+    while left > 0:
+        try:
+            chunk = source.read(min(left, _CHUNK))
+        except OSError:
+            # The client has gone away.
+            return
+        if not chunk:
+            return
+        left -= len(chunk)
 
 
 def _of_ours(request: webob.Request, error: errors.HypernetesError) -> webob.Response:

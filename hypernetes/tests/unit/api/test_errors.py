@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client gets when something is wrong with its request, or with us."""
 
+import io
 from typing import Any
 from unittest import mock
 
 import testtools
+import webob
 from oslo_db import exception as db_exception
 
 from hypernetes.tests.unit.api import application
@@ -61,6 +63,13 @@ class ErrorsTest(testtools.TestCase):
 
     def test_a_body_that_is_too_large_is_413(self) -> None:
         self.error(413, "POST", "/v1/nodes", "operator", b" " * (64 * 1024 + 1))
+
+    def test_the_body_of_a_refused_request_is_taken_in_so_that_the_client_hears_the_answer(self) -> None:
+        source = io.BytesIO(b"x" * 40000)
+        request = webob.Request.blank("/v1/nodes", method="POST", content_length=40000)
+        request.environ["wsgi.input"] = source
+        self.assertEqual(401, request.get_response(self.api.wsgi).status_int)
+        self.assertEqual(40000, source.tell())
 
     def test_the_text_of_an_error_is_bounded(self) -> None:
         error = self.error(400, "POST", "/v1/nodes", "operator", {"name": "x" * 60000})
