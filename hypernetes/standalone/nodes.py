@@ -143,6 +143,18 @@ def _create_mounts(installation: Installation, node: Node) -> None:
     machine.run(["nsenter", f"--mount={pin}", "mount", "--all", "--fstab", table])
 
 
+def ensure_dist(installation: Installation, node: Node) -> None:
+    """Have the node see the installation's distribution tree, also when another one is used since it was made."""
+    pin = mount_namespace(installation, node)
+    enter = ["nsenter", f"--mount={pin}"]
+    wanted = installation.layout.dist.stat()
+    shown = machine.run([*enter, "stat", "--format=%d:%i", DIST_MOUNT]).strip()
+    if shown != f"{wanted.st_dev}:{wanted.st_ino}":
+        # What runs keeps the files it has open.
+        machine.run([*enter, "umount", "--lazy", DIST_MOUNT], check=False)
+        machine.run([*enter, "mount", "-o", "bind,ro", installation.layout.dist, DIST_MOUNT])
+
+
 def remove(installation: Installation, node: Node) -> None:
     """End everything in the node and take its namespaces, cable and cgroups away; its files stay."""
     pin = mount_namespace(installation, node)

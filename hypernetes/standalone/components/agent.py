@@ -9,6 +9,7 @@ from pathlib import Path
 from hypernetes.standalone import addresses
 from hypernetes.standalone import ini
 from hypernetes.standalone import machine
+from hypernetes.standalone import nodes
 from hypernetes.standalone.cloud_api import Api
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
@@ -39,6 +40,7 @@ def configuration(node: Node, node_id: str) -> ini.Sections:
 
 def start(installation: Installation, node: Node) -> None:
     """Enrol the node unless it is, start the agent."""
+    nodes.ensure_dist(installation, node)
     etc = installation.layout.node(node.name) / "etc/hypernetes"
     node_id = _ensure_record(installation, node)
     path = etc / CONFIGURATION.name

@@ -20,7 +20,11 @@ def start(installation: Installation) -> None:
     :raises StandaloneError: when it ends in ERROR, with the reason
     """
     api = Api(installation, "admin")
-    if api.find("clusters", CLUSTER) is None:
+    record = api.find("clusters", CLUSTER)
+    if record and record["status"] == "ERROR":
+        # As a person would after having mended the cause: the bootstrap goes on at the phase that failed.
+        client.openstack(installation, "admin", "kube", "cluster", "retry", CLUSTER, "--wait", timeout=CREATE_TIMEOUT)
+    if record is None:
         client.openstack(
             installation, "admin", "kube", "cluster", "create", CLUSTER, "--control-node", CONTROL_NODE, "--wait",
             timeout=CREATE_TIMEOUT,

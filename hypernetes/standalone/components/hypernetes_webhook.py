@@ -17,7 +17,8 @@ NAME = "hypernetes-webhook"
 
 def configuration(installation: Installation) -> ini.Sections:
     """The webhook's options."""
-    return {"webhook": identity.credentials(installation, "hypernetes-validator")}
+    # The webhook knows the options of this plugin only.
+    return {"webhook": {**identity.credentials(installation, "hypernetes-validator"), "auth_type": "v3password"}}
 
 
 def start(installation: Installation) -> None:
