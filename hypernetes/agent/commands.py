@@ -23,8 +23,8 @@ TAIL_BYTES = 32 * 1024
 _SECRETS = (
     # A kubeadm bootstrap token: id and secret (k8s.io/cluster-bootstrap/token/api).
     (re.compile(r"\b([a-z0-9]{6})\.[a-z0-9]{16}\b"), r"\1.<hidden>"),
-    (re.compile(r"(--certificate-key[= ])\S+"), r"\1<hidden>"),
-    (re.compile(r"\b[0-9a-f]{64}\b(?<!sha256:)"), "<hidden>"),
+    # The key of kubeadm's uploaded certificates. Other numbers of its form are ids of containers and images.
+    (re.compile(r"(certificate[- ]key[=:\s]\s*)[0-9a-f]{64}\b"), r"\1<hidden>"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), "<hidden>"),
 )
 

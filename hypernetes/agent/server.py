@@ -27,6 +27,8 @@ MAX_REQUEST_BYTES = 1024 * 1024
 """A GC call names every attachment of the node."""
 READ_SECONDS = 10.0
 BACKLOG = 128
+IDLE_SECONDS = 0.5
+"""How soon a stop is noticed."""
 
 # The CNI specification's codes (section "Error"); above 99 are ours, as hypernetes.cni.errors has them.
 _UNKNOWN_CONTAINER = 3
@@ -161,7 +163,7 @@ class LocalServer:
         temporary.chmod(0o600)
         listener.listen(BACKLOG)
         temporary.rename(self._path)
-        listener.settimeout(0.5)
+        listener.settimeout(IDLE_SECONDS)
         self._socket = listener
 
     def serve_until(self, stop: threading.Event) -> None:
@@ -169,7 +171,7 @@ class LocalServer:
         assert self._socket is not None
         with self._socket as listener:
             while not stop.is_set():
-                if not self._free.acquire(timeout=0.5):
+                if not self._free.acquire(timeout=IDLE_SECONDS):
                     continue
                 try:
                     connection, _ = listener.accept()

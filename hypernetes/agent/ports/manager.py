@@ -20,6 +20,8 @@ from hypernetes.rpc import messages
 
 LOG = log.getLogger(__name__)
 
+IDLE_SECONDS = 0.5
+
 
 class Conductor(Protocol):
     """What is asked of the conductor here."""
@@ -144,7 +146,7 @@ class Ports:
             if self._release_all():
                 pauses.reset()
                 # The wait ends by itself too, so that ``stop`` is noticed.
-                self._released.wait(1.0)
+                self._released.wait(IDLE_SECONDS)
             else:
                 stop.wait(pauses.next())
 

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builders shared by the agent's tests: a node in a temporary folder, whose programs are noted instead of run."""
+
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import fixtures
+import testtools
+from oslo_config import cfg
+
+from hypernetes.agent import commands
+from hypernetes.agent import layout as layouts
+from hypernetes.agent import node as nodes
+from hypernetes.agent import services
+from hypernetes.conf import opts
+from hypernetes.model import errors
+from hypernetes.rpc import messages
+
+CALLER = messages.Caller(node_id="node-id", token="secret-token")
+
+
+def configuration(folder: Path, **node: Any) -> cfg.ConfigOpts:
+    """Options of a node called node1 that lives below ``folder``."""
+    conf = cfg.ConfigOpts()
+    opts.register(conf, "agent", "node", "messaging")
+    conf(args=[], default_config_files=[], default_config_dirs=[])
+    for name, value in {
+        "api_url": "https://api.test:9518",
+        "node_id": "node-id",
+        "enrolment_secret_file": str(folder / "secret"),
+        "state_dir": str(folder / "state"),
+        "run_dir": str(folder / "run"),
+        "retry_max_interval": 0.1,
+    }.items():
+        conf.set_override(name, value, group="agent")
+    for name, value in {"name": "node1", "address": "192.0.2.1", "dist_dir": str(folder / "dist"), **node}.items():
+        conf.set_override(name, value, group="node")
+    return conf
+
+
+def layout(folder: Path) -> layouts.Layout:
+    """A layout that touches nothing outside ``folder``."""
+    return layouts.Layout(
+        distribution=folder / "dist",
+        state=folder / "state",
+        run=folder / "run",
+        logs=folder / "logs",
+        programs=folder / "programs",
+        kubernetes=folder / "kubernetes",
+        kubelet=folder / "kubelet",
+        etcd=folder / "etcd",
+        pod_logs=folder / "pods",
+        container_logs=folder / "containers",
+        containerd=folder / "containerd",
+        containerd_root=folder / "containerd-root",
+        containerd_run=folder / "containerd-run",
+        cni_configuration=folder / "cni",
+        cni_programs=folder / "cni-bin",
+        runtime=folder / "runtime.json",
+        audit_logs=folder / "audit",
+    )
+
+
+class Services:
+    """A service manager that keeps notes."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.states: dict[str, services.ServiceState] = {}
+
+    def install(self, program: services.Program) -> None:
+        self.calls.append(("install", program.name))
+        self.states.setdefault(program.name, services.ServiceState.RUNNING)
+
+    def restart(self, name: str) -> None:
+        self.calls.append(("restart", name))
+
+    def remove(self, name: str) -> None:
+        self.calls.append(("remove", name))
+        self.states.pop(name, None)
+
+    def state(self, name: str) -> services.ServiceState:
+        return self.states.get(name, services.ServiceState.UNKNOWN)
+
+
+class Programs:
+    """Notes what would be run; ``failures`` maps a word of the command to the failure it has."""
+
+    def __init__(self) -> None:
+        self.ran: list[list[str]] = []
+        self.failures: dict[str, commands.CommandFailed] = {}
+
+    def run(self, argv: Any, **_: Any) -> str:
+        words = [str(word) for word in argv]
+        self.ran.append(words)
+        for word, failure in self.failures.items():
+            if word in words:
+                raise failure
+        return ""
+
+
+def node(folder: Path) -> tuple[nodes.Node, Services, Programs]:
+    """A node, its service manager and its programs."""
+    manager, programs = Services(), Programs()
+    built = nodes.Node(
+        conf=configuration(folder), layout=layout(folder), commands=mock.Mock(run=programs.run), services=manager
+    )
+    return built, manager, programs
+
+
+class Conductor:
+    """A conductor that hands out ports by sandbox; ``away`` makes it unreachable."""
+
+    caller = CALLER
+
+    def __init__(self) -> None:
+        self.ports: dict[str, messages.PortBinding] = {}
+        self.results: list[messages.PhaseResult] = []
+        self.away = False
+        self.refusals: list[errors.HypernetesError] = []
+
+    def _answer(self) -> None:
+        if self.away:
+            raise errors.Unavailable(service="The conductor", reason="it is away")
+        if self.refusals:
+            raise self.refusals.pop(0)
+
+    def allocate_port(self, message: messages.AllocatePort) -> messages.PortBinding:
+        self._answer()
+        number = len(self.ports) + 5
+        return self.ports.setdefault(message.sandbox.sandbox_id, binding(number))
+
+    def release_port(self, message: messages.ReleasePort) -> messages.Done:
+        self._answer()
+        self.ports.pop(message.sandbox_id, None)
+        return messages.Done()
+
+    def list_ports(self, message: messages.ListPorts) -> messages.PortList:
+        self._answer()
+        return messages.PortList(tuple(messages.PortEntry(k, v.port_id) for k, v in self.ports.items()))
+
+    def phase_result(self, message: messages.PhaseResult) -> messages.Done:
+        self._answer()
+        self.results.append(message)
+        return messages.Done()
+
+
+def binding(number: int) -> messages.PortBinding:
+    """A port whose id, MAC and address end in ``number``."""
+    return messages.PortBinding(
+        port_id=f"{number:08x}-31bf-4a9f-a001-e97616fe3d76",
+        namespace_id="namespace-id",
+        mac_address=f"fa:16:3e:00:00:{number:02x}",
+        mtu=1442,
+        addresses=(f"10.0.0.{number}/24",),
+        routes=(messages.Route("0.0.0.0/0", "10.0.0.1"),),
+        name_servers=("10.0.0.2",),
+    )
+
+
+class PhaseTest(testtools.TestCase):
+    """A phase's test: a node in a temporary folder, and what was asked of its programs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.node, self.services, self.programs = node(Path(self.useFixture(fixtures.TempDir()).path))
+        self.layout = self.node.layout

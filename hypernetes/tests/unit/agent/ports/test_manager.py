@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of hypernetes.agent.ports.manager: what a kill at any moment leaves is taken up again."""
+
+import json
+import threading
+from pathlib import Path
+
+import fixtures
+import testtools
+
+from hypernetes.agent import services
+from hypernetes.agent.ports import driver as drivers
+from hypernetes.agent.ports import manager
+from hypernetes.agent.ports import sandboxes
+from hypernetes.agent.ports.sandboxes import Sandbox
+from hypernetes.agent.ports.sandboxes import SandboxState
+from hypernetes.model import errors
+from hypernetes.tests.unit.agent import builders
+
+
+class FakeDriver:
+    """A network that remembers what is plugged; ``broken`` makes it refuse."""
+
+    def __init__(self) -> None:
+        self.taps: dict[str, str] = {}
+        self.broken = False
+
+    def _answer(self) -> None:
+        if self.broken:
+            raise drivers.PlugError("the switch does not answer")
+
+    def plug(self, port: drivers.Plug) -> None:
+        self.taps[port.tap] = port.sandbox_id
+        self._answer()
+
+    def unplug(self, tap: str) -> None:
+        self._answer()
+        self.taps.pop(tap, None)
+
+    def devices(self) -> dict[str, str]:
+        self._answer()
+        return dict(self.taps)
+
+    def check(self, port: drivers.Plug) -> None:
+        if port.tap not in self.taps:
+            raise drivers.PlugError("gone")
+
+    def ping(self) -> None:
+        self._answer()
+
+
+class PortsTest(testtools.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.FakeLogger())
+        self.folder = Path(self.useFixture(fixtures.TempDir()).path)
+        self.driver, self.conductor = FakeDriver(), builders.Conductor()
+        self.ports = self._agent()
+
+    def _agent(self) -> manager.Ports:
+        """An agent as it is after a start."""
+        self.store = sandboxes.SandboxStore(self.folder / "state", self.folder / "records")
+        return manager.Ports(self.store, self.driver, self.conductor, retry_max_interval=0.05)
+
+    def _sandbox(self, sandbox_id: str, pod_uid: str = "uid", created_at: float = 1.0) -> Sandbox:
+        netns = self.folder / f"netns-{sandbox_id}"
+        netns.touch()
+        return Sandbox(sandbox_id, SandboxState.ALLOCATING, str(netns), "red", "pod", pod_uid, created_at)
+
+    def _release(self) -> None:
+        stop = threading.Event()
+        thread = threading.Thread(target=self.ports.release_until, args=(stop,))
+        thread.start()
+        done = services.wait_until(
+            lambda: all(sandbox.state is not SandboxState.RELEASING for sandbox in self.store.all()), 10
+        )
+        stop.set()
+        thread.join()
+        self.assertTrue(done)
+
+    def test_a_sandbox_gets_its_device_and_the_shim_its_record(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        record = json.loads((self.folder / "records" / "a.json").read_text())
+        self.assertEqual({"tap00000005-31": "a"}, self.driver.taps)
+        self.assertEqual(
+            {
+                "version": 1,
+                "sandbox_id": "a",
+                "pod_uid": "uid",
+                "pod_namespace": "red",
+                "pod_name": "pod",
+                "namespace_id": "namespace-id",
+                "port_id": "00000005-31bf-4a9f-a001-e97616fe3d76",
+                "tap": "tap00000005-31",
+                "mac": "fa:16:3e:00:00:05",
+                "mtu": 1442,
+                "addresses": ["10.0.0.5/24"],
+                "routes": [{"destination": "0.0.0.0/0", "gateway": "10.0.0.1"}],
+                "name_servers": ["10.0.0.2"],
+                "search": [],
+                "offload": False,
+            },
+            record,
+        )
+
+    def test_asking_twice_gives_the_same_port(self) -> None:
+        first = self.ports.add(self._sandbox("a"))
+        self.assertEqual(first, self.ports.add(self._sandbox("a")))
+        self.assertEqual(1, len(self.conductor.ports))
+
+    def test_what_is_begun_is_recorded_before_the_conductor_is_asked(self) -> None:
+        self.conductor.away = True
+        self.assertRaises(errors.Unavailable, self.ports.add, self._sandbox("a"))
+        self.assertEqual([SandboxState.ALLOCATING], [sandbox.state for sandbox in self._agent_sandboxes()])
+
+    def _agent_sandboxes(self) -> list[Sandbox]:
+        self.ports = self._agent()
+        return self.store.all()
+
+    def test_a_record_for_the_shim_is_only_written_for_a_connected_port(self) -> None:
+        self.driver.broken = True
+        self.assertRaises(drivers.PlugError, self.ports.add, self._sandbox("a"))
+        self.assertEqual(set(), self.store.recorded())
+
+    def test_deleting_takes_the_device_at_once_and_the_port_behind(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        self.ports.delete("a")
+        self.assertEqual(({}, set()), (self.driver.taps, self.store.recorded()))
+        self._release()
+        self.assertEqual(({}, []), (self.conductor.ports, self.store.all()))
+
+    def test_a_release_survives_a_restart_while_the_conductor_is_away(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        self.conductor.away = True
+        self.ports.delete("a")
+        self.ports = self._agent()
+        self.conductor.away = False
+        self._release()
+        self.assertEqual({}, self.conductor.ports)
+
+    def test_an_unknown_sandbox_is_deleted_at_the_conductor_too(self) -> None:
+        self.conductor.ports["a"] = builders.binding(9)
+        self.ports.delete("a")
+        self._release()
+        self.assertEqual({}, self.conductor.ports)
+
+    def test_a_sandbox_that_is_being_released_gets_no_new_port(self) -> None:
+        self.ports.delete("a")
+        self.assertRaises(errors.Conflict, self.ports.add, self._sandbox("a"))
+
+    def test_a_delete_waits_for_the_add_that_is_under_way(self) -> None:
+        entered, leave = threading.Event(), threading.Event()
+
+        def slow(port: drivers.Plug) -> None:
+            entered.set()
+            leave.wait(10)
+            self.driver.taps[port.tap] = port.sandbox_id
+
+        self.useFixture(fixtures.MockPatchObject(self.driver, "plug", slow))
+        adding = threading.Thread(target=self.ports.add, args=(self._sandbox("a"),))
+        adding.start()
+        entered.wait(10)
+        deleting = threading.Thread(target=self.ports.delete, args=("a",))
+        deleting.start()
+        leave.set()
+        adding.join(10)
+        deleting.join(10)
+        self.assertEqual({}, self.driver.taps)
+
+    def test_a_search_releases_sandboxes_whose_network_namespace_is_gone(self) -> None:
+        gone = self.ports.add(self._sandbox("a", "uid-a"))
+        self.ports.add(self._sandbox("b", "uid-b"))
+        Path(gone.netns).unlink()
+        self.ports.collect()
+        self.assertEqual(["b"], list(self.driver.taps.values()))
+
+    def test_a_search_releases_what_a_pods_newer_sandbox_has_replaced(self) -> None:
+        self.ports.add(self._sandbox("a", created_at=1.0))
+        self.ports.add(self._sandbox("b", created_at=2.0))
+        self.ports.collect()
+        self.assertEqual(["b"], list(self.driver.taps.values()))
+
+    def test_a_search_spares_a_sandbox_that_is_just_being_added(self) -> None:
+        self.ports.add(self._sandbox("a", created_at=1.0))
+        self.store.save(self._sandbox("b", created_at=2.0))
+        self.ports.collect()
+        self.assertEqual({"a", "b"}, {s.sandbox_id for s in self.store.all() if s.state is not SandboxState.RELEASING})
+
+    def test_a_search_deletes_devices_records_and_ports_of_nobody(self) -> None:
+        self.driver.taps["tap00000007-31"] = "x"
+        (self.folder / "records" / "y.json").write_text("{}")
+        self.conductor.ports["z"] = builders.binding(8)
+        self.ports.collect()
+        self._release()
+        self.assertEqual(({}, set(), {}), (self.driver.taps, self.store.recorded(), self.conductor.ports))
+
+    def test_garbage_collection_keeps_exactly_what_is_named(self) -> None:
+        for name in ("a", "b"):
+            self.ports.add(self._sandbox(name, f"uid-{name}"))
+        self.ports.keep_only(["b"])
+        self.assertEqual(["b"], list(self.driver.taps.values()))
+
+    def test_checking_tells_an_unknown_sandbox_from_a_broken_one(self) -> None:
+        self.assertRaises(manager.UnknownSandbox, self.ports.check, "a")
+        self.ports.add(self._sandbox("a"))
+        self.ports.check("a")
+        self.driver.taps.clear()
+        self.assertRaises(drivers.PlugError, self.ports.check, "a")

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of hypernetes.agent.cni_installation."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import fixtures
+import testtools
+
+from hypernetes.agent import cni_installation
+from hypernetes.tests.unit.agent import builders
+
+
+class CniInstallationTest(testtools.TestCase):
+    def test_the_installed_program_runs_in_a_bare_environment(self) -> None:
+        layout = builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
+        cni_installation.install(layout)
+        ended = subprocess.run(
+            [layout.cni_programs / cni_installation.PLUGIN],
+            input='{"cniVersion": "1.1.0"}',
+            env={"CNI_COMMAND": "VERSION"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        self.assertEqual(["1.0.0", "1.1.0"], json.loads(ended.stdout)["supportedVersions"])
+
+    def test_the_network_names_the_plugin_and_the_agents_socket(self) -> None:
+        network = json.loads(cni_installation.network(Path("/run/agent.sock")))
+        self.assertEqual("1.1.0", network["cniVersion"])
+        self.assertEqual(
+            ("hypernetes-cni", "/run/agent.sock"), (network["plugins"][0]["type"], network["plugins"][0]["socket"])
+        )

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of hypernetes.agent.runtime."""
+
+import json
+from pathlib import Path
+
+import fixtures
+import testtools
+
+from hypernetes.agent import runtime
+from hypernetes.tests.unit.agent import builders
+
+
+class RuntimeTest(testtools.TestCase):
+    def test_the_shim_reads_paths_and_bytes(self) -> None:
+        folder = Path(self.useFixture(fixtures.TempDir()).path)
+        conf, layout = builders.configuration(folder), builders.layout(folder)
+        runtime.write(conf, layout)
+        written = json.loads(layout.runtime.read_text())
+        self.assertEqual(str(folder / "dist" / "guest"), written["guest_dir"])
+        self.assertEqual((10 << 30, 128 << 20), (written["scratch_size"], written["default_memory"]))
+        self.assertEqual(0o644, layout.runtime.stat().st_mode & 0o777)
