@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from . import containerd
-from . import guest
-from . import images
-from . import kubernetes
-from . import registry
-from . import runc
-from . import runtime
-from .component import Component
+from distro.builder import containerd
+from distro.builder import guest
+from distro.builder import images
+from distro.builder import kubernetes
+from distro.builder import registry
+from distro.builder import runc
+from distro.builder import runtime
+from distro.builder.component import Component
 
 COMPONENTS: tuple[Component, ...] = (
     kubernetes.COMPONENT,

@@ -11,14 +11,14 @@ import time
 import tomllib
 from collections.abc import Sequence
 
-from . import catalog
-from . import push
-from . import toolchain
-from .cache import Cache
-from .component import BuildError
-from .engine import Engine
-from .engine import in_order
-from .tree import Tree
+from distro.builder import catalog
+from distro.builder import push
+from distro.builder import toolchain
+from distro.builder.cache import Cache
+from distro.builder.component import BuildError
+from distro.builder.engine import Engine
+from distro.builder.engine import in_order
+from distro.builder.tree import Tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

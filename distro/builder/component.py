@@ -14,7 +14,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .context import Context
+    from distro.builder.context import Context
 
 # Raised when the meaning of a cache entry changes for all components.
 KEY_FORMAT = 1

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from .children import Children
-from .component import BuildError
-from .toolchain import Go
+from distro.builder.children import Children
+from distro.builder.component import BuildError
+from distro.builder.toolchain import Go
 
 # The longest single command is the Kubernetes build, 10 minutes on two slow cores.
 COMMAND_TIMEOUT = 3600.0

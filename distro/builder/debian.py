@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import pathlib
 
-from .component import BuildError
-from .context import Context
+from distro.builder.component import BuildError
+from distro.builder.context import Context
 
 # A kernel package is 60 MB; a slow mirror serves it in minutes.
 DOWNLOAD_TIMEOUT = 900.0

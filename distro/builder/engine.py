@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from .cache import Cache
-from .children import Children
-from .component import BuildError
-from .component import Component
-from .component import content_key
-from .context import Context
-from .toolchain import Go
-from .tree import Tree
+from distro.builder.cache import Cache
+from distro.builder.children import Children
+from distro.builder.component import BuildError
+from distro.builder.component import Component
+from distro.builder.component import content_key
+from distro.builder.context import Context
+from distro.builder.toolchain import Go
+from distro.builder.tree import Tree
 
 
 def in_order(components: Sequence[Component], wanted: Sequence[str]) -> list[Component]:

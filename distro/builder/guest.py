@@ -13,9 +13,12 @@ import pathlib
 import shutil
 import stat
 
-from . import cpio, debian, kernel
-from .component import BuildError, Component
-from .context import Context
+from distro.builder import cpio
+from distro.builder import debian
+from distro.builder import kernel
+from distro.builder.component import BuildError
+from distro.builder.component import Component
+from distro.builder.context import Context
 
 META_PACKAGE = "linux-image-cloud-amd64"
 # hyper-guest loads the stages by these names (runtime/internal/guest/boot).

@@ -8,11 +8,11 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from . import debian
-from . import oci
-from .component import BuildError
-from .component import Component
-from .context import Context
+from distro.builder import debian
+from distro.builder import oci
+from distro.builder.component import BuildError
+from distro.builder.component import Component
+from distro.builder.context import Context
 
 PAUSE_MODULE = "distro/modules/pause"
 DEMO_MODULE = "distro/demo"

@@ -6,9 +6,10 @@ from __future__ import annotations
 import pathlib
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from collections.abc import Mapping
 
-from .component import BuildError
+from distro.builder.component import BuildError
 
 # Of the legacy frame (lz4_Frame_format.md), which the kernel's build uses.
 LZ4_MAGIC = b"\x02\x21\x4c\x18"

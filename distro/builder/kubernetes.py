@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pathlib
 
-from .component import Component
-from .context import Context
+from distro.builder.component import Component
+from distro.builder.context import Context
 
 MODULE = "distro/modules/kubernetes"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubeadm", "kubectl")

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
-from . import oci
-from .component import BuildError
+from distro.builder import oci
+from distro.builder.component import BuildError
 
 # The largest image is 180 MB, between processes of one machine or one rack.
 PUSH_TIMEOUT = 300.0

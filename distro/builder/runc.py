@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pathlib
 
-from . import debian
-from .component import Component
-from .context import Context
+from distro.builder import debian
+from distro.builder.component import Component
+from distro.builder.context import Context
 
 MODULE = "distro/modules/runc"
 UPSTREAM = "github.com/opencontainers/runc"

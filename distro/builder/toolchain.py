@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from .component import BuildError
+from distro.builder.component import BuildError
 
 # Where Go's own installer puts it, which not every PATH names.
 USUAL_FOLDERS = ("/usr/local/go/bin", "/usr/lib/go/bin")
