@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud for commands: a service that is a dictionary, a connection that makes application credentials."""
+
+import argparse
+import io
+from types import SimpleNamespace
+from typing import Any
+
+from openstack import exceptions as sdk
+
+from hypernetes.osc import proxy
+
+CLUSTER_ID = "11111111-1111-4111-8111-111111111111"
+
+
+def cluster(**changes: Any) -> proxy.Cluster:
+    """An active cluster."""
+    facts = {
+        "id": CLUSTER_ID,
+        "name": "demo",
+        "status": "ACTIVE",
+        "api_address": "https://198.51.100.11:6443",
+        "ca_certificate": "PEM",
+    }
+    return proxy.Cluster(**{**facts, **changes})
+
+
+class Service:
+    """Plays :class:`hypernetes.osc.proxy.Proxy`; each fetch takes the next of the states it was given."""
+
+    def __init__(self, *items: Any) -> None:
+        self.items = list(items)
+        self.states: list[Any] = []
+        self.calls: list[tuple[Any, ...]] = []
+
+    def clusters(self, **query: Any) -> list[Any]:
+        return self._of(proxy.Cluster)
+
+    def nodes(self, **query: Any) -> list[Any]:
+        return self._of(proxy.Node)
+
+    def namespaces(self, **query: Any) -> list[Any]:
+        self.calls.append(("namespaces", query))
+        return self._of(proxy.Namespace)
+
+    def find(self, kind: Any, name_or_id: str) -> Any:
+        for item in self._of(kind):
+            if name_or_id in (item.id, item.name):
+                return item
+        raise sdk.NotFoundException(f"there is no {name_or_id}")
+
+    def fetch(self, kind: Any, identifier: str) -> Any:
+        if not self.states:
+            return self.find(kind, identifier)
+        state = self.states.pop(0)
+        if state is None:
+            raise sdk.NotFoundException("gone")
+        return kind(**{**self.find(kind, identifier).to_dict(computed=False), "status": state})
+
+    def create(self, kind: Any, **attributes: Any) -> Any:
+        self.calls.append(("create", kind, attributes))
+        made = kind(id="new", status="CREATING", **attributes)
+        self.items.append(made)
+        return made
+
+    def remove(self, kind: Any, identifier: str) -> None:
+        self.calls.append(("remove", kind, identifier))
+
+    def retry_cluster(self, identifier: str) -> None:
+        self.calls.append(("retry", identifier))
+
+    def _of(self, kind: Any) -> list[Any]:
+        return [item for item in self.items if isinstance(item, kind)]
+
+
+class Connection:
+    """Plays openstacksdk's connection."""
+
+    def __init__(self) -> None:
+        self.current_user_id = "u1"
+        self.current_project_id = "red"
+        self.current_project = SimpleNamespace(id="red", name="Red")
+        self.config = SimpleNamespace(auth={"auth_url": "https://keystone.example/v3"}, config={})
+        self.identity = self
+        self.made: list[dict[str, Any]] = []
+        self.refuses: Exception | None = None
+        self.network = SimpleNamespace(find_network=lambda name, ignore_missing: SimpleNamespace(id=f"id-of-{name}"))
+
+    def create_application_credential(self, user: str, name: str, **attributes: Any) -> Any:
+        if self.refuses is not None:
+            raise self.refuses
+        self.made.append({"user": user, "name": name, **attributes})
+        return SimpleNamespace(id="c1", secret="planted-secret")
+
+
+class App:
+    """Plays the openstack program."""
+
+    def __init__(self, service: Service) -> None:
+        self.connection = Connection()
+        self.client_manager = SimpleNamespace(kube=service, sdk_connection=self.connection)
+        self.stdout = io.StringIO()
+        self.stderr = io.StringIO()
+
+
+def run(command: type[Any], app: App, *words: str) -> Any:
+    """Parse a command's words and carry it out; the result is what cliff would print."""
+    made = command(app, None)
+    parser: argparse.ArgumentParser = made.get_parser("openstack kube")
+    return made.take_action(parser.parse_args(list(words)))
+
+
+def record(result: Any) -> dict[str, Any]:
+    """Columns and values of one object."""
+    return dict(zip(*result, strict=True))
