@@ -28,9 +28,10 @@ func Sysctls(values map[string]string) error {
 }
 
 func sysctlPath(name string) (string, error) {
+	path := strings.ReplaceAll(name, ".", "/")
 	for _, prefix := range namespaced {
-		path := strings.ReplaceAll(name, ".", "/")
-		if strings.HasPrefix(name, prefix) && filepath.IsLocal(path) {
+		// With no slash in the name, no element of the path can be "..".
+		if strings.HasPrefix(name, prefix) && !strings.Contains(name, "/") {
 			return filepath.Join("/proc/sys", path), nil
 		}
 	}
