@@ -2,11 +2,14 @@
 """Runs other programs: bounded in time and output, with an environment of their own, and never leaking a secret."""
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import threading
+import time
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ LOG = log.getLogger(__name__)
 
 HEAD_BYTES = 8 * 1024
 TAIL_BYTES = 32 * 1024
+LOCK_PAUSE_SECONDS = 0.1
 
 _SECRETS = (
     # A kubeadm bootstrap token: id and secret (k8s.io/cluster-bootstrap/token/api).
@@ -58,6 +62,8 @@ class Commands:
     search_path: str
     timeout: float
     """Seconds a program may take unless the caller says otherwise."""
+    lock: Path
+    """File whose lock a running program holds, so that one a killed agent has left behind is waited for."""
 
     def run(
         self,
@@ -74,7 +80,37 @@ class Commands:
         """
         program = Path(argv[0]).name
         limit = self.timeout if timeout is None else timeout
-        variables = {"PATH": self.search_path, "LANG": "C.UTF-8", "HOME": "/nonexistent", **(environment or {})}
+        with self._locked(program) as descriptor:
+            return self._run(argv, program, limit, environment or {}, descriptor)
+
+    @contextlib.contextmanager
+    def _locked(self, program: str) -> Iterator[int]:
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + self.timeout
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise CommandFailed(program, "waited in vain for another program of the agent", "") from None
+                    time.sleep(LOCK_PAUSE_SECONDS)
+            yield descriptor
+        finally:
+            # The lock belongs to the open file, which a program that still runs has inherited.
+            os.close(descriptor)
+
+    def _run(
+        self,
+        argv: Sequence[str | Path],
+        program: str,
+        limit: float,
+        environment: Mapping[str, str],
+        descriptor: int,
+    ) -> str:
+        variables = {"PATH": self.search_path, "LANG": "C.UTF-8", "HOME": "/nonexistent", **environment}
         LOG.info("Running %s", without_secrets(" ".join(str(a) for a in argv)))
         try:
             # The first word is resolved by the child's PATH, not ours, hence the explicit environment.
@@ -85,6 +121,7 @@ class Commands:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=[descriptor],
             )
         except OSError as error:
             raise CommandFailed(program, "could not be started", str(error)) from error

@@ -35,7 +35,9 @@ def of(conf: cfg.ConfigOpts) -> Node:
     return Node(
         conf=conf,
         layout=layout,
-        commands=commands.Commands(search_path=layout.search_path, timeout=conf.agent.phase_timeout),
+        commands=commands.Commands(
+            search_path=layout.search_path, timeout=conf.agent.phase_timeout, lock=layout.state / "command.lock"
+        ),
         services=services.Supervisor(Path(conf.node.supervisor_socket), layout.programs, layout.logs),
     )
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of hypernetes.agent.commands, with real programs."""
 
+import fcntl
 import os
+import subprocess
+from pathlib import Path
 
 import fixtures
 import testtools
@@ -12,7 +15,8 @@ from hypernetes.agent import commands
 class CommandsTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.commands = commands.Commands(search_path="/usr/bin:/bin", timeout=10)
+        self.lock = Path(self.useFixture(fixtures.TempDir()).path) / "lock"
+        self.commands = commands.Commands(search_path="/usr/bin:/bin", timeout=10, lock=self.lock)
 
     def test_both_outputs_are_returned(self) -> None:
         self.assertEqual("out\nerr\n", self.commands.run(["/bin/sh", "-c", "echo out; echo err >&2"]))
@@ -46,6 +50,21 @@ class CommandsTest(testtools.TestCase):
         self.assertTrue(output.startswith("first\n"))
         self.assertTrue(output.endswith("last\n"))
         self.assertLess(len(output), 2 * (commands.HEAD_BYTES + commands.TAIL_BYTES))
+
+    def test_a_program_that_a_killed_agent_left_behind_is_waited_for(self) -> None:
+        # The lock's holder is the program itself: whoever started it is gone.
+        with self.lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            orphan = subprocess.Popen(["sleep", "0.5"], pass_fds=[file.fileno()])
+        self.commands.run(["/bin/true"])
+        self.assertIsNotNone(orphan.poll())
+
+    def test_waiting_for_it_has_an_end(self) -> None:
+        impatient = commands.Commands(search_path="/bin", timeout=0.2, lock=self.lock)
+        with self.lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            failure = self.assertRaises(commands.CommandFailed, impatient.run, ["/bin/true"])
+        self.assertIn("waited in vain", failure.problem)
 
 
 class SecretsTest(testtools.TestCase):
