@@ -116,7 +116,15 @@ class _Run:
         self.children = Children()
 
     def one(self, component: Component) -> None:
-        """Bring one component into the cache and the tree, and report it."""
+        """Bring one component into the cache and the tree, and report it; raises BuildError."""
+        try:
+            self._bring(component)
+        except (BuildError, OSError) as error:
+            # Told at once: the error itself is told when what runs beside it has ended.
+            self.engine.report(f"{component.name:<20} failed")
+            raise BuildError(f"{component.name}: {error}") from error
+
+    def _bring(self, component: Component) -> None:
         started = time.monotonic()
         key = self.keys[component.name]
         with self.engine.cache.locked(component.name):
@@ -154,10 +162,6 @@ class _Run:
         try:
             with engine.cache.building(component.name, key) as output:
                 component.build(output, context)
-        except BuildError as error:
-            # Told at once: the error itself is told when what runs beside it has ended.
-            engine.report(f"{component.name:<20} failed")
-            raise BuildError(f"{component.name}: {error}") from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
         entry = engine.cache.find(component.name, key)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pathlib
 import shutil
 
 RECORD = "distribution.json"
+LOCK = ".lock"
 
 
 class Tree:
@@ -39,9 +41,15 @@ class Tree:
         """Put the files of a result into the tree and take away what its last result had more.
 
         A file is replaced by a rename, so that a running program keeps its old one and
-        nobody ever sees half a file. Callers run one at a time.
+        nobody ever sees half a file. Other builders of the same tree wait meanwhile.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / LOCK).open("w") as lock:
+            # The kernel drops it when its holder dies.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._publish(name, key, result)
+
+    def _publish(self, name: str, key: str, result: pathlib.Path) -> None:
         files = []
         for source in sorted(result.rglob("*")):
             if source.is_symlink() or source.is_file():

@@ -88,6 +88,13 @@ class Running(unittest.TestCase):
             [("base", "built"), ("broken", "failed"), ("base", "unchanged"), ("broken", "built")], self.reported()
         )
 
+    def test_trouble_with_a_file_is_told_like_any_failure(self) -> None:
+        def fail(_output: pathlib.Path, _context: Context) -> None:
+            raise OSError(28, "No space left on device")
+
+        with self.assertRaisesRegex(BuildError, "full: .*No space left"):
+            self.run_engine(Component(name="full", build=fail))
+
     def test_independent_components_are_built_at_the_same_time(self) -> None:
         meeting = threading.Barrier(2, timeout=10)
 

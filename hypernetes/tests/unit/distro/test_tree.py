@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import concurrent.futures
 import pathlib
 import tempfile
 import unittest
@@ -56,3 +57,14 @@ class Publishing(unittest.TestCase):
         self.assertFalse(self.tree.holds("program", "one"))
         self.tree.publish("program", "one", self.folder / "one")
         self.assertTrue(self.tree.holds("program", "one"))
+
+    def test_builders_of_one_tree_do_not_disturb_each_other(self) -> None:
+        results = {name: self.result(name, {f"bin/{name}": "x"}) for name in map(str, range(40))}
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            # Each with a tree object of its own, as another process would have.
+            for publishing in [
+                pool.submit(tree.Tree(self.tree.folder).publish, name, "one", result)
+                for name, result in results.items()
+            ]:
+                publishing.result()
+        self.assertEqual([], [name for name in results if not self.tree.holds(name, "one")])
