@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real apiserver that asks our webhook, with a Keystone that is a dictionary."""
+
+import datetime
+import ssl
+import time
+import unittest
+from typing import Any
+from typing import ClassVar
+
+import httpx2
+from lightkube.resources import core_v1 as core
+
+from hypernetes.auth import webhook
+from hypernetes.kubernetes import kubeadm
+from hypernetes.tests.functional.kubernetes import control_plane
+from hypernetes.tests.functional.kubernetes import tenant
+from hypernetes.tests.functional.kubernetes import webhook_server
+from hypernetes.tests.unit.auth import test_webhook as keystones
+from hypernetes.tests.unit.auth import tokens
+
+CACHE_SECONDS = 2.0
+
+
+def _token(project: str, *roles: str, **changes: Any) -> dict[str, Any]:
+    return tokens.project_token(*roles, project={"id": project, "name": "name"}, **changes)
+
+
+class LoginTest(unittest.TestCase):
+    """What a bearer token is worth."""
+
+    plane: ClassVar[control_plane.ControlPlane]
+    keystone: ClassVar[keystones.Keystone]
+    http: ClassVar[httpx2.Client]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.keystone = keystones.Keystone(
+            red=_token(tenant.RED_PROJECT, "member"),
+            reader=_token(tenant.RED_PROJECT, "reader"),
+            leaving=_token(tenant.RED_PROJECT, "member"),
+            unscoped=tokens.project_token("member", project=None),
+            pretender=_token(
+                tenant.RED_PROJECT,
+                "reader",
+                user={"id": "u9", "name": "system:kube-controller-manager", "domain": {"id": "default"}},
+            ),
+            other_cluster=_token(
+                tenant.RED_PROJECT,
+                "member",
+                application_credential={
+                    "id": "c1",
+                    "access_rules": [tokens.rule(f"/v1/clusters/{tokens.OTHER_CLUSTER}/tokenreview")],
+                },
+            ),
+        )
+        settings = webhook.Settings(
+            audiences=("https://kubernetes.default.svc.cluster.local",), cache_seconds=CACHE_SECONDS
+        )
+        server = cls.enterClassContext(webhook_server.WebhookServer(webhook.Webhook(cls.keystone, settings)))
+        url = f"{server.url}/v1/clusters/{tokens.CLUSTER}/tokenreview"
+        plane = control_plane.ControlPlane(webhook_url=url, webhook_authority_pem=server.authority.pem)
+        cls.plane = cls.enterClassContext(plane)
+        administrator = cls.plane.administrator()
+        tenant.install_cluster(administrator)
+        tenant.make_namespace(administrator, "red-one", tenant.RED_PROJECT)
+        tenant.make_namespace(administrator, "blue-one", tenant.BLUE_PROJECT)
+        trusted = ssl.create_default_context(cafile=str(cls.plane.folder / "ca.crt"))
+        cls.http = cls.enterClassContext(httpx2.Client(base_url=cls.plane.address, verify=trusted, timeout=30.0))
+
+    def _get(self, path: str, token: str | None) -> httpx2.Response:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return self.http.get(path, headers=headers)
+
+    def _who(self, token: str) -> dict[str, Any]:
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        answer = self.http.post(
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+            headers={"Authorization": f"Bearer {token}"},
+            json=review,
+        )
+        answer.raise_for_status()
+        return dict(answer.json()["status"]["userInfo"])
+
+    def test_a_token_is_its_user_s_id_and_the_project_s_groups(self) -> None:
+        user = self._who("red")
+        self.assertEqual(("keystone:u1", "u1"), (user["username"], user["uid"]))
+        self.assertIn(f"hypernetes:project:{tenant.RED_PROJECT}:member", user["groups"])
+
+    def test_red_reaches_red_and_not_blue(self) -> None:
+        self.assertEqual(200, self._get("/api/v1/namespaces/red-one/secrets", "red").status_code)
+        for path in (
+            "/api/v1/namespaces/blue-one",
+            "/api/v1/namespaces/blue-one/pods",
+            "/api/v1/namespaces/blue-one/secrets",
+            "/api/v1/namespaces/blue-one/pods/p/log",
+            "/api/v1/namespaces/kube-system/pods",
+            "/api/v1/namespaces",
+            "/api/v1/nodes",
+        ):
+            with self.subTest(path):
+                self.assertEqual(403, self._get(path, "red").status_code)
+
+    def test_a_reader_reads_pods_and_no_secrets(self) -> None:
+        self.assertEqual(200, self._get("/api/v1/namespaces/red-one/pods", "reader").status_code)
+        self.assertEqual(403, self._get("/api/v1/namespaces/red-one/secrets", "reader").status_code)
+
+    def test_what_is_no_good_token_is_unauthorized(self) -> None:
+        for token in ("garbage", "unscoped", "other_cluster"):
+            with self.subTest(token):
+                self.assertEqual(401, self._get("/api/v1/namespaces/red-one/pods", token).status_code)
+
+    def test_a_user_with_a_component_s_name_is_only_a_reader(self) -> None:
+        self.assertEqual("keystone:u9", self._who("pretender")["username"])
+        self.assertEqual(403, self._get("/api/v1/namespaces/red-one/secrets", "pretender").status_code)
+        self.assertEqual(403, self._get("/api/v1/secrets", "pretender").status_code)
+
+    def test_without_a_token_only_health_is_told(self) -> None:
+        self.assertEqual(200, self._get("/livez", None).status_code)
+        for path in ("/api", "/version", "/openapi/v2"):
+            with self.subTest(path):
+                self.assertEqual(401, self._get(path, None).status_code)
+
+    def test_a_revoked_token_is_worthless_when_both_caches_have_ended(self) -> None:
+        path = "/api/v1/namespaces/red-one/pods"
+        self.assertEqual(200, self._get(path, "leaving").status_code)
+        del self.keystone.known["leaving"]
+        began = time.monotonic()
+        control_plane.wait_for("refusal", lambda: self._get(path, "leaving").status_code == 401, 60)
+        self.assertLess(time.monotonic() - began, kubeadm.WEBHOOK_CACHE_SECONDS + CACHE_SECONDS + 5)
+
+    def test_a_service_account_s_token_ends_within_the_hour(self) -> None:
+        control_plane.wait_for(
+            "the default service account",
+            lambda: self.plane.administrator().find(core.ServiceAccount, "default", "red-one") is not None,
+        )
+        answer = self.http.post(
+            "/api/v1/namespaces/red-one/serviceaccounts/default/token",
+            headers={"Authorization": "Bearer red"},
+            json={
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": 30 * 24 * 3600},
+            },
+        )
+        self.assertEqual(201, answer.status_code, answer.text)
+        ends = datetime.datetime.fromisoformat(answer.json()["status"]["expirationTimestamp"])
+        self.assertLess(ends - datetime.datetime.now(datetime.UTC), datetime.timedelta(minutes=61))
