@@ -118,6 +118,10 @@ class Context:
         link += [f"-X={name}={value}" for name, value in (variables or {}).items()]
         if static_c:
             link += ["-linkmode=external", "-extldflags=-static"]
+        # Go and the C compiler leave their temporary files behind when they are killed.
+        temporary = self.work / "temporary"
+        temporary.mkdir(exist_ok=True)
+        own = {"CGO_ENABLED": "1" if static_c else "0", "GOTMPDIR": str(temporary), "TMPDIR": str(temporary)}
         for package, output in packages.items():
             output.parent.mkdir(parents=True, exist_ok=True)
             argv = [str(self.go.executable), "build", "-trimpath", "-buildvcs=false", "-tags", ",".join(tags)]
@@ -125,5 +129,5 @@ class Context:
             self.run(
                 argv,
                 cwd=module,
-                env={**self.go.environment(self.cache), "CGO_ENABLED": "1" if static_c else "0", **(env or {})},
+                env={**self.go.environment(self.cache), **own, **(env or {})},
             )
