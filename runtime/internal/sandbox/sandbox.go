@@ -117,7 +117,7 @@ func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
 	s.live, s.kill = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.launch(ctx, request.NetnsPath); err != nil {
 		s.kill(err)
-		return nil, errors.Join(err, s.release())
+		return nil, errors.Join(err, s.release(), s.Remove())
 	}
 	go s.boot()
 	go s.watch()

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fakeguest stands for machine and guest in unit tests: no emulator, a
+// real channel, and processes that do what the test says.
+package fakeguest
+
+import (
+	"context"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/ttrpc"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/vmm"
+)
+
+// Guest is a machine with its guest. The zero value is not ready; see New.
+type Guest struct {
+	Spec  vmm.Spec
+	Disks []string // serials of hot-plugged disks
+	Mute  bool     // never says hello
+
+	mu        sync.Mutex
+	processes map[string]*Process
+	Calls     []string // names of the calls, in order
+	Volumes   map[string]*guestv1.CreateVolumeRequest
+	Files     map[string][]byte // what GetFile answers, by volume
+	conn      net.Conn
+	done      chan struct{}
+	once      sync.Once
+	work      sync.WaitGroup
+}
+
+// Process is one process of the fake guest.
+type Process struct {
+	exit    chan struct{}
+	answer  *guestv1.WaitResponse
+	Request *guestv1.CreateContainerRequest
+}
+
+// New makes a driver's next machine.
+func New() *Guest {
+	return &Guest{processes: map[string]*Process{}, Volumes: map[string]*guestv1.CreateVolumeRequest{},
+		Files: map[string][]byte{}, done: make(chan struct{})}
+}
+
+// Start implements vmm.Driver.
+func (g *Guest) Start(_ context.Context, spec vmm.Spec) (vmm.Machine, error) {
+	g.Spec = spec
+	host, guest := net.Pipe()
+	g.conn = host
+	g.work.Go(func() { <-g.done; _ = guest.Close() })
+	if !g.Mute {
+		g.work.Go(func() { g.serve(guest) })
+	}
+	return g, nil
+}
+
+func (g *Guest) serve(conn net.Conn) {
+	server, err := ttrpc.NewServer()
+	if err != nil {
+		panic(err) // only options can fail
+	}
+	guestv1.RegisterGuestService(server, rpc{g})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	calls := make(chan net.Conn, 1)
+	session, err := channel.NewGuest(conn, handler{calls})
+	if err != nil {
+		return
+	}
+	g.work.Go(func() { _ = server.Serve(ctx, &listener{calls, g.done}) })
+	_ = session.Serve() // until the connection ends
+	_ = server.Close()
+}
+
+type handler struct{ rpc chan net.Conn }
+
+// Accept implements channel.Handler: output streams end at once.
+func (h handler) Accept(header channel.Header) (channel.Status, func(net.Conn)) {
+	if header.Kind == channel.KindRPC {
+		return channel.StatusAccepted, func(conn net.Conn) { h.rpc <- conn }
+	}
+	return channel.StatusAccepted, func(conn net.Conn) {
+		if header.FD > 0 {
+			_, _ = conn.Write([]byte("hello\n"))
+		}
+		_ = conn.Close()
+	}
+}
+
+type listener struct {
+	rpc  chan net.Conn
+	done chan struct{}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.rpc:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error   { return nil }
+func (l *listener) Addr() net.Addr { return &net.UnixAddr{} }
+
+// PID implements vmm.Machine.
+func (g *Guest) PID() int { return os.Getpid() }
+
+// Channel implements vmm.Machine.
+func (g *Guest) Channel() net.Conn { return g.conn }
+
+// AttachDisk implements vmm.Machine.
+func (g *Guest) AttachDisk(_ context.Context, disk vmm.Disk) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Disks = append(g.Disks, disk.Serial)
+	return nil
+}
+
+// DetachDisk implements vmm.Machine.
+func (g *Guest) DetachDisk(_ context.Context, serial string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Disks = slices.DeleteFunc(g.Disks, func(each string) bool { return each == serial })
+	return nil
+}
+
+// Done implements vmm.Machine.
+func (g *Guest) Done() <-chan struct{} { return g.done }
+
+// Wait implements vmm.Machine.
+func (g *Guest) Wait(ctx context.Context) (vmm.Exit, error) {
+	select {
+	case <-g.done:
+		return vmm.Exit{}, nil
+	case <-ctx.Done():
+		return vmm.Exit{}, ctx.Err()
+	}
+}
+
+// Kill implements vmm.Machine, and is how a test lets the machine die.
+func (g *Guest) Kill() error {
+	g.once.Do(func() { close(g.done) })
+	return nil
+}
+
+// Attached lists the hot-plugged disks.
+func (g *Guest) Attached() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.Disks)
+}
+
+// Called says whether a call was made.
+func (g *Guest) Called(name string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Contains(g.Calls, name)
+}
+
+// Exit ends a process as a test says.
+func (g *Guest) Exit(id string, answer *guestv1.WaitResponse) {
+	g.mu.Lock()
+	process := g.processes[id]
+	g.mu.Unlock()
+	process.answer = answer
+	close(process.exit)
+}
+
+func (g *Guest) note(call string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Calls = append(g.Calls, call)
+}
+
+func (g *Guest) process(request *guestv1.ProcessRequest) (*Process, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if process := g.processes[request.GetId()+request.GetExecId()]; process != nil {
+		return process, nil
+	}
+	return nil, errgrpc.ToGRPC(errdefs.ErrNotFound)
+}
+
+func (g *Guest) add(id string, request *guestv1.CreateContainerRequest) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.processes[id] = &Process{exit: make(chan struct{}), Request: request}
+}
+
+// Container returns what was asked for a container.
+func (g *Guest) Container(id string) *guestv1.CreateContainerRequest {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if process := g.processes[id]; process != nil {
+		return process.Request
+	}
+	return nil
+}
+
+// killed is the exit of a process that got SIGKILL.
+func killed() *guestv1.WaitResponse {
+	return &guestv1.WaitResponse{ExitCode: 137, ExitedAtUnixNano: time.Now().UnixNano()}
+}

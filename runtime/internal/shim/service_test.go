@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package shim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	eventtypes "github.com/containerd/containerd/api/events"
+	sandboxapi "github.com/containerd/containerd/api/runtime/sandbox/v1"
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/containerd/api/types"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/fakeguest"
+	"hypernetes.org/runtime/internal/sandbox"
+)
+
+const id = "sandbox1"
+
+// fixture is a service on a node that is a folder.
+type fixture struct {
+	*Service
+	t     *testing.T
+	guest *fakeguest.Guest
+	cfg   config.Config
+	tasks *tasks
+
+	mu     sync.Mutex
+	events []string
+	exits  map[string]uint32
+}
+
+func (f *fixture) Publish(_ context.Context, topic string, event proto.Message) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events = append(f.events, topic)
+	if exit, ok := event.(*eventtypes.TaskExit); ok {
+		f.exits[exit.GetID()] = exit.GetExitStatus()
+	}
+	return nil
+}
+
+func newFixture(t *testing.T, guest *fakeguest.Guest) *fixture {
+	t.Helper()
+	root := t.TempDir()
+	cfg := config.Default()
+	cfg.RecordsDir, cfg.VMDir = filepath.Join(root, "records"), filepath.Join(root, "vm")
+	cfg.ScratchDir, cfg.ScratchSize = filepath.Join(root, "scratch"), 64<<20
+	cfg.KubeletDir, cfg.ContainerdRoot = filepath.Join(root, "kubelet"), filepath.Join(root, "containerd")
+	for _, dir := range []string{cfg.RecordsDir, cfg.ContainerdRoot, filepath.Join(cfg.KubeletDir, "pods/u1/containers/c1")} {
+		must(t, os.MkdirAll(dir, 0o755))
+	}
+	must(t, os.WriteFile(filepath.Join(cfg.RecordsDir, id+".json"), []byte(fmt.Sprintf(`{"version":1,"sandbox_id":%q,"pod_uid":"u1",
+		"tap":"tap0","mac":"fa:16:3e:00:00:01","mtu":1442,"addresses":["10.0.0.5/24"],"routes":[]}`, id)), 0o600))
+	f := &fixture{t: t, guest: guest, cfg: cfg, exits: map[string]uint32{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	host := sandbox.Host{
+		Config: cfg, Driver: guest,
+		Accelerator: func(context.Context, config.Config, uint32) (string, int, error) { return "tcg", 0, nil },
+		OpenTAP:     func(string) (*os.File, error) { return os.Open(os.DevNull) },
+		Hierarchies: func() ([]string, error) { return nil, nil },
+	}
+	f.Service = New(ctx, func() (sandbox.Host, error) { return host, nil }, f, func() {})
+	f.tasks = (*tasks)(f.Service)
+	t.Cleanup(func() {
+		if err := f.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		_ = guest.Kill()
+	})
+	return f
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *fixture) create(change func(*criruntime.PodSandboxConfig)) error {
+	f.t.Helper()
+	pod := &criruntime.PodSandboxConfig{Metadata: &criruntime.PodSandboxMetadata{Uid: "u1", Name: "p"}, Hostname: "p",
+		Linux: &criruntime.LinuxPodSandboxConfig{Resources: &criruntime.LinuxContainerResources{MemoryLimitInBytes: 256 << 20}}}
+	if change != nil {
+		change(pod)
+	}
+	options, err := proto.Marshal(pod)
+	must(f.t, err)
+	_, err = f.CreateSandbox(f.t.Context(), &sandboxapi.CreateSandboxRequest{SandboxID: id, NetnsPath: "/run/netns/x",
+		Options: &anypb.Any{Value: options}})
+	return errgrpc.ToNative(err)
+}
+
+func (f *fixture) boot() {
+	f.t.Helper()
+	must(f.t, f.create(nil))
+	_, err := f.StartSandbox(f.t.Context(), &sandboxapi.StartSandboxRequest{SandboxID: id})
+	must(f.t, err)
+}
+
+// container creates a container of one layer, with changes to its specification.
+func (f *fixture) container(name string, change func(*specs.Spec)) error {
+	f.t.Helper()
+	spec := &specs.Spec{Process: &specs.Process{Args: []string{"sh"}}, Root: &specs.Root{Path: "rootfs"},
+		Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.PIDNamespace}}}}
+	if change != nil {
+		change(spec)
+	}
+	text, err := json.Marshal(spec)
+	must(f.t, err)
+	bundle := f.t.TempDir()
+	must(f.t, os.WriteFile(filepath.Join(bundle, "config.json"), text, 0o600))
+	layer := filepath.Join(f.cfg.ContainerdRoot, "io.containerd.snapshotter.v1.erofs/snapshots/1/layer.erofs")
+	_, err = f.tasks.Create(f.t.Context(), &taskapi.CreateTaskRequest{ID: name, Bundle: bundle, Rootfs: []*types.Mount{
+		{Type: "erofs", Source: layer, Options: []string{"ro", "loop"}},
+		{Type: "format/mkdir/overlay", Options: []string{"upperdir=/u", "workdir=/w", "lowerdir={{ mount 0 }}"}},
+	}})
+	return errgrpc.ToNative(err)
+}
+
+func (f *fixture) start(name string) {
+	f.t.Helper()
+	_, err := f.tasks.Start(f.t.Context(), &taskapi.StartRequest{ID: name})
+	must(f.t, err)
+}
+
+func (f *fixture) wait(name string) uint32 {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Second)
+	defer cancel()
+	answer, err := f.tasks.Wait(ctx, &taskapi.WaitRequest{ID: name})
+	must(f.t, err)
+	return answer.GetExitStatus()
+}
+
+func (f *fixture) state() string {
+	f.t.Helper()
+	answer, err := f.SandboxStatus(f.t.Context(), &sandboxapi.SandboxStatusRequest{SandboxID: id})
+	must(f.t, err)
+	return answer.GetState()
+}
+
+func TestAContainersLife(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	if f.guest.Spec.Memory != 384<<20 || f.guest.Spec.UID < f.cfg.UIDBase || f.state() != stateReady {
+		t.Fatalf("machine %+v, %s", f.guest.Spec, f.state())
+	}
+	must(t, f.container("c1", nil))
+	if f.container("c1", nil) == nil {
+		t.Error("it was created twice")
+	}
+	must(t, f.container("c2", nil))
+	if got := f.guest.Attached(); len(got) != 1 {
+		t.Errorf("one layer of two containers is %v", got)
+	}
+	f.start("c1")
+	if _, err := f.tasks.Delete(t.Context(), &taskapi.DeleteRequest{ID: "c1"}); !errdefs.IsFailedPrecondition(errgrpc.ToNative(err)) {
+		t.Errorf("deleting a running container: %v", err)
+	}
+	f.guest.Exit("c1", &guestv1.WaitResponse{ExitCode: 3<<8 | 5, OomKilled: true})
+	if code := f.wait("c1"); code != 5 {
+		t.Errorf("an exit code out of range became %d", code)
+	}
+	_, err := f.tasks.Kill(t.Context(), &taskapi.KillRequest{ID: "c1", Signal: 9})
+	if !errdefs.IsNotFound(errgrpc.ToNative(err)) {
+		t.Errorf("killing an exited container: %v", err)
+	}
+	for _, name := range []string{"c1", "c2"} {
+		_, err := f.tasks.Delete(t.Context(), &taskapi.DeleteRequest{ID: name})
+		must(t, err)
+	}
+	if got := f.guest.Attached(); len(got) != 0 {
+		t.Errorf("layers %v are left", got)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	order := []string{"/tasks/create", "/tasks/create", "/tasks/start", "/tasks/oom", "/tasks/exit"}
+	if len(f.events) < len(order) || !slices.Equal(f.events[:len(order)], order) {
+		t.Errorf("events %v", f.events)
+	}
+}
+
+func TestAMachinesEndIsEverybodysEnd(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	must(t, f.container("c1", nil))
+	f.start("c1")
+	must(t, f.guest.Kill())
+	if code := f.wait("c1"); code != 137 {
+		t.Errorf("exit code %d", code)
+	}
+	answer, err := f.WaitSandbox(t.Context(), &sandboxapi.WaitSandboxRequest{})
+	must(t, err)
+	if answer.GetExitStatus() != 137 || f.state() != stateNotReady {
+		t.Errorf("sandbox %v, %s", answer, f.state())
+	}
+	if _, err := f.tasks.Delete(t.Context(), &taskapi.DeleteRequest{ID: "c1"}); err != nil {
+		t.Errorf("delete after the end: %v", err)
+	}
+	if err := f.container("c2", nil); !errdefs.IsUnavailable(err) {
+		t.Errorf("a container of a dead machine: %v", err)
+	}
+}
+
+func TestStoppingAsksTheGuestAndLeavesNothing(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	_, err := f.StopSandbox(t.Context(), &sandboxapi.StopSandboxRequest{SandboxID: id})
+	must(t, err)
+	answer, err := f.WaitSandbox(t.Context(), &sandboxapi.WaitSandboxRequest{})
+	must(t, err)
+	if !f.guest.Called("Shutdown") || answer.GetExitStatus() != 0 {
+		t.Errorf("asked %v, exit %d", f.guest.Called("Shutdown"), answer.GetExitStatus())
+	}
+	must(t, f.Close(t.Context()))
+	for _, dir := range []string{filepath.Join(f.cfg.VMDir, id), f.cfg.ScratchDir} {
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+			t.Errorf("%s holds %v", dir, entries)
+		}
+	}
+}
+
+func TestAGuestThatNeverSpeaksFailsTheStart(t *testing.T) {
+	guest := fakeguest.New()
+	guest.Mute = true
+	f := newFixture(t, guest)
+	must(t, f.create(nil))
+	time.AfterFunc(50*time.Millisecond, func() { _ = guest.Kill() })
+	if _, err := f.StartSandbox(t.Context(), &sandboxapi.StartSandboxRequest{}); err == nil || !strings.Contains(err.Error(), "does not come up") {
+		t.Fatalf("got %v", err)
+	}
+	if f.state() != stateNotReady {
+		t.Error("it is ready")
+	}
+}
+
+func TestAContainerThatWasNeverStartedCanBeKilled(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	must(t, f.container("c1", nil))
+	_, err := f.tasks.Kill(t.Context(), &taskapi.KillRequest{ID: "c1", Signal: 9})
+	must(t, err)
+	if code := f.wait("c1"); code != 137 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestTheTerminationLogComesBackAtExit(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	path := filepath.Join(f.cfg.KubeletDir, "pods/u1/containers/c1/0")
+	must(t, os.WriteFile(path, nil, 0o600))
+	must(t, f.container("c1", func(s *specs.Spec) {
+		s.Mounts = []specs.Mount{{Type: "bind", Source: path, Destination: "/dev/termination-log", Options: []string{"rbind", "rw"}}}
+	}))
+	for volume := range f.guest.Volumes {
+		f.guest.Files[volume] = []byte("last words")
+	}
+	f.start("c1")
+	f.guest.Exit("c1", &guestv1.WaitResponse{})
+	f.wait("c1")
+	if text, err := os.ReadFile(path); err != nil || string(text) != "last words" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func TestARefusedContainerLeavesNothingInTheMachine(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	err := f.container("c1", func(s *specs.Spec) {
+		s.Mounts = []specs.Mount{{Type: "bind", Source: "/etc", Destination: "/x"}}
+	})
+	if !errdefs.IsInvalidArgument(err) || len(f.guest.Attached()) != 0 || f.guest.Container("c1") != nil {
+		t.Errorf("%v, disks %v", err, f.guest.Attached())
+	}
+	must(t, f.container("c1", nil)) // its name is free
+}
+
+func TestAPodThatWantsTheHostIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*criruntime.PodSandboxConfig){
+		"another pod's record": func(p *criruntime.PodSandboxConfig) { p.Metadata.Uid = "u2" },
+		"hostPID": func(p *criruntime.PodSandboxConfig) {
+			p.Linux.SecurityContext = &criruntime.LinuxSandboxSecurityContext{
+				NamespaceOptions: &criruntime.NamespaceOption{Pid: criruntime.NamespaceMode_NODE}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, fakeguest.New())
+			if err := f.create(change); err == nil {
+				t.Fatal("it was accepted")
+			}
+			if _, err := os.Stat(filepath.Join(f.cfg.VMDir, id)); err == nil {
+				t.Error("it left a directory")
+			}
+		})
+	}
+}
+
+func TestAMachineThatDoesNotStartLeavesNothing(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	found, err := f.host()
+	must(t, err)
+	found.OpenTAP = func(string) (*os.File, error) { return nil, os.ErrNotExist }
+	f.host = func() (sandbox.Host, error) { return found, nil }
+	if err := f.create(nil); err == nil {
+		t.Fatal("it was started without a TAP")
+	}
+	for _, dir := range []string{filepath.Join(f.cfg.VMDir, id), f.cfg.ScratchDir} {
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+			t.Errorf("%s holds %v", dir, entries)
+		}
+	}
+}
+
+func TestLimitsAndStatistics(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	must(t, f.container("c1", nil))
+	_, err := f.tasks.Update(t.Context(), &taskapi.UpdateTaskRequest{ID: "c1",
+		Resources: &anypb.Any{Value: []byte(`{"memory":{"limit":1000},"devices":[{"allow":true,"access":"rwm"}]}`)}})
+	must(t, err)
+	if !f.guest.Called(`Update {"memory":{"limit":1000}}`) {
+		t.Errorf("calls %q", f.guest.Calls)
+	}
+	answer, err := f.tasks.Stats(t.Context(), &taskapi.StatsRequest{ID: "c1"})
+	must(t, err)
+	if answer.GetStats().GetTypeUrl() != "io.containerd.cgroups.v2.Metrics" {
+		t.Errorf("type %q", answer.GetStats().GetTypeUrl())
+	}
+}
