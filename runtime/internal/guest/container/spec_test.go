@@ -16,7 +16,7 @@ func given(change func(*specs.Spec)) []byte {
 		Version: "1.1.0", Hostname: "host", Annotations: map[string]string{"a": "b"},
 		Process: &specs.Process{Args: []string{"/bin/true"}, ApparmorProfile: "cri-containerd", SelinuxLabel: "label"},
 		Root:    &specs.Root{Path: "/host/rootfs", Readonly: true},
-		Hooks:   &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/evil"}}},
+		Hooks:   &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/evil"}}},
 		Mounts: []specs.Mount{
 			{Destination: "/proc", Type: "proc", Source: "proc"},
 			{Destination: "/dev/shm", Type: "tmpfs", Source: "shm"},
