@@ -206,6 +206,44 @@ func TestAShimAndContainerdKilledTogetherLeaveNothing(t *testing.T) {
 	nothingLeft(t)
 }
 
+func TestContainerdKilledWhileAMachineBoots(t *testing.T) {
+	n := newNode(t)
+	failed := n.bootAside(t)
+	n.kill(t)
+	<-failed
+	n.start(t)
+	n.removeAll(t) // as the kubelet does with a sandbox that is not ready
+	nothingLeft(t)
+	p := n.newPod(t, nil)
+	if status := p.exits(p.run("main", "exit 0", nil)); status.GetExitCode() != 0 {
+		t.Errorf("afterwards: %v", status)
+	}
+	p.remove()
+}
+
+func TestAShimKilledWhileItsMachineBoots(t *testing.T) {
+	n := newNode(t)
+	failed := n.bootAside(t)
+	killAll(t, "containerd-shim-hyper")
+	<-failed
+	n.removeAll(t)
+	nothingLeft(t)
+}
+
+// bootAside asks for a pod and returns when its machine boots.
+func (n *node) bootAside(t *testing.T) <-chan struct{} {
+	t.Helper()
+	failed := make(chan struct{})
+	go func() {
+		defer close(failed)
+		if _, err := n.tryPod(t, nil); err == nil {
+			t.Error("the pod came up")
+		}
+	}()
+	eventually(t, "the machine boots", time.Minute, func() bool { return len(processes(t, "qemu-system")) > 0 })
+	return failed
+}
+
 // killAll kills this test's own processes: it runs in a process namespace of
 // its own, so no others are to be seen.
 func killAll(t *testing.T, word string) {
