@@ -11,7 +11,7 @@ from hypernetes.agent.layout import Layout
 
 PLUGIN = "hypernetes-cni"
 CONFIGURATION = "10-hypernetes.conflist"
-TIMEOUT_SECONDS = 100
+TIMEOUT_SECONDS = 150
 """Must be longer than the agent's own limits for a port and its flows, shorter than kubelet's for a sandbox (4 min)."""
 
 

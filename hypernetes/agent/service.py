@@ -54,7 +54,9 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     limit: float = conf.agent.retry_max_interval
     phases = orders.Orders(node, catalog.PHASES, conductor, node.layout.state, limit)
     store = sandboxes.SandboxStore(node.layout.sandboxes, node.layout.sandbox_records)
-    ports = manager.Ports(store, PLUG_DRIVERS[conf.node.plug_driver](conf), conductor, limit)
+    ports = manager.Ports(
+        store, PLUG_DRIVERS[conf.node.plug_driver](conf), conductor, limit, conf.agent.allocate_deadline
+    )
     local = server.LocalServer(
         node.layout.agent_socket, server.Handler(ports).handle, workers=conf.agent.socket_workers
     )

@@ -55,6 +55,13 @@ OPTIONS: list[cfg.Opt] = [
         help="How many CNI requests are worked on at once; further ones wait for their turn.",
     ),
     cfg.FloatOpt(
+        "allocate_deadline",
+        default=80.0,
+        min=0.0,
+        help="Seconds for which a pod's port is asked for again while no conductor answers, each time for "
+        "[messaging] allocate_timeout seconds (25 for agents). Then CNI ADD fails and kubelet tries again.",
+    ),
+    cfg.FloatOpt(
         "collect_interval",
         default=60.0,
         min=1.0,

@@ -53,11 +53,13 @@ class Ports:
         driver: drivers.PlugDriver,
         conductor: Conductor,
         retry_max_interval: float = 30.0,
+        allocate_deadline: float = 0.0,
     ) -> None:
         self._store = store
         self._driver = driver
         self._conductor = conductor
         self._retry_max_interval = retry_max_interval
+        self._allocate_deadline = allocate_deadline
         self._released = threading.Event()
 
     # ---- what the CNI executable asks ----
@@ -68,30 +70,46 @@ class Ports:
         :raises errors.HypernetesError: the conductor refuses or does not answer.
         :raises drivers.PlugError: the port could not be connected in time.
         """
+        started = time.monotonic()
         with self._store.locked(sandbox.sandbox_id):
             known = self._store.get(sandbox.sandbox_id)
             if known is not None and known.state is SandboxState.RELEASING:
                 raise errors.Conflict(kind="sandbox", id=sandbox.sandbox_id, reason="its port is being released")
             # Intent first: were we killed in the call, the port would be found again by this record.
             self._store.save(known or sandbox)
-            binding = self._conductor.allocate_port(
-                messages.AllocatePort(
-                    caller=self._conductor.caller,
-                    sandbox=messages.Sandbox(
-                        sandbox_id=sandbox.sandbox_id,
-                        pod_namespace=sandbox.pod_namespace,
-                        pod_name=sandbox.pod_name,
-                        pod_uid=sandbox.pod_uid,
-                    ),
-                )
-            )
+            binding = self._allocate(sandbox)
             sandbox = dataclasses.replace(known or sandbox, binding=binding)
             self._store.save(sandbox)
             self._driver.plug(_plug(sandbox))
             self._store.write_record(sandbox)
             sandbox = dataclasses.replace(sandbox, state=SandboxState.PLUGGED)
             self._store.save(sandbox)
-            return sandbox
+        seconds = time.monotonic() - started
+        LOG.info("Sandbox %s has port %s after %.2f s", sandbox.sandbox_id, binding.port_id, seconds)
+        return sandbox
+
+    def _allocate(self, sandbox: Sandbox) -> messages.PortBinding:
+        """Ask the conductor, again where it does not answer: one that was killed meanwhile has successors."""
+        deadline = time.monotonic() + self._allocate_deadline
+        pauses = backoff.Backoff(0.2, 2.0)
+        message = messages.AllocatePort(
+            caller=self._conductor.caller,
+            sandbox=messages.Sandbox(
+                sandbox_id=sandbox.sandbox_id,
+                pod_namespace=sandbox.pod_namespace,
+                pod_name=sandbox.pod_name,
+                pod_uid=sandbox.pod_uid,
+            ),
+        )
+        while True:
+            try:
+                return self._conductor.allocate_port(message)
+            except errors.Unavailable as error:
+                pause = pauses.next()
+                if time.monotonic() + pause >= deadline:
+                    raise
+                LOG.warning("Sandbox %s has no port yet: %s", sandbox.sandbox_id, error)
+                time.sleep(pause)
 
     def delete(self, sandbox_id: str) -> None:
         """Take the sandbox's port away from the node, and have the conductor told; unknown sandboxes are fine.
@@ -164,11 +182,16 @@ class Ports:
                     self._conductor.release_port(
                         messages.ReleasePort(caller=self._conductor.caller, sandbox_id=sandbox.sandbox_id)
                     )
+                except errors.Unavailable as error:
+                    # The others would wait just as long in vain.
+                    LOG.warning("The ports of sandboxes that are gone are not released yet: %s", error)
+                    return False
                 except (errors.HypernetesError, drivers.PlugError) as error:
                     LOG.warning("The port of sandbox %s is not released yet: %s", sandbox.sandbox_id, error)
                     complete = False
                 else:
                     self._store.delete(sandbox.sandbox_id)
+                    LOG.info("Sandbox %s has given its port back", sandbox.sandbox_id)
         return complete
 
     def collect(self) -> None:

@@ -108,6 +108,18 @@ class PortsTest(testtools.TestCase):
         self.assertEqual(first, self.ports.add(self._sandbox("a")))
         self.assertEqual(1, len(self.conductor.ports))
 
+    def test_a_conductor_that_was_killed_meanwhile_is_asked_again(self) -> None:
+        self.ports = manager.Ports(self.store, self.driver, self.conductor, allocate_deadline=10.0)
+        self.conductor.refusals = [errors.Unavailable(service="The conductor", reason="no answer")]
+        self.ports.add(self._sandbox("a"))
+        self.assertEqual((1, []), (len(self.conductor.ports), self.conductor.refusals))
+
+    def test_a_refusal_is_final(self) -> None:
+        self.ports = manager.Ports(self.store, self.driver, self.conductor, allocate_deadline=10.0)
+        self.conductor.refusals = [errors.Refused(service="The conductor", reason="no such pod")] * 2
+        self.assertRaises(errors.Refused, self.ports.add, self._sandbox("a"))
+        self.assertEqual(1, len(self.conductor.refusals))
+
     def test_what_is_begun_is_recorded_before_the_conductor_is_asked(self) -> None:
         self.conductor.away = True
         self.assertRaises(errors.Unavailable, self.ports.add, self._sandbox("a"))
