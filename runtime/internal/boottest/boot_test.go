@@ -124,6 +124,28 @@ func TestTheGuestSaysHello(t *testing.T) {
 	t.Logf("exec of QEMU to hello: median %s of %v", times[len(times)/2], times)
 }
 
+func TestMachinesOfEverySizeBoot(t *testing.T) {
+	for name, change := range map[string]func(*vmm.Spec){
+		"the least memory":    func(s *vmm.Spec) { s.Memory = vmm.MinimumMemory },
+		"two CPUs":            func(s *vmm.Spec) { s.CPUs, s.Memory = 2, 512<<20 },
+		"memory beyond 4 GiB": func(s *vmm.Spec) { s.Memory = 5 << 30 },
+		"a counter not known": func(s *vmm.Spec) { s.TSCkHz = 0 },
+		"four CPUs":           func(s *vmm.Spec) { s.CPUs = 4 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := specification(t)
+			change(&spec)
+			g := boot(t, spec)
+			before := time.Now()
+			answer, err := g.api.Configure(t.Context(), &guestv1.ConfigureRequest{Hostname: "size", TimeUnixNano: time.Now().UnixNano()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("hello %s, Configure %s, kernel %s", g.took, time.Since(before), answer.KernelRelease)
+		})
+	}
+}
+
 func TestTheMachineEndsWhenTheHostClosesTheChannel(t *testing.T) {
 	g := boot(t, specification(t))
 	// A call makes sure that the guest is past its boot.
