@@ -107,7 +107,7 @@ def _take_phase(
         try:
             seen = bootstrap.signed(world.keys.decrypt(cluster.client_key_encrypted or ""), result.outputs)
         except (errors.BadRequest, keys.KeyFileError) as error:
-            fail(world, cluster, phase, node.name, str(error))
+            fail(world, cluster, phase, node.name, _cause(error))
             return
     LOG.info("Cluster %s: phase %s is done on %s", cluster.id, phase.name, node.name)
     advance(world, cluster, phase, **seen)
@@ -228,7 +228,7 @@ class ClusterReconciler:
             if phase.name == "sign-client":
                 inputs = bootstrap.signing_inputs(self._private_key(cluster))
         except (errors.HypernetesError, keys.KeyFileError) as error:
-            fail(world, cluster, phase, node.name, str(error))
+            fail(world, cluster, phase, node.name, _cause(error))
             return work.Settled()
         self._note(cluster, progress(phase))
         self._give(node, cluster, phase, inputs)
@@ -271,7 +271,7 @@ class ClusterReconciler:
             self._note(cluster, f"{progress(phase)} {error.message}")
             return work.Failed()
         except (errors.HypernetesError, keys.KeyFileError) as error:
-            fail(world, cluster, phase, "the conductor", str(error))
+            fail(world, cluster, phase, "the conductor", _cause(error))
             return work.Settled()
         advance(world, cluster, phase)
         return None
@@ -323,6 +323,11 @@ def _is_ready(node: core.Node) -> bool:
 
 def _overdue(cluster: records.Cluster, phase: phases.Phase) -> bool:
     return cluster.updated_at is not None and time.time() - cluster.updated_at.timestamp() > phase.timeout
+
+
+def _cause(error: Exception) -> str:
+    """Without the error's own remedy: the phase's is the one that helps."""
+    return error.message if isinstance(error, errors.HypernetesError) else str(error)
 
 
 def _sentence(text: str) -> str:

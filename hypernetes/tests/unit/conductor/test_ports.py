@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ports: given to the right sandbox of the right node once, taken back for certain."""
+
+import dataclasses
+from typing import Any
+
+import testtools
+
+from hypernetes.conductor import gc
+from hypernetes.conductor import ports
+from hypernetes.conductor import work
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import records
+from hypernetes.model import states
+from hypernetes.openstack import neutron
+from hypernetes.rpc import messages
+from hypernetes.tests.unit.conductor import world
+from hypernetes.tests.unit.db import database
+
+
+class PortsCase(testtools.TestCase):
+    """A node of a cluster with an ACTIVE namespace and a pod."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.fixture = self.useFixture(world.WorldFixture())
+        self.db = self.fixture.database
+        self.neutron = self.fixture.cloud.neutron
+        self.cluster = database.cluster(self.db)
+        self.node = self.make_node("node1")
+        made = database.namespace(self.db, self.cluster.id)
+        self.namespace = self.db.namespaces.observe(
+            made.id,
+            network_id="network",
+            subnet_id="subnet",
+            security_group_id="group",
+            status=states.NamespaceStatus.ACTIVE,
+        )
+        self.uid = self.fixture.pod("web-0", "web", "node1")
+        self.sandbox = messages.Sandbox("f" * 64, "web", "web-0", self.uid)
+
+    def make_node(self, name: str) -> records.Node:
+        made = database.node(self.db, name)
+        return self.db.nodes.observe(made.id, cluster_id=self.cluster.id)
+
+    def allocate(
+        self, sandbox: messages.Sandbox | None = None, node: records.Node | None = None, seen: work.World | None = None
+    ) -> messages.PortBinding:
+        return ports.PortGiver(seen or self.fixture.world).allocate(node or self.node, sandbox or self.sandbox)
+
+    def reconcile(self, seen: work.World | None = None) -> None:
+        reconciler = ports.PortReconciler(seen or self.fixture.world)
+        for identifier in list(reconciler.unsettled()):
+            reconciler.reconcile(identifier, world.never_lost())
+
+    def neutron_ports(self) -> list[dict[str, Any]]:
+        return self.neutron.all("port")
+
+
+class AllocateTest(PortsCase):
+    def test_the_sandbox_gets_a_port_in_the_tenants_project_bound_to_its_node(self) -> None:
+        answer = self.allocate()
+        (made,) = self.neutron_ports()
+        self.assertEqual(("node1", database.RED, self.uid), (made["host"], made["project_id"], made["pod_uid"]))
+        self.assertEqual(("10.0.0.5/24",), answer.addresses)
+        self.assertEqual((messages.Route("0.0.0.0/0", "10.0.0.1"),), answer.routes)
+        self.assertEqual(1442, answer.mtu)
+
+    def test_asked_twice_it_is_the_same_port(self) -> None:
+        self.assertEqual(self.allocate(), self.allocate())
+        self.assertEqual(1, len(self.neutron_ports()))
+
+    def test_killed_at_any_call_the_repeated_request_gets_the_one_port(self) -> None:
+        for after_effect in (False, True):
+            for call in range(3):
+                sandbox = dataclasses.replace(self.sandbox, sandbox_id=f"{call}{int(after_effect)}" * 32)
+                fate = self.fixture.fate
+                fate.calls, fate.dies_at, fate.after_effect = 0, call, after_effect
+                try:
+                    self.allocate(sandbox)
+                except world.Killed:
+                    self.allocate(sandbox, seen=self.fixture.restart())
+                fate.dies_at = None
+                self.assertEqual(1, len(self.neutron_ports()))
+                self.db.ports.observe(self.db.ports.list()[0].id, status=states.PortStatus.DELETING)
+                self.reconcile()
+                self.assertEqual([], self.neutron_ports())
+
+    def test_what_does_not_agree_with_the_apiserver_is_refused(self) -> None:
+        self.fixture.pod("other", "web", "node2")
+        self.fixture.pod("host", "web", "node1", hostNetwork=True)
+        objects = self.fixture.apiserver.apiserver.objects
+        uids = {name: item.metadata.uid for (_, _, name), item in objects.items()}
+        for sandbox in (
+            dataclasses.replace(self.sandbox, pod_uid=ids.new_uuid()),
+            dataclasses.replace(self.sandbox, pod_name="nobody"),
+            messages.Sandbox("e" * 64, "web", "other", uids["other"]),
+            messages.Sandbox("e" * 64, "web", "host", uids["host"]),
+        ):
+            self.assertRaises(errors.Refused, self.allocate, sandbox)
+        self.assertRaises(
+            errors.NotFound, self.allocate, dataclasses.replace(self.sandbox, pod_namespace="kube-system")
+        )
+        self.assertEqual([], self.neutron_ports())
+        self.assertEqual((), self.db.ports.list())
+
+    def test_another_nodes_sandbox_is_refused(self) -> None:
+        self.allocate()
+        other = self.make_node("node2")
+        uid = self.fixture.pod("theirs", "web", "node2")
+        stolen = messages.Sandbox(self.sandbox.sandbox_id, "web", "theirs", uid)
+        self.assertRaises(errors.Refused, self.allocate, stolen, other)
+
+    def test_a_node_of_no_cluster_gets_nothing(self) -> None:
+        self.assertRaises(errors.Refused, self.allocate, None, database.node(self.db, "loner"))
+
+    def test_a_namespace_that_is_going_gets_no_more_ports(self) -> None:
+        self.db.namespaces.mark_deleting(self.namespace.id)
+        self.assertRaises(errors.Unavailable, self.allocate)
+        self.assertEqual((), self.db.ports.list())
+
+    def test_a_quota_leaves_no_record_that_counts(self) -> None:
+        self.neutron.refusal = errors.QuotaExceeded(reason="port")
+        self.assertRaises(errors.QuotaExceeded, self.allocate)
+        self.neutron.refusal = None
+        self.reconcile()
+        self.assertEqual((), self.db.ports.list())
+
+    def test_one_pod_cannot_use_up_the_quota(self) -> None:
+        limit = self.fixture.conf.conductor.sandboxes_per_pod
+        for number in range(limit):
+            self.allocate(dataclasses.replace(self.sandbox, sandbox_id=f"{number:064}"))
+        self.assertRaises(errors.Refused, self.allocate)
+
+    def test_a_sandbox_that_another_request_works_on_is_unavailable(self) -> None:
+        self.fixture.conf.set_override("allocate_wait", 1.0, group="conductor")
+        with self.fixture.world.leases.hold(f"sandbox:{self.sandbox.sandbox_id}"):
+            self.assertRaises(errors.Unavailable, self.allocate)
+
+
+class TakeBackTest(PortsCase):
+    def test_a_deleting_port_goes_in_neutron_and_then_here(self) -> None:
+        self.allocate()
+        (port,) = self.db.ports.list()
+        self.reconcile()
+        self.assertEqual(1, len(self.neutron_ports()))
+        self.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        self.reconcile()
+        self.assertEqual(([], ()), (self.neutron_ports(), self.db.ports.list()))
+
+    def test_killed_between_neutron_and_the_record_it_is_found_by_its_mark(self) -> None:
+        fate = self.fixture.fate
+        fate.calls, fate.dies_at, fate.after_effect = 0, 0, True
+        self.assertRaises(world.Killed, self.allocate)
+        restarted = self.fixture.restart()
+        (port,) = self.db.ports.list()
+        self.assertIsNone(port.neutron_port_id)
+        self.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        self.reconcile(restarted)
+        self.assertEqual(([], ()), (self.neutron_ports(), self.db.ports.list()))
+
+    def test_a_vanished_pods_port_is_taken_back_after_the_grace_and_no_other(self) -> None:
+        self.allocate()
+        (port,) = self.db.ports.list()
+        reconciler = gc.GarbageReconciler(self.fixture.world)
+        for grace, gone, expected in (
+            (0.0, False, states.PortStatus.ACTIVE),
+            (3600.0, True, states.PortStatus.ACTIVE),
+            (0.0, True, states.PortStatus.DELETING),
+        ):
+            self.fixture.conf.set_override("port_grace", grace, group="conductor")
+            if gone:
+                self.fixture.apiserver.apiserver.objects.clear()
+            self.assertIsInstance(reconciler.reconcile(self.cluster.id, world.never_lost()), work.Settled)
+            self.assertIs(expected, self.db.ports.get(port.id).status)
+
+
+class BindingTest(testtools.TestCase):
+    def test_addresses_carry_prefix_lengths_and_routes_follow_the_subnet(self) -> None:
+        subnet = neutron.Subnet(
+            ids.SubnetId("s"),
+            ids.NetworkId("n"),
+            "10.1.0.0/20",
+            4,
+            "10.1.0.1",
+            (("192.0.2.0/24", "10.1.0.2"),),
+            ("192.0.2.53",),
+        )
+        port = neutron.Port(
+            ids.NeutronPortId("p"), database.RED, subnet.network_id, "fa:16", ((subnet.id, "10.1.2.3"),), "node1", "uid"
+        )
+        network = neutron.Network(subnet.network_id, database.RED, 1442, (subnet.id,))
+        answer = ports.binding(ids.NamespaceId("record"), port, network, [subnet])
+        self.assertEqual(("10.1.2.3/20",), answer.addresses)
+        self.assertEqual(
+            (messages.Route("0.0.0.0/0", "10.1.0.1"), messages.Route("192.0.2.0/24", "10.1.0.2")), answer.routes
+        )
+        self.assertEqual(("192.0.2.53",), answer.name_servers)
