@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -84,6 +85,19 @@ func TestVolumes(t *testing.T) {
 	if out, _, _ := p.exec(other, "sh", "-c", "ls /cache; cat /memory/x"); out != "ready\ndata\n" {
 		t.Errorf("the other container sees %q", out)
 	}
+	t.Run("a change on the host reaches the container", func(t *testing.T) {
+		p := p.in(t)
+		config := volumes["config"].GetHostPath()
+		must(t, os.Mkdir(filepath.Join(config, "..2027"), 0o755))
+		must(t, os.WriteFile(filepath.Join(config, "..2027/key"), []byte("changed"), 0o640))
+		must(t, os.Symlink("..2027", filepath.Join(config, "..next")))
+		must(t, os.Rename(filepath.Join(config, "..next"), filepath.Join(config, "..data")))
+		must(t, os.WriteFile(volumes["hosts"].GetHostPath(), []byte("10.77.0.1 changed\n"), 0o640))
+		eventually(t, "the change", 40*time.Second, func() bool {
+			out, _, _ := p.exec(id, "cat", "/config/key", "/etc/hosts")
+			return out == "changed10.77.0.1 changed\n"
+		})
+	})
 	p.exec(other, "touch", "/cache/end")
 	if status := p.exits(id); status.GetExitCode() != 0 {
 		t.Errorf("got %v", status)

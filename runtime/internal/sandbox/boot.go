@@ -27,6 +27,7 @@ func (s *Sandbox) boot() {
 		return
 	}
 	log.L.WithField("took", time.Since(start)).Info("the pod's machine is ready")
+	s.work.Go(s.refresh)
 	close(s.booted)
 	select {
 	case <-s.channel.Done():

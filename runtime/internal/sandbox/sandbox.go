@@ -89,7 +89,8 @@ type Sandbox struct {
 	exited chan struct{} // closed when exit is set and the host side is cleaned
 	exit   Exit
 	stop   sync.Once
-	wanted chan struct{} // closed when the end was asked for
+	work   sync.WaitGroup // what boot started
+	wanted chan struct{}  // closed when the end was asked for
 
 	mu      sync.Mutex
 	disks   map[string]*layerDisk
@@ -271,6 +272,7 @@ func (s *Sandbox) watch() {
 	if s.channel != nil {
 		_ = s.channel.Close() // the peer is dead
 	}
+	s.work.Wait()
 	if err := s.release(); err != nil {
 		log.L.WithError(err).Error("clean up after the pod's machine")
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 
@@ -26,8 +27,11 @@ type layerDisk struct {
 
 // volumeState is a volume in the guest; its lock orders the copies into it.
 type volumeState struct {
-	mu   sync.Mutex
-	made bool
+	source mirror.Volume // of a copy to be kept fresh; guarded by Sandbox.mu
+
+	mu      sync.Mutex
+	made    bool
+	version string // of the copied content
 }
 
 // AttachLayers makes layers visible to the guest and returns their serials.
@@ -105,17 +109,38 @@ var guestKinds = map[mirror.Kind]guestv1.CreateVolumeRequest_Kind{
 // the content of copied volumes.
 func (s *Sandbox) PutVolume(ctx context.Context, volume mirror.Volume) error {
 	var entries []*guestv1.FileEntry
+	var content string
 	var err error
+	// The version is read before the content: a change in between is seen later.
 	switch volume.Kind {
 	case mirror.Files:
-		entries, err = mirror.Tree(volume.Source)
+		if content, err = version(volume); errors.Is(err, fs.ErrNotExist) {
+			content, err = "", nil // not laid out by the kubelet's atomic writer: never refreshed
+		}
+		if err == nil {
+			entries, err = mirror.Tree(volume.Source)
+		}
 	case mirror.File, mirror.Log:
-		entries, err = mirror.OneFile(volume.Source)
+		if content, err = version(volume); err == nil {
+			entries, err = mirror.OneFile(volume.Source)
+		}
 	}
 	if err != nil {
 		return err
 	}
-	return s.put(ctx, volume, entries)
+	if err := s.put(ctx, volume, entries); err != nil {
+		return err
+	}
+	state := s.volume(volume.ID)
+	state.mu.Lock()
+	state.version = content
+	state.mu.Unlock()
+	if volume.Kind == mirror.Files || volume.Kind == mirror.File {
+		s.mu.Lock()
+		state.source = volume
+		s.mu.Unlock()
+	}
+	return nil
 }
 
 func (s *Sandbox) put(ctx context.Context, volume mirror.Volume, entries []*guestv1.FileEntry) error {
