@@ -36,7 +36,8 @@ def pod(name: str) -> dict[str, Any]:
                     "name": "demo",
                     "image": "demo",
                     "command": ["demo", "serve"],
-                    "resources": {"limits": {"cpu": "1", "memory": "64Mi"}},
+                    # Without a request the limit would be one, and four whole processors are more than there are.
+                    "resources": {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "64Mi"}},
                 }
             ],
         },
