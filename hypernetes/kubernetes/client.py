@@ -28,7 +28,7 @@ from hypernetes.model import names
 
 ALL_NAMESPACES = "*"
 WATCH_SECONDS = 300
-"""A watch ends after this time and is begun again by its reader, from the last version it saw."""
+"""A watch's connection is renewed after this time, from the last version seen; one that is dead is noticed then."""
 
 _WATCH_GRACE_SECONDS = 30.0
 _SERVICE = "The cluster's apiserver"
@@ -134,7 +134,7 @@ class ClusterClient:
     def watch(
         self, kind: type[T], namespace: str | None = None, resource_version: str | None = None
     ) -> Iterator[tuple[str, T]]:
-        """Events (``ADDED``, ``MODIFIED``, ``DELETED``) and their objects, for at most :data:`WATCH_SECONDS`.
+        """Events (``ADDED``, ``MODIFIED``, ``DELETED``) and their objects, until the reader stops or an error ends it.
 
         :raises errors.Unavailable: also when the version is too old; list again, then watch from there.
         """

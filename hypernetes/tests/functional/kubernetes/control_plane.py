@@ -23,6 +23,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from lightkube.models import meta_v1 as meta
+from lightkube.models import rbac_v1 as rbac_models
+from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.kubernetes import client
 from hypernetes.kubernetes import files
@@ -153,7 +156,7 @@ class ControlPlane:
 
     def administrator(self) -> client.ClusterClient:
         """A client with the conductor's identity."""
-        return self.connect("hypernetes-conductor", "system:masters")
+        return self.connect("hypernetes-conductor", "kubeadm:cluster-admins")
 
     def _start(self) -> None:
         self._write("ca.crt", self.authority.pem)
@@ -167,11 +170,25 @@ class ControlPlane:
         self._write("encryption.yaml", files.encryption_configuration(key_bytes))
         self._run_etcd()
         self._run_api_server()
-        ready = self.administrator()
+        ready = self.connect("bootstrap", "system:masters")
         try:
             wait_for("the apiserver's readiness", lambda: self._all_run() and ready.is_ready(), START_SECONDS)
         except (RuntimeError, TimeoutError) as error:
             raise RuntimeError(f"{error}\n{self._end_of_logs()}") from error
+        # kubeadm does this, and the conductor's certificate relies on it.
+        ready.apply(
+            rbac.ClusterRoleBinding(
+                metadata=meta.ObjectMeta(name="kubeadm:cluster-admins"),
+                roleRef=rbac_models.RoleRef(
+                    apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name="cluster-admin"
+                ),
+                subjects=[
+                    rbac_models.Subject(
+                        apiGroup="rbac.authorization.k8s.io", kind="Group", name="kubeadm:cluster-admins"
+                    )
+                ],
+            )
+        )
         self._run_controllers()
 
     def _run_etcd(self) -> None:

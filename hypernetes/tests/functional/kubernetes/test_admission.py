@@ -14,6 +14,7 @@ from lightkube.resources import rbac_authorization_v1 as rbac
 from hypernetes.kubernetes import client
 from hypernetes.kubernetes import objects
 from hypernetes.model import errors
+from hypernetes.model import ids
 from hypernetes.model import names
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import tenant
@@ -380,3 +381,22 @@ class AdmissionTest(unittest.TestCase):
             "three pods",
             lambda: len([p for p in self.red.list(core.Pod, "red-one") if p.metadata.name.startswith("scaled-")]) == 3,
         )
+
+    def test_the_conductor_deletes_its_own_namespace_and_no_other_of_the_name(self) -> None:
+        tenant.make_namespace(self.administrator, "red-two", tenant.RED_PROJECT)
+        uid = self.administrator.get(core.Namespace, "red-two").metadata.uid
+        another = ids.new_uuid()
+        self.assertFalse(self.administrator.delete(core.Namespace, "red-two", uid=another))
+        self.assertTrue(self.administrator.delete(core.Namespace, "red-two", uid=uid))
+        control_plane.wait_for(
+            "the namespace's end", lambda: self.administrator.find(core.Namespace, "red-two") is None, 60
+        )
+        self.assertFalse(self.administrator.delete(core.Namespace, "red-two", uid=uid))
+
+    def test_a_watch_tells_what_happens(self) -> None:
+        events = self.administrator.watch(core.ConfigMap, "red-one")
+        self._create(tenant.manifest("ConfigMap", "v1", "watched", data={"a": "b"}))
+        for kind, item in events:
+            if item.metadata.name == "watched":
+                self.assertEqual("ADDED", kind)
+                return

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import httpx2
 from lightkube.resources import core_v1 as core
+from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
 from hypernetes.auth import webhook
 from hypernetes.kubernetes import kubeadm
@@ -100,6 +101,13 @@ class LoginTest(unittest.TestCase):
         ):
             with self.subTest(path):
                 self.assertEqual(403, self._get(path, "red").status_code)
+
+    def test_a_tenant_s_requests_queue_among_tenants(self) -> None:
+        schema: Any = self.plane.administrator().get(flow.FlowSchema, "hypernetes-tenants")
+        for path in ("/api/v1/namespaces/red-one/pods", "/api/v1/namespaces/blue-one/pods", "/apis"):
+            with self.subTest(path):
+                answer = self._get(path, "red")
+                self.assertEqual(schema.metadata.uid, answer.headers["X-Kubernetes-PF-FlowSchema-UID"])
 
     def test_a_reader_reads_pods_and_no_secrets(self) -> None:
         self.assertEqual(200, self._get("/api/v1/namespaces/red-one/pods", "reader").status_code)
