@@ -1,5 +1,1 @@
 # SPDX-License-Identifier: Apache-2.0
-from oslo_service import backend
-
-# oslo.messaging chooses eventlet unless the backend is chosen before it is imported.
-backend.init_backend(backend.BackendType.THREADING)
