@@ -126,13 +126,13 @@ class LocalServerTest(testtools.TestCase):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(str(self.path))
-            connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
             try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
                 with connection.makefile("rb") as file:
                     return file.readline()
-            except ConnectionResetError:
-                # Closed before what we sent was read: no answer either.
+            except ConnectionError:
+                # Closed before what we sent was read, or before it was sent: no answer either.
                 return b""
 
     def test_only_the_owner_may_connect(self) -> None:
