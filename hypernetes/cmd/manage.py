@@ -13,7 +13,7 @@ from hypernetes.db import migration
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one command; the exit status: 0, or 1 where ``db version`` finds scripts that have not run."""
-    conf = cfg.CONF
+    conf = cfg.ConfigOpts()
     conf.register_cli_opt(cfg.SubCommandOpt("command", title="Commands", handler=_add_commands))
     log.register_options(conf)
     conf(arguments, project="hypernetes", prog="hypernetes-manage")

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The REST contract, on a real database."""

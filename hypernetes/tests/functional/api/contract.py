@@ -21,7 +21,7 @@ def wsgi() -> Any:
     return lambda environ, start_response: _running[-1].wsgi(environ, start_response)
 
 
-class ContractFixture(fixture.GabbiFixture):  # type: ignore[misc]
+class ContractFixture(fixture.GabbiFixture):
     """For each file a fresh database and application; ids of what is there are in the environment."""
 
     def start_fixture(self) -> None:

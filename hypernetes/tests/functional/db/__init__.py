@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Repositories and migrations on a real MariaDB."""
