@@ -107,6 +107,18 @@ class ClusterClient:
         with _translated(type(item), _name_of(item), creating=True):
             return cast(T, self._client.create(cast(Any, item)))
 
+    def refusal(self, item: resource.Resource) -> str | None:
+        """Why the apiserver would not let us create the object, or None if it would; nothing is created.
+
+        :raises errors.Unavailable: it does not answer.
+        """
+        try:
+            with _translated(type(item), _name_of(item), creating=True):
+                self._client.create(cast(Any, item), dry_run=True)
+        except (errors.Refused, errors.NameTaken) as error:
+            return error.message
+        return None
+
     def apply(self, item: T) -> T:
         """Make the object have these fields by server-side apply, whoever set them before; others' fields stay."""
         with _translated(type(item), _name_of(item)):

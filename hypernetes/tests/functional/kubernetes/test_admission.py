@@ -13,6 +13,7 @@ from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.kubernetes import client
 from hypernetes.kubernetes import objects
+from hypernetes.kubernetes import verification
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import names
@@ -140,17 +141,7 @@ class AdmissionTest(unittest.TestCase):
         tenant.make_namespace(cls.administrator, "blue-one", tenant.BLUE_PROJECT)
         cls.red = tenant.person(cls.plane, "red-user", tenant.RED_PROJECT)
         cls.manager = tenant.person(cls.plane, "red-manager", tenant.RED_PROJECT, "manager")
-        # A policy is in force a moment after it is stored; the first refusal tells.
-        control_plane.wait_for("the first refusal", cls._refuses)
-
-    @classmethod
-    def _refuses(cls) -> bool:
-        try:
-            cls.red.create(tenant.pod("first", hostNetwork=True))
-        except errors.Refused as error:
-            return "hypernetes/" in str(error)
-        cls.administrator.delete(core.Pod, "first", "red-one")
-        return False
+        control_plane.wait_for("the policies", lambda: verification.policies_are_in_force(cls.administrator))
 
     def _create(self, item: Any) -> Any:
         made = self.red.create(item)
