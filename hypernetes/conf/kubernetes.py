@@ -53,8 +53,10 @@ OPTIONS = [
     ),
     cfg.StrOpt(
         "pod_overhead_memory",
-        default="96Mi",
-        help="Memory of shim and virtual machine monitor per pod, declared in the RuntimeClass.",
+        default="256Mi",
+        help="Memory a pod takes beyond its containers, declared in the RuntimeClass: shim, virtual machine monitor and "
+        "what [node] overhead_memory gives the guest. The pod's cgroup is limited to the sum, so too little of it ends "
+        "machines. An emulated processor (TCG) needs some 200 MiB more than KVM.",
     ),
     cfg.StrOpt(
         "pod_overhead_cpu",

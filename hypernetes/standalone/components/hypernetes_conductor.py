@@ -53,6 +53,8 @@ def configuration(installation: Installation) -> ini.Sections:
             "ignored_preflight_checks": IGNORED_PREFLIGHT_CHECKS,
             # One node is all there is here.
             "taint_control_nodes": False,
+            # Where QEMU emulates the processor it takes some 200 MiB more than the default allows for.
+            "pod_overhead_memory": "512Mi",
         },
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),
     }
