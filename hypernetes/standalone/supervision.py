@@ -246,6 +246,10 @@ class Supervisor:
         """Stop all programs in an orderly way, then the daemon, then whatever outlived both."""
         identity = self.identity
         if identity and self._answers():
+            # All at once; a shutdown alone would stop one after the other.
+            self._quietly(self._proxy().supervisor.stopAllProcesses, False)
+            with contextlib.suppress(machine.NotReadyError):
+                machine.wait_until(self._all_stopped, f"programs of {self.name} stopped", timeout=grace)
             self._quietly(self._proxy().supervisor.shutdown)
             # What does not end in time is ended with its group.
             with contextlib.suppress(machine.NotReadyError):
@@ -256,6 +260,9 @@ class Supervisor:
     def _proxy(self) -> xmlrpc.client.ServerProxy:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+
+    def _all_stopped(self) -> bool:
+        return not set(self.states().values()) & {"RUNNING", "STARTING", "STOPPING", "BACKOFF"}
 
     def _answers(self) -> bool:
         try:

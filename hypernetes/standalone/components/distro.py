@@ -19,14 +19,14 @@ def start(installation: Installation) -> None:
     :raises StandaloneError: when a prebuilt tree was named and is not one
     """
     layout = installation.layout
+    group = cgroups.ProcessGroup("build")
+    # A killed run may have left its compilers, which hold the cache's locks.
+    group.end(grace=5)
     if layout.prebuilt:
         if not (layout.prebuilt / "distribution.json").exists():
             raise machine.StandaloneError(f"{layout.prebuilt} (HYPERNETES_DIST) is not a distribution tree")
         machine.write(layout.state / PREBUILT, str(layout.prebuilt))
         return
-    group = cgroups.ProcessGroup("build")
-    # A killed run may have left its compilers, which hold the cache's locks.
-    group.end(grace=5)
     machine.run_logged(
         ["/usr/bin/python3", layout.repository / "distro/build", "--output", layout.dist,
          "--cache", layout.distro_cache],
