@@ -76,6 +76,9 @@ func OpenPort(timeout time.Duration) (*os.File, error) {
 // Root mounts the root disk and makes it the root of this process and of
 // all it starts. Not switch_root: nothing needs to be executed anew.
 func Root() error {
+	if err := disk.Scan(); err != nil {
+		return err
+	}
 	device, err := disk.Find(RootSerial, 10*time.Second)
 	if err != nil {
 		return fmt.Errorf("finding the root disk: %w", err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,11 @@ const (
 	StageChannel = "channel" // what the guest's first word needs
 	StageRest    = "rest"    // disks, file systems, network
 )
+
+// parameters of modules by name. SCSI would look for disks at all 256 targets,
+// which takes 0.1 s under emulation; where they are is known (see disk.Scan), and
+// a hot-plugged one announces itself.
+var parameters = map[string]string{"scsi_mod": "scan=manual"}
 
 // LoadModules loads the modules of a stage in their order and frees the
 // memory of their files (an initramfs is memory).
@@ -50,9 +56,15 @@ func loadModule(path string) error {
 		return err
 	}
 	defer file.Close()
-	err = unix.FinitModule(int(file.Fd()), "", 0)
+	err = unix.FinitModule(int(file.Fd()), parameters[moduleName(path)], 0)
 	if errors.Is(err, unix.EEXIST) {
 		return nil // built in, or loaded before
 	}
 	return err
+}
+
+// moduleName takes the stage and the number from a module's file name.
+func moduleName(path string) string {
+	parts := strings.SplitN(filepath.Base(path), "-", 3)
+	return strings.TrimSuffix(parts[len(parts)-1], ".ko")
 }

@@ -16,12 +16,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const classDir = "/sys/block"
+const (
+	classDir = "/sys/block"
+	hostsDir = "/sys/class/scsi_host"
+	// Channel 0, target 0, any unit: where the machine's first disks are.
+	firstDisks = "0 0 -"
+)
 
 var (
 	mu    sync.Mutex
 	known = map[string]string{} // serial -> /sys/block entry, checked again before use
 )
+
+// Scan finds the disks that were there from the start, which the host puts at
+// target 0 (runtime/internal/vmm/qemu). Nothing else is looked for at boot.
+func Scan() error {
+	files, err := filepath.Glob(filepath.Join(hostsDir, "host*", "scan"))
+	if err != nil {
+		return fmt.Errorf("looking for disks: %w", err)
+	}
+	if len(files) == 0 {
+		return errors.New("the machine has no SCSI host")
+	}
+	for _, file := range files {
+		if err := os.WriteFile(file, []byte(firstDisks), 0); err != nil {
+			return fmt.Errorf("looking for disks: %w", err)
+		}
+	}
+	return nil
+}
 
 // Find waits for the disk with this serial and returns its device node. The
 // timeout is for the host's hot-plug to arrive, which takes some 40 ms.

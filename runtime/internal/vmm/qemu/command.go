@@ -73,12 +73,15 @@ func commandLine(spec vmm.Spec, fds descriptors) []string {
 	return arguments
 }
 
+// diskArguments gives a disk that is there from the start: a unit of target 0,
+// where alone the guest looks at boot. Unit and fdset count alike.
 func diskArguments(set, fd int, disk vmm.Disk) []string {
 	return []string{
 		"-add-fd", fmt.Sprintf("fd=%d,set=%d", fd, set),
 		"-blockdev", fmt.Sprintf("driver=raw,node-name=%s,read-only=%s,discard=unmap,file.driver=file,file.filename=/dev/fdset/%d,file.locking=off",
 			nodeName(disk.Serial), onOff(disk.ReadOnly), set),
-		"-device", fmt.Sprintf("scsi-hd,id=%s,bus=%s,drive=%s,serial=%s", deviceID(disk.Serial), bus, nodeName(disk.Serial), disk.Serial),
+		"-device", fmt.Sprintf("scsi-hd,id=%s,bus=%s,scsi-id=0,lun=%d,drive=%s,serial=%s",
+			deviceID(disk.Serial), bus, set-firstSet, nodeName(disk.Serial), disk.Serial),
 	}
 }
 

@@ -33,7 +33,7 @@ func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 			has: []string{
 				"-nodefaults", "-no-user-config", "-no-reboot", "obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 				"-m 256M", "-smp 1", "accel=tcg", "/guest/vmlinux", "/guest/initramfs", "serial=hypernetes-root", "serial=scratch",
-				"fd=5,set=1", "fd=6,set=2", "tap,id=net,fd=7", "host_mtu=1442",
+				"fd=5,set=1", "fd=6,set=2", "scsi-id=0,lun=0", "scsi-id=0,lun=1", "tap,id=net,fd=7", "host_mtu=1442",
 			},
 			hasNot: []string{"/secret/path"},
 		},

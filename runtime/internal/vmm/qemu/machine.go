@@ -36,8 +36,7 @@ type machine struct {
 
 	mu   sync.Mutex // guards what follows
 	exit vmm.Exit
-	sets map[string]int // fdset of each disk by serial
-	next int
+	sets map[string]int // fdset of each disk by serial; its unit is one less
 }
 
 // Start starts a machine and returns as soon as QEMU runs; the guest says hello
@@ -103,7 +102,6 @@ func start(ctx context.Context, spec vmm.Spec) (_ *machine, err error) {
 		channel: channel,
 		done:    make(chan struct{}),
 		sets:    sets,
-		next:    firstSet + 1 + len(spec.Disks),
 	}
 	go m.follow()
 	// Closed here already, so that the monitor's end is seen when QEMU dies at once.
@@ -176,8 +174,7 @@ func (m *machine) AttachDisk(ctx context.Context, disk vmm.Disk) error {
 		m.mu.Unlock()
 		return fmt.Errorf("a disk with the serial %q is attached already", disk.Serial)
 	}
-	set := m.next
-	m.next++
+	set := freeSet(m.sets)
 	m.sets[disk.Serial] = set
 	m.mu.Unlock()
 	if err := m.attach(ctx, disk, set); err != nil {
@@ -185,6 +182,19 @@ func (m *machine) AttachDisk(ctx context.Context, disk vmm.Disk) error {
 		return fmt.Errorf("attaching disk %q: %w", disk.Serial, err)
 	}
 	return nil
+}
+
+// freeSet gives the lowest number that no disk has. The first is the root disk's.
+func freeSet(taken map[string]int) int {
+	used := map[int]bool{}
+	for _, set := range taken {
+		used[set] = true
+	}
+	set := firstSet + 1
+	for used[set] {
+		set++
+	}
+	return set
 }
 
 func (m *machine) attach(ctx context.Context, disk vmm.Disk, set int) error {
@@ -205,6 +215,9 @@ func (m *machine) attach(ctx context.Context, disk vmm.Disk, set int) error {
 	}
 	err = m.monitor.execute(ctx, "device_add", map[string]any{
 		"driver": "scsi-hd", "id": deviceID(disk.Serial), "bus": bus, "drive": nodeName(disk.Serial), "serial": disk.Serial,
+		// Linux adds a unit other than 0 as soon as it is announced; for unit 0 it
+		// would scan its target, which the guest has turned off.
+		"scsi-id": 0, "lun": set - firstSet,
 	}, nil)
 	if err != nil {
 		return errors.Join(err,
