@@ -76,8 +76,8 @@ OPTIONS: list[cfg.Opt] = [
         "overhead_memory",
         default=128 << 20,
         min=0,
-        help="Bytes of guest memory beyond the containers' limits, for kernel and hyper-guest; less than the RuntimeClass' "
-        "overhead ([kubernetes] pod_overhead_memory), which also holds shim and monitor.",
+        help="Bytes of guest memory beyond the containers' limits, for kernel and hyper-guest; less than the "
+        "RuntimeClass' overhead ([kubernetes] pod_overhead_memory), which also holds shim and monitor.",
     ),
     cfg.IntOpt("uid_base", default=200000, min=1, help="First user id of virtual machines; each gets its own."),
     cfg.IntOpt("uid_count", default=65536, min=1, help="How many user ids virtual machines may use."),

@@ -86,7 +86,12 @@ def init_configuration(spec: ClusterSpec) -> dict[str, Any]:
             "ignorePreflightErrors": list(spec.ignored_preflight_checks),
             "kubeletExtraArgs": _arguments({"hostname-override": spec.node_name, "node-ip": spec.node_address}),
         },
-        "timeouts": {"controlPlaneComponentHealthCheck": "5m0s", "kubeletHealthCheck": "5m0s"},
+        "timeouts": {
+            "controlPlaneComponentHealthCheck": "5m0s",
+            "kubeletHealthCheck": "5m0s",
+            # wait-control-plane makes its first call with this limit, so a slow machine would fail after a minute.
+            "kubernetesAPICall": "5m0s",
+        },
     }
 
 
