@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WSGI entry point of hypernetes-webhook; ``uwsgi --module hypernetes.wsgi.webhook:application --lazy-apps``.
+"""WSGI entry point of hypernetes-webhook: ``uwsgi --module "hypernetes.wsgi.webhook:init_application()" --lazy-apps``.
+
+Importing this module has no effect; uWSGI calls the function in each worker.
 
 ``OS_HYPERNETES_CONFIG_FILES`` (separated by ``;``) names configuration files; without it oslo.config looks for
 ``hypernetes-webhook.conf`` at its usual places.
@@ -34,12 +36,3 @@ def init_application(files: list[str] | None = None) -> webhook.Webhook:
 
 def _files() -> list[str]:
     return [name for name in os.environ.get("OS_HYPERNETES_CONFIG_FILES", "").split(";") if name]
-
-
-def __getattr__(name: str) -> webhook.Webhook:
-    """Make ``application`` when the server asks for it, so that importing this module has no effect."""
-    if name != "application":
-        raise AttributeError(name)
-    made = init_application()
-    globals()["application"] = made
-    return made

@@ -56,6 +56,3 @@ class EntryTest(testtools.TestCase):
         answer = b"".join(application(environ, lambda status, headers: statuses.append(status)))
         self.assertEqual(["503 Service Unavailable"], statuses)
         self.assertNotIn(b"planted-password", answer)
-
-    def test_nothing_but_the_application_is_made_on_demand(self) -> None:
-        self.assertRaises(AttributeError, getattr, entry, "something")
