@@ -55,8 +55,8 @@ OPTIONS = [
         "pod_overhead_memory",
         default="256Mi",
         help="Memory a pod takes beyond its containers, declared in the RuntimeClass: shim, virtual machine monitor "
-        "and what [node] overhead_memory gives the guest. The pod's cgroup is limited to the sum, so too little of it ends "
-        "machines. An emulated processor (TCG) needs some 200 MiB more than KVM.",
+        "and what [node] overhead_memory gives the guest. The pod's cgroup is limited to the sum, so too little "
+        "ends machines. An emulated processor (TCG) needs some 200 MiB more than KVM.",
     ),
     cfg.StrOpt(
         "pod_overhead_cpu",

@@ -24,6 +24,13 @@ OPTIONS = [
         help="Seconds an agent waits for a port: the conductor asks the apiserver and Neutron meanwhile.",
     ),
     cfg.IntOpt(
+        "call_monitor_timeout",
+        default=10,
+        min=2,
+        help="Seconds without a sign of life of the receiver after which a call is given up before its timeout. "
+        "Receivers give one twice in this time while they work.",
+    ),
+    cfg.IntOpt(
         "send_attempts",
         default=3,
         min=1,
