@@ -41,7 +41,7 @@ func serve(ic *plugin.InitContext) (any, error) {
 		return nil, err
 	}
 	end := found.(shutdown.Service)
-	service := shim.New(ic.Context, shim.Node, shim.Publisher(publisher.(containerdshim.Publisher)), end.Shutdown)
+	service := shim.New(ic.Context, shim.SandboxID(), shim.Node, shim.Publisher(publisher.(containerdshim.Publisher)), end.Shutdown)
 	end.RegisterCallback(service.Close)
 	return service, nil
 }

@@ -87,7 +87,7 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 		return vmstate.State{}, err
 	}
 	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.cgroups,
-		Scratch: disk.ScratchPath(s.host.Config.ScratchDir, s.id)}, nil
+		Scratch: disk.ScratchPath(s.host.Config.ScratchDir, s.id), Socket: s.host.Socket}, nil
 }
 
 func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {

@@ -63,6 +63,7 @@ type Host struct {
 	Accelerator func(ctx context.Context, cfg config.Config, uid uint32) (name string, tscKHz int, err error)
 	OpenTAP     func(name string) (*os.File, error)
 	Hierarchies func() ([]string, error)
+	Socket      string // the file at which containerd reaches this process
 }
 
 // Sandbox is a pod's machine. Its life goes one way: created (the monitor
@@ -118,7 +119,8 @@ func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
 	s.live, s.kill = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.launch(ctx, request.NetnsPath); err != nil {
 		s.kill(err)
-		return nil, errors.Join(err, s.release(), s.Remove())
+		// The directory stays: it also tells of this process, which goes on.
+		return nil, errors.Join(err, s.release())
 	}
 	go s.boot()
 	go s.watch()
@@ -266,7 +268,7 @@ func (s *Sandbox) watch() {
 	select {
 	case <-s.machine.Done():
 	case <-time.After(killTimeout):
-		log.L.Error("the pod's machine does not end") // its directory stays, for manager.Stop
+		log.L.Error("the pod's machine does not end") // its directory stays, for shim.Manager
 	}
 	<-s.booted // boot ends with live; it owns channel and guest until then
 	if s.channel != nil {
@@ -286,8 +288,8 @@ func (s *Sandbox) watch() {
 	close(s.exited)
 }
 
-// release gives back what the machine had on the host. Its directory stays
-// until Remove: it is what tells others that there was something to clean.
+// release gives back what the machine had on the host. Its directory stays: it
+// is what tells others that there is something to clean.
 func (s *Sandbox) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)
 	defer cancel()
@@ -296,15 +298,6 @@ func (s *Sandbox) release() error {
 		faults = append(faults, s.uid.Release())
 	}
 	return errors.Join(faults...)
-}
-
-// Remove removes the last trace of an exited sandbox.
-func (s *Sandbox) Remove() error {
-	dir, err := vmstate.Dir(s.host.Config.VMDir, s.id)
-	if err != nil {
-		return err
-	}
-	return os.RemoveAll(dir)
 }
 
 // hostCPUs is how many processors a machine may have at most.

@@ -4,7 +4,6 @@ package shim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +28,14 @@ import (
 // Name is the runtime's name in containerd's settings.
 const Name = "io.containerd.hyper.v2"
 
-// socketEnv tells the serving process where its socket lies, to remove it.
-const socketEnv = "HYPERNETES_SHIM_SOCKET"
+// What the serving process is told about itself.
+const (
+	socketEnv  = "HYPERNETES_SHIM_SOCKET"
+	sandboxEnv = "HYPERNETES_SHIM_SANDBOX"
+)
+
+// SandboxID is the sandbox the serving process was started for.
+func SandboxID() string { return os.Getenv(sandboxEnv) }
 
 // cleanTimeout leaves time in containerd's 5 s for a dead shim.
 const cleanTimeout = 4 * time.Second
@@ -79,8 +84,25 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 		return nil, fmt.Errorf("hand the shim's socket over: %w", err)
 	}
 	defer file.Close()
-	if err := serve(id, namespace, address, params, file); err != nil {
+	cfg, err := config.Load(config.Path)
+	if err != nil {
 		return nil, err
+	}
+	// From here on `delete` finds all there is, whoever is killed.
+	state := vmstate.State{SandboxID: id, Socket: socketPath(address)}
+	if err := vmstate.Save(cfg.VMDir, state); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, vmstate.Clean(ctx, cfg.VMDir, id))
+		}
+	}()
+	if state.Shim, err = serve(id, namespace, address, params, file); err != nil {
+		return nil, err
+	}
+	if err := vmstate.Save(cfg.VMDir, state); err != nil {
+		return nil, errors.Join(err, state.Shim.Kill(ctx))
 	}
 	capabilities, err := anypb.New(&types.MountCapabilities{
 		// All mounts come to us as they are: we make none of them on the host.
@@ -96,10 +118,10 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 	}, nil
 }
 
-func serve(id, namespace, address string, params *bootapi.BootstrapParams, socket *os.File) error {
+func serve(id, namespace, address string, params *bootapi.BootstrapParams, socket *os.File) (vmstate.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find the shim's program: %w", err)
+		return vmstate.Process{}, fmt.Errorf("find the shim's program: %w", err)
 	}
 	arguments := []string{"-namespace", namespace, "-id", id, "-address", params.GetContainerdGrpcAddress()}
 	if params.GetLogLevel() == bootapi.LogLevel_LOG_LEVEL_DEBUG || params.GetLogLevel() == bootapi.LogLevel_LOG_LEVEL_TRACE {
@@ -108,13 +130,17 @@ func serve(id, namespace, address string, params *bootapi.BootstrapParams, socke
 	cmd := exec.Command(self, arguments...)
 	cmd.ExtraFiles = []*os.File{socket}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // signals to containerd's group pass it by
-	cmd.Env = append(os.Environ(), socketEnv+"="+address,
+	cmd.Env = append(os.Environ(), socketEnv+"="+address, sandboxEnv+"="+id,
 		// Two threads run Go code at most; more only cost stacks.
 		"GOMAXPROCS=2")
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the shim: %w", err)
+		return vmstate.Process{}, fmt.Errorf("start the shim: %w", err)
 	}
-	return cmd.Process.Release()
+	process, err := vmstate.Find(cmd.Process.Pid)
+	if err != nil {
+		return process, errors.Join(err, cmd.Process.Kill())
+	}
+	return process, cmd.Process.Release()
 }
 
 // Stop cleans up after a shim, dead or alive. containerd calls it for every
@@ -137,31 +163,10 @@ func (Manager) Stop(ctx context.Context, id string) (containerdshim.StopStatus, 
 	if err := vmstate.Clean(ctx, cfg.VMDir, id); err != nil {
 		return status, fmt.Errorf("clean up after sandbox %s: %w", id, err)
 	}
-	address, err := bundleAddress(bundle)
-	if err != nil {
-		return status, err
-	}
-	return status, removeSocket(address)
+	return status, nil
 }
 
-// bundleAddress reads where containerd reached the bundle's shim; "" if it
-// never did.
-func bundleAddress(bundle string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(bundle, "bootstrap.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("read the bundle: %w", err)
-	}
-	var result struct {
-		Address string `json:"address"`
-	}
-	if err := json.Unmarshal(data, &result); err != nil {
-		return "", fmt.Errorf("read the bundle: %w", err)
-	}
-	return result.Address, nil
-}
+func socketPath(address string) string { return strings.TrimPrefix(address, "unix://") }
 
 func removeSocket(address string) error {
 	if !strings.HasPrefix(address, "unix://") {

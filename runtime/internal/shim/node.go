@@ -4,6 +4,7 @@ package shim
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	containerdshim "github.com/containerd/containerd/v2/pkg/shim"
@@ -26,6 +27,7 @@ func Node() (sandbox.Host, error) {
 	return sandbox.Host{
 		Config: cfg, Driver: qemu.New(), Accelerator: accelerator,
 		OpenTAP: tap.Open, Hierarchies: cgroup.Hierarchies,
+		Socket: socketPath(os.Getenv(socketEnv)),
 	}, nil
 }
 

@@ -6,9 +6,7 @@ package shim
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -25,6 +23,7 @@ import (
 
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/task"
+	"hypernetes.org/runtime/internal/vmstate"
 )
 
 // specURL is containerd's name for an OCI specification in JSON.
@@ -39,6 +38,7 @@ const (
 // Service answers containerd for one pod.
 type Service struct {
 	ctx       context.Context // ends with the process
+	id        string          // of the sandbox this process was started for
 	host      func() (sandbox.Host, error)
 	publisher task.Publisher
 	exit      func() // ends the process
@@ -49,8 +49,8 @@ type Service struct {
 }
 
 // New makes the service. The node is looked at when the sandbox is created.
-func New(ctx context.Context, host func() (sandbox.Host, error), publisher task.Publisher, exit func()) *Service {
-	return &Service{ctx: ctx, host: host, publisher: publisher, exit: exit}
+func New(ctx context.Context, id string, host func() (sandbox.Host, error), publisher task.Publisher, exit func()) *Service {
+	return &Service{ctx: ctx, id: id, host: host, publisher: publisher, exit: exit}
 }
 
 // RegisterTTRPC implements containerd's shim.TTRPCService.
@@ -82,6 +82,9 @@ func (s *Service) CreateSandbox(ctx context.Context, r *sandboxapi.CreateSandbox
 
 func (s *Service) create(ctx context.Context, r *sandboxapi.CreateSandboxRequest) error {
 	var pod criruntime.PodSandboxConfig
+	if r.GetSandboxID() != s.id {
+		return fmt.Errorf("this shim is for sandbox %q, not %q: %w", s.id, r.GetSandboxID(), errdefs.ErrInvalidArgument)
+	}
 	if r.GetOptions() == nil {
 		return fmt.Errorf("the request has no PodSandboxConfig: %w", errdefs.ErrInvalidArgument)
 	}
@@ -216,14 +219,15 @@ func (s *Service) UpdateSandbox(context.Context, *sandboxapi.UpdateSandboxReques
 // Close ends the machine and removes its traces. It is called once, when the
 // process is about to end, and without regard to who asked.
 func (s *Service) Close(ctx context.Context) error {
-	fault := removeSocket(os.Getenv(socketEnv))
-	made, tasks, err := s.current()
-	if errdefs.IsNotFound(err) {
-		return fault
+	if made, tasks, err := s.current(); err == nil {
+		if err := made.Stop(ctx, 0); err != nil {
+			return err // the traces stay, so that `delete` can finish the work
+		}
+		tasks.Drain()
 	}
-	if err := made.Stop(ctx, 0); err != nil {
-		return errors.Join(err, fault) // the traces stay, so that `delete` can finish the work
+	host, err := s.host()
+	if err != nil {
+		return err
 	}
-	tasks.Drain()
-	return errors.Join(made.Remove(), fault)
+	return vmstate.Clean(ctx, host.Config.VMDir, s.id)
 }

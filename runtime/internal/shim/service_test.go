@@ -76,7 +76,7 @@ func newFixture(t *testing.T, guest *fakeguest.Guest) *fixture {
 		OpenTAP:     func(string) (*os.File, error) { return os.Open(os.DevNull) },
 		Hierarchies: func() ([]string, error) { return nil, nil },
 	}
-	f.Service = New(ctx, func() (sandbox.Host, error) { return host, nil }, f, func() {})
+	f.Service = New(ctx, id, func() (sandbox.Host, error) { return host, nil }, f, func() {})
 	f.tasks = (*tasks)(f.Service)
 	t.Cleanup(func() {
 		if err := f.Close(context.Background()); err != nil {
@@ -308,6 +308,7 @@ func TestAPodThatWantsTheHostIsRefused(t *testing.T) {
 			if err := f.create(change); err == nil {
 				t.Fatal("it was accepted")
 			}
+			must(t, f.Close(t.Context()))
 			if _, err := os.Stat(filepath.Join(f.cfg.VMDir, id)); err == nil {
 				t.Error("it left a directory")
 			}
@@ -324,6 +325,7 @@ func TestAMachineThatDoesNotStartLeavesNothing(t *testing.T) {
 	if err := f.create(nil); err == nil {
 		t.Fatal("it was started without a TAP")
 	}
+	must(t, f.Close(t.Context()))
 	for _, dir := range []string{filepath.Join(f.cfg.VMDir, id), f.cfg.ScratchDir} {
 		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 			t.Errorf("%s holds %v", dir, entries)

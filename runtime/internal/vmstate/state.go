@@ -33,6 +33,8 @@ type State struct {
 	// Scratch is the scratch disk's name, which it has only while the machine
 	// starts.
 	Scratch string `json:"scratch"`
+	// Socket is the file at which containerd reaches the shim.
+	Socket string `json:"socket"`
 }
 
 var sandboxID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
@@ -107,8 +109,10 @@ func Clean(ctx context.Context, vmDir, id string) error {
 	}
 	// The emulator first: a shim that sees it go may still report the exits.
 	faults := []error{state.Monitor.Kill(ctx), state.Shim.Kill(ctx), cgroup.Remove(ctx, state.Cgroups)}
-	if err := os.Remove(state.Scratch); state.Scratch != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
-		faults = append(faults, fmt.Errorf("remove the scratch disk: %w", err))
+	for _, path := range []string{state.Scratch, state.Socket} {
+		if err := os.Remove(path); path != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
+			faults = append(faults, fmt.Errorf("clean up: %w", err))
+		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return err // the directory stays, so that the next try knows what to do
