@@ -38,6 +38,7 @@ BINDS = {
     "lib/containerd": "/var/lib/containerd",
     "libexec/kubernetes": "/usr/libexec/kubernetes",
     "log/hypernetes": "/var/log/hypernetes",
+    "log/kubernetes": "/var/log/kubernetes",
     "log/pods": "/var/log/pods",
     "log/containers": "/var/log/containers",
     "run/hypernetes": "/run/hypernetes",
