@@ -17,13 +17,12 @@ def pids(program: str) -> list[int]:
 
 
 def _is(program: str, line: list[str]) -> bool:
-    names = {Path(word).name for word in line[:3]}
-    if program in ("conductor", "agent"):
-        return f"hypernetes-{program}" in names
+    """Whether a command line is a program's. oslo.service and uWSGI rewrite theirs; the others keep what was executed."""
+    if not line:
+        return False
     if program == "containerd":
-        return bool(line) and Path(line[0]).name == "containerd"
-    return (
-        bool(line)
-        and "uwsgi" in Path(line[0]).name
-        and any(f"hypernetes.wsgi.{program}" in w or f"hypernetes-{program}" in w for w in line)
-    )
+        return Path(line[0]).name == "containerd"
+    if program in ("api", "webhook"):
+        return line[0].startswith(f"hypernetes-{program} uWSGI")
+    name = f"hypernetes-{program}"
+    return line[0].startswith(f"{name}: ") or name in {Path(word).name for word in line[1:2]}
