@@ -17,7 +17,7 @@ def pids(program: str) -> list[int]:
 
 
 def _is(program: str, line: list[str]) -> bool:
-    """Whether a command line is a program's. oslo.service and uWSGI rewrite theirs; the others keep what was executed."""
+    """Whether a command line is a program's; oslo.service and uWSGI rewrite theirs."""
     if not line:
         return False
     if program == "containerd":
