@@ -9,17 +9,14 @@ from hypernetes.kubernetes import roles
 from hypernetes.kubernetes.admission import resources
 from hypernetes.kubernetes.admission import workloads
 
-DEFAULT_OVERHEAD_MEMORY = "96Mi"
-DEFAULT_OVERHEAD_CPU = "50m"
 
-
-def cluster_objects(
-    overhead_memory: str = DEFAULT_OVERHEAD_MEMORY, overhead_cpu: str = DEFAULT_OVERHEAD_CPU
-) -> list[resource.Resource]:
+def cluster_objects(overhead_memory: str, overhead_cpu: str) -> list[resource.Resource]:
     """Everything the conductor applies in phase ``install-objects``.
 
     Classes come first, because policies demand that pods name them; roles last, so that no tenant gets in before
     the policies are there.
+
+    :param overhead_memory: what a pod takes beyond its containers, as a Kubernetes quantity; so with the CPU.
     """
     return [
         classes.runtime_class(overhead_memory, overhead_cpu),

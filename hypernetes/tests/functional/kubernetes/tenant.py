@@ -20,6 +20,9 @@ from hypernetes.tests.functional.kubernetes import control_plane
 RED_PROJECT = ids.ProjectId("0" * 31 + "1")
 BLUE_PROJECT = ids.ProjectId("0" * 31 + "2")
 
+OVERHEAD_MEMORY = "96Mi"
+"""Any will do; the tests look for it in pods."""
+
 
 def record(name: str, project: ids.ProjectId) -> records.Namespace:
     """An active namespace of a project."""
@@ -36,7 +39,7 @@ def record(name: str, project: ids.ProjectId) -> records.Namespace:
 def install_cluster(administrator: client.ClusterClient) -> None:
     """Apply everything of a cluster, twice (it must be idempotent), and wait until the policies are in force."""
     for _ in range(2):
-        for item in install.cluster_objects():
+        for item in install.cluster_objects(OVERHEAD_MEMORY, "50m"):
             administrator.apply(item)
 
     def all_checked() -> bool:

@@ -177,7 +177,7 @@ class AdmissionTest(unittest.TestCase):
             with self.subTest(title):
                 made = self._create(tenant.pod(title.replace(" ", "-").replace("'", "").lower(), **changes))
                 self.assertEqual(names.RUNTIME_CLASS, made.spec.runtimeClassName)
-                self.assertEqual("96Mi", made.spec.overhead["memory"])
+                self.assertEqual(tenant.OVERHEAD_MEMORY, made.spec.overhead["memory"])
 
     def test_an_ordinary_template_is_accepted_in_every_kind(self) -> None:
         for kind, item in tenant.workloads("ordinary").items():
