@@ -74,11 +74,14 @@ class _Stub:
                 return None
             # A call that no queue takes fails now and not after its timeout.
             certain = oslo_messaging.TransportOptions(at_least_once=True)
-            return client.prepare(timeout=timeout, transport_options=certain).call({}, method.name, **arguments)
+            # While it works the receiver gives signs of life; one that was killed is not waited for.
+            alive = min(timeout, self._conf.messaging.call_monitor_timeout)
+            prepared = client.prepare(timeout=timeout, call_monitor_timeout=alive, transport_options=certain)
+            return prepared.call({}, method.name, **arguments)
         except oslo_messaging.MessageUndeliverable as error:
             raise errors.Unavailable(service=self._peer, reason="none is listening") from error
         except oslo_messaging.MessagingTimeout as error:
-            reason = f"no answer to {method.name} within {timeout:g} s"
+            reason = f"no answer to {method.name} and no sign of life"
             raise errors.Unavailable(service=self._peer, reason=reason) from error
         except oslo_messaging.MessageDeliveryFailure as error:
             raise errors.Unavailable(service="The message bus", reason="it cannot be reached") from error

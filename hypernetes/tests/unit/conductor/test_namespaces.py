@@ -20,6 +20,10 @@ from hypernetes.tests.unit.db import database
 
 ACTIVE = states.NamespaceStatus.ACTIVE
 ERROR = states.NamespaceStatus.ERROR
+CALLS_UP = 10
+"""Calls that make something, on the way up: eight, and two of the many that apply."""
+CALLS_DOWN = 8
+"""Calls that unmake something, on the way down."""
 MADE = ("router", "pool", "network", "subnet", "interface", "group")
 
 
@@ -74,47 +78,47 @@ class NamespaceTest(testtools.TestCase):
 
     def test_killed_at_any_call_it_comes_up_with_one_of_each(self) -> None:
         for after_effect in (False, True):
-            for call in range(40):
+            for call in range(CALLS_UP):
                 with self.subTest(call=call, after_effect=after_effect):
-                    self._killed_on_the_way_up(call, after_effect)
+                    namespace = self.make(f"web-{call}-{int(after_effect)}")
+                    self.assertTrue(self.settle_killed(namespace, call, after_effect))
+                    self.assertIs(ACTIVE, self.db.namespaces.get(namespace.id).status)
+                    self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+                    self.db.namespaces.mark_deleting(namespace.id)
+                    self.settle(namespace)
+                    self.assertEqual({}, self.neutron.things)
 
-    def _killed_on_the_way_up(self, call: int, after_effect: bool) -> None:
+    def test_killed_at_any_call_it_goes_down_without_a_trace(self) -> None:
+        # Killed on the way up just after an effect that was not recorded and then deleted; or killed on the way down.
+        for up_to, call in [(number, None) for number in range(CALLS_UP)] + [
+            (99, number) for number in range(CALLS_DOWN)
+        ]:
+            with self.subTest(up_to=up_to, call=call):
+                namespace = self.make(f"web-{up_to}-{call}")
+                self.settle_killed(namespace, up_to, True, go_on=False)
+                self.db.namespaces.mark_deleting(namespace.id)
+                if call is None:
+                    self.settle(namespace)
+                else:
+                    self.assertTrue(self.settle_killed(namespace, call, True))
+                self.assertEqual({}, self.neutron.things)
+                self.assertEqual(set(), self.neutron.members)
+                self.assertEqual([], self.apiserver.list(core.Namespace))
+                self.assertEqual((), self.db.namespaces.list())
+
+    def settle_killed(self, namespace: records.Namespace, call: int, after_effect: bool, *, go_on: bool = True) -> bool:
+        """Settle a namespace while the conductor is killed at a call and, perhaps, another goes on; if it was."""
         fate = self.fixture.fate
         fate.calls, fate.dies_at, fate.after_effect = 0, call, after_effect
-        namespace = self.make(f"web-{call}-{int(after_effect)}")
         try:
             self.settle(namespace)
         except world.Killed:
-            self.settle(namespace, self.fixture.restart())
-        self.assertIs(ACTIVE, self.db.namespaces.get(namespace.id).status)
-        self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+            restarted = self.fixture.restart()
+            if go_on:
+                self.settle(namespace, restarted)
+            return True
         fate.dies_at = None
-        self.db.namespaces.mark_deleting(namespace.id)
-        self.settle(namespace)
-        self.assertEqual({}, self.neutron.things)
-
-    def test_killed_at_any_call_it_goes_down_without_a_trace(self) -> None:
-        fate = self.fixture.fate
-        for up_to in range(12):
-            for call in range(12):
-                with self.subTest(up_to=up_to, call=call):
-                    namespace = self.make(f"web-{up_to}-{call}")
-                    # Killed on the way up just after an effect, then deleted and killed again.
-                    fate.calls, fate.dies_at, fate.after_effect = 0, up_to, True
-                    try:
-                        self.settle(namespace)
-                    except world.Killed:
-                        self.fixture.restart()
-                    self.db.namespaces.mark_deleting(namespace.id)
-                    fate.calls, fate.dies_at = 0, call
-                    try:
-                        self.settle(namespace)
-                    except world.Killed:
-                        self.settle(namespace, self.fixture.restart())
-                    self.assertEqual({}, self.neutron.things)
-                    self.assertEqual(set(), self.neutron.members)
-                    self.assertEqual([], self.apiserver.list(core.Namespace))
-                    self.assertEqual((), self.db.namespaces.list())
+        return False
 
     def test_the_router_stays_while_the_project_has_another_namespace(self) -> None:
         one, two = self.make("one"), self.make("two")

@@ -6,20 +6,27 @@ The fakes keep what exists in them, so that a test can count it, and can be made
 
 import contextlib
 import dataclasses
+import functools
 import itertools
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from typing import cast
 
 import fixtures
+from lightkube.models import core_v1 as core_models
 from lightkube.models import meta_v1 as meta
 from lightkube.resources import core_v1 as core
 from oslo_config import cfg
+from sqlalchemy import event
 
 from hypernetes.conductor import keys
 from hypernetes.conductor import lease
 from hypernetes.conductor import work
 from hypernetes.conf import opts
+from hypernetes.db import api
+from hypernetes.db import models
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.openstack import neutron
@@ -294,6 +301,16 @@ class FakeAgents:
         self.orders.append((node_name, order))
 
 
+@functools.cache
+def _migrated() -> bytes:
+    """The file of an empty database of this release's form; the migrations run once for each process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template.sqlite"
+        with database.MigratedDatabase(f"sqlite:///{path}"):
+            pass
+        return path.read_bytes()
+
+
 class WorldFixture(fixtures.Fixture):
     """The world, and everything in it that a test may want to look at or to bend."""
 
@@ -301,7 +318,7 @@ class WorldFixture(fixtures.Fixture):
         self.conf = cfg.ConfigOpts()
         opts.register(self.conf, "conductor", "openstack", "messaging", "kubernetes")
         self.conf([], project="hypernetes", default_config_files=[], default_config_dirs=[])
-        self.database = self.useFixture(database.MigratedDatabase()).database
+        self.database = self._database()
         self.fate = Fate()
         self.cloud = FakeCloud(self.fate)
         self.apiserver = FakeApiservers(self.fate)
@@ -322,23 +339,28 @@ class WorldFixture(fixtures.Fixture):
             failures=lambda key: self.failures,
         )
 
+    def _database(self) -> api.Database:
+        path = Path(self.useFixture(fixtures.TempDir()).path) / "test.sqlite"
+        path.write_bytes(_migrated())
+        made = api.Database(database.configuration(f"sqlite:///{path}"))
+        self.addCleanup(made.transactions.dispose)
+        # Nobody reads it after a crash of the machine, and these tests write thousands of times.
+        event.listen(made.transactions.engine(), "connect", lambda link, _: link.execute("PRAGMA synchronous = OFF"))
+        return made
+
     def restart(self) -> work.World:
         """The world as a conductor sees it that starts after the last one was killed: its leases have run out."""
         self.fate.dies_at = None
         session = self.database.transactions
         with session.writer() as writer:
-            from hypernetes.db import models
-
             writer.query(models.Lease).delete()
         return dataclasses.replace(self.world, leases=lease.Leases(self.database.leases, 30.0))
 
     def pod(self, name: str, namespace: str, node: str, **spec: Any) -> str:
         """A pod bound to a node; its uid."""
-        from lightkube.models import core_v1 as models
-
         item = core.Pod(
             metadata=meta.ObjectMeta(name=name, namespace=namespace),
-            spec=models.PodSpec(containers=[], nodeName=node, **spec),
+            spec=core_models.PodSpec(containers=[], nodeName=node, **spec),
         )
         return str(self.apiserver.apiserver.create(item).metadata.uid)
 
