@@ -20,6 +20,7 @@ from hypernetes.conductor import lease
 from hypernetes.conductor import work
 from hypernetes.kubernetes import install
 from hypernetes.kubernetes import phases
+from hypernetes.kubernetes import verification
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import records
@@ -48,7 +49,7 @@ def install_objects(world: work.World, cluster: records.Cluster) -> None:
 
 
 def verify(world: work.World, cluster: records.Cluster) -> None:
-    """The apiserver answers and the control nodes are Ready."""
+    """The apiserver answers, the control nodes are Ready, and what must be refused is refused."""
     client = world.clusters.of(cluster)
     if not client.is_ready():
         raise work.Waiting("The apiserver is not ready yet.", _POLL)
@@ -57,6 +58,8 @@ def verify(world: work.World, cluster: records.Cluster) -> None:
         node = client.find(core.Node, name)
         if node is None or not _is_ready(node):
             raise work.Waiting(f"The control node {name} is not Ready yet.", _POLL)
+    if not verification.policies_are_in_force(client):
+        raise work.Waiting("The admission policies are not in force yet.", _POLL)
 
 
 CONDUCTOR_PHASES: dict[str, Callable[[work.World, records.Cluster], None]] = {

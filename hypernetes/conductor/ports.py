@@ -17,6 +17,7 @@ from hypernetes.conductor import lease
 from hypernetes.conductor import work
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.openstack import neutron
@@ -46,18 +47,18 @@ class PortGiver:
         namespace = world.db.namespaces.by_name(node.cluster_id, sandbox.pod_namespace)
         if namespace.status is not states.NamespaceStatus.ACTIVE:
             raise errors.Unavailable(service=_SERVICE, reason=f"the namespace {namespace.name} is {namespace.status}")
-        self._verify_pod(node, sandbox)
+        address = requested_address(self._verified_pod(node, sandbox), namespace)
         try:
             with world.leases.hold(f"sandbox:{sandbox.sandbox_id}", wait=world.conf.conductor.allocate_wait) as held:
                 port = self._record(node, namespace, sandbox)
                 held.check()
-                made = self._make(node, namespace, port)
+                made = self._make(node, namespace, port, address)
                 self._note(port, made)
         except (lease.Busy, lease.LeaseLost, errors.StaleGeneration) as error:
             raise errors.Unavailable(service=_SERVICE, reason="another request about the sandbox goes on") from error
         return self._binding(namespace, made)
 
-    def _verify_pod(self, node: records.Node, sandbox: messages.Sandbox) -> None:
+    def _verified_pod(self, node: records.Node, sandbox: messages.Sandbox) -> core.Pod:
         """Believe the apiserver, not the node: the pod must exist with that uid and be bound to that node."""
         cluster = self._world.db.clusters.get(_present(node.cluster_id))
         pod = self._world.clusters.of(cluster).find(core.Pod, sandbox.pod_name, sandbox.pod_namespace)
@@ -68,6 +69,7 @@ class PortGiver:
             raise errors.Refused(service=_SERVICE, reason=f"the pod {sandbox.pod_uid} is not bound to {node.name}")
         if pod.spec.hostNetwork:
             raise errors.Refused(service=_SERVICE, reason=f"the pod {sandbox.pod_uid} uses its host's network")
+        return pod
 
     def _record(self, node: records.Node, namespace: records.Namespace, sandbox: messages.Sandbox) -> records.Port:
         ports = self._world.db.ports
@@ -100,7 +102,9 @@ class PortGiver:
             raise errors.Refused(service=_SERVICE, reason=reason)
         return port
 
-    def _make(self, node: records.Node, namespace: records.Namespace, port: records.Port) -> neutron.Port:
+    def _make(
+        self, node: records.Node, namespace: records.Namespace, port: records.Port, address: str | None
+    ) -> neutron.Port:
         if namespace.network_id is None or namespace.subnet_id is None or namespace.security_group_id is None:
             raise errors.Unavailable(service=_SERVICE, reason=f"the namespace {namespace.name} has no network")
         ports = self._world.cloud.ports
@@ -118,6 +122,7 @@ class PortGiver:
                 pod_uid=port.pod_uid,
                 pod_name=port.pod_name,
                 host=node.name,
+                address=address,
             )
         except (errors.QuotaExceeded, errors.Refused):
             # kubelet tries with a new sandbox; this one's record must not count as a port.
@@ -144,6 +149,26 @@ class PortGiver:
         if network is None or not subnets or None in subnets:
             raise errors.Unavailable(service="Neutron", reason=f"the network of port {port.id} is gone")
         return binding(namespace.id, port, network, [subnet for subnet in subnets if subnet is not None])
+
+
+def requested_address(pod: core.Pod, namespace: records.Namespace) -> str | None:
+    """The address a pod asks for by annotation, in the form Neutron writes it; None where it asks for none.
+
+    :raises errors.Refused: it is no address, or not one of the namespace's subnet.
+    """
+    annotations = (pod.metadata.annotations if pod.metadata else None) or {}
+    wanted = annotations.get(names.ANNOTATION_ADDRESS)
+    if wanted is None:
+        return None
+    try:
+        address = ipaddress.ip_address(wanted)
+    except ValueError as error:
+        reason = f"the annotation {names.ANNOTATION_ADDRESS} holds {wanted[:64]!r}, which is no address"
+        raise errors.Refused(service=_SERVICE, reason=reason) from error
+    if namespace.subnet_cidr is not None and address not in ipaddress.ip_network(namespace.subnet_cidr):
+        reason = f"the address {address} is not in the namespace's subnet {namespace.subnet_cidr}"
+        raise errors.Refused(service=_SERVICE, reason=reason)
+    return str(address)
 
 
 def binding(

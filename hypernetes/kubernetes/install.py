@@ -27,4 +27,5 @@ def cluster_objects(overhead_memory: str, overhead_cpu: str) -> list[resource.Re
         *resources.policies(),
         *roles.cluster_roles(),
         roles.catalog_binding(),
+        roles.kubelet_api_binding(),
     ]

@@ -69,6 +69,19 @@ def catalog_binding() -> rbac.ClusterRoleBinding:
     )
 
 
+def kubelet_api_binding() -> rbac.ClusterRoleBinding:
+    """Lets the apiserver's own certificate speak with kubelets, for logs and exec.
+
+    kubeadm binds it in its phase bootstrap-token, which is left out here because it also publishes tokens; the name is
+    kubeadm's own (``KubeletAPIAdminClusterRoleBindingName``).
+    """
+    return rbac.ClusterRoleBinding(
+        metadata=_metadata("kubeadm:apiserver-kubelet-client"),
+        roleRef=rbac_models.RoleRef(apiGroup=_RBAC, kind="ClusterRole", name="system:kubelet-api-admin"),
+        subjects=[rbac_models.Subject(apiGroup=_RBAC, kind="User", name="kube-apiserver-kubelet-client")],
+    )
+
+
 def _view() -> list[rbac_models.PolicyRule]:
     rules = [_rule(group, kinds, READ) for table in (_EDITABLE, _READABLE) for group, kinds in table.items()]
     rules += [_rule(group, kinds, ("get",)) for group, kinds in _SCALES.items()]

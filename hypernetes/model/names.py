@@ -10,6 +10,9 @@ LABEL_PROJECT = LABEL_PREFIX + "project-id"
 LABEL_NAMESPACE = LABEL_PREFIX + "namespace-id"
 LABEL_NETWORK = LABEL_PREFIX + "network-id"
 
+ANNOTATION_ADDRESS = LABEL_PREFIX + "ip-address"
+"""On a pod: the address it wants in its namespace's subnet; without it Neutron chooses."""
+
 FIELD_MANAGER = "hypernetes"
 """Field manager of every server-side apply of ours."""
 

@@ -305,16 +305,18 @@ class Ports:
         pod_uid: ids.PodUid,
         pod_name: str,
         host: str,
+        address: str | None = None,
     ) -> Port:
-        """The port of a record, bound to the chassis ``host``."""
+        """The port of a record, bound to the chassis ``host``; Neutron chooses where no address is asked for."""
         mark = owner_mark("port", record_id)
+        fixed = {"subnet_id": subnet_id} if address is None else {"subnet_id": subnet_id, "ip_address": address}
         with failures.translated(_SERVICE):
             found = self.find(record_id, project_id, host)
             if found is None:
                 created = self._proxy.create_port(
                     project_id=project_id,
                     network_id=network_id,
-                    fixed_ips=[{"subnet_id": subnet_id}],
+                    fixed_ips=[fixed],
                     security_group_ids=[security_group_id],
                     name=f"hypernetes-{pod_name}"[:255],
                     description=mark,

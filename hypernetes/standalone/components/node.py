@@ -13,7 +13,6 @@ from hypernetes.standalone import supervision
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.components import ovn
 from hypernetes.standalone.installation import Installation
-from hypernetes.standalone.layout import Layout
 from hypernetes.standalone.nodes import Node
 from hypernetes.standalone.supervision import Program
 
@@ -140,11 +139,6 @@ def ready(installation: Installation, node: Node) -> bool:
     )  # fmt: skip
     bridge = [*switch(installation, node), "br-exists", "br-int"]
     return nodes.exists(installation, node) and found.strip() == node.name and machine.succeeds(bridge)
-
-
-def mount_namespace(layout: Layout, name: str) -> Path:
-    """The file that pins a node's mount namespace, for who wants to look inside."""
-    return nodes.mount_namespace(Installation(layout), Node(name))
 
 
 def component(name: str) -> Component:

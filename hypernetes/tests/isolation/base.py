@@ -19,6 +19,8 @@ from typing import TypeVar
 import openstack
 
 from hypernetes.standalone import addresses
+from hypernetes.standalone import nodes
+from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.layout import Layout
 
 LAYOUT = Layout.from_environment()
@@ -102,9 +104,7 @@ def node_netns() -> str:
 
 def node_mount_namespace() -> Path:
     """The file that keeps the node's mount namespace."""
-    from hypernetes.standalone.components import node as component
-
-    return component.mount_namespace(LAYOUT, NODE)
+    return nodes.mount_namespace(Installation(LAYOUT), nodes.Node(NODE))
 
 
 @cache

@@ -5,12 +5,14 @@ import dataclasses
 from typing import Any
 
 import testtools
+from lightkube.resources import core_v1 as core
 
 from hypernetes.conductor import gc
 from hypernetes.conductor import ports
 from hypernetes.conductor import work
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.openstack import neutron
@@ -197,3 +199,29 @@ class BindingTest(testtools.TestCase):
             (messages.Route("0.0.0.0/0", "10.1.0.1"), messages.Route("192.0.2.0/24", "10.1.0.2")), answer.routes
         )
         self.assertEqual(("192.0.2.53",), answer.name_servers)
+
+
+class RequestedAddressTest(PortsCase):
+    """The annotation by which a pod asks for an address."""
+
+    def annotated(self, value: str) -> messages.Sandbox:
+        uid = self.fixture.pod("pinned", "web", "node1")
+        pod = self.fixture.apiserver.apiserver.find(core.Pod, "pinned", "web")
+        pod.metadata.annotations = {names.ANNOTATION_ADDRESS: value}
+        self.db.namespaces.observe(self.namespace.id, subnet_cidr="10.0.0.0/24")
+        return messages.Sandbox("e" * 64, "web", "pinned", uid)
+
+    def test_the_port_is_made_with_the_address_the_pod_asks_for(self) -> None:
+        self.allocate(self.annotated("10.0.0.50"))
+        self.assertEqual(["10.0.0.50"], [port["address"] for port in self.neutron_ports()])
+
+    def test_a_pod_that_asks_for_none_leaves_the_choice_to_neutron(self) -> None:
+        self.allocate()
+        self.assertEqual([None], [port["address"] for port in self.neutron_ports()])
+
+    def test_what_is_no_address_or_not_of_the_subnet_is_refused_and_makes_nothing(self) -> None:
+        for value in ("fifty", "10.9.0.50", "10.0.0.50/24"):
+            self.fixture.apiserver.apiserver.objects.pop((core.Pod, "web", "pinned"), None)
+            refused = self.assertRaises(errors.Refused, self.allocate, self.annotated(value))
+            self.assertIn(value.split("/")[0], str(refused))
+        self.assertEqual([], self.neutron_ports())

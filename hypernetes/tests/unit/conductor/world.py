@@ -232,10 +232,16 @@ class FakeApiserver:
         self.fate = fate
         self.objects: dict[tuple[type, str | None, str], Any] = {}
         self.ready = True
+        self.policies_in_force = True
         self._numbers = itertools.count(1)
 
     def is_ready(self) -> bool:
         return self.ready
+
+    def refusal(self, item: Any) -> str | None:
+        """What the admission policies would say, once they are in force."""
+        in_force = self.policies_in_force and item.spec.hostNetwork
+        return "hypernetes/host-namespaces: no" if in_force else None
 
     def find(self, kind: type, name: str, namespace: str | None = None) -> Any:
         return self.objects.get((kind, namespace, name))
