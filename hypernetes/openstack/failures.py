@@ -14,6 +14,8 @@ from hypernetes.model import errors
 
 _QUOTA_TYPES = frozenset({"OverQuota", "SubnetPoolQuotaExceeded", "InvalidQuotaValue"})
 
+_POLICY_TYPE = "PolicyNotAuthorized"
+
 # Neutron answers these with 500, though a retry will not change them: no such prefix is free in the subnet pool.
 _REFUSED_TYPES = frozenset({"SubnetAllocationError"})
 
@@ -34,7 +36,7 @@ def translated(service: str) -> Iterator[None]:
 
     :param service: name of the service, for people.
     :raises errors.QuotaExceeded: for want of quota.
-    :raises NotAMember: the service user's token is refused: 401, or no token for the project.
+    :raises NotAMember: the service user's token is refused: 401, no token for the project, or Neutron's policy says no.
     :raises errors.Refused: any other 4xx; repeating it unchanged is useless.
     :raises errors.Unavailable: no or no proper answer; it may be repeated.
     """
@@ -55,6 +57,9 @@ def _of_status(service: str, response: Any, status: int | None, text: object) ->
     kind, reason = _explain(response, text)
     if status == requests.codes.unauthorized:
         return NotAMember(service=service, reason="the service user's token was not accepted")
+    if kind == _POLICY_TYPE:
+        # Ours to mend, not the tenant's. It also happens once to a first request: oslo.policy is not ready yet.
+        return NotAMember(service=service, reason=reason)
     if kind in _QUOTA_TYPES or (status == requests.codes.request_entity_too_large):
         return errors.QuotaExceeded(reason=reason)
     if kind in _REFUSED_TYPES:
