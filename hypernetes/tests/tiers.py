@@ -11,12 +11,15 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from distro.builder import toolchain
 from hypernetes.standalone.layout import Layout
 
 LAYOUT = Layout.from_environment()
@@ -44,23 +47,20 @@ def say(text: str) -> None:
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """What every tier runs with: our tools first on the path, and where the distribution and the caches are."""
     env = dict(os.environ)
-    env["PATH"] = f"{BIN}:{LAYOUT.dist / 'bin'}:{env['PATH']}"
-    env["HYPERNETES_DIST_DIR"] = str(LAYOUT.dist)
-    env["HYPERNETES_GUEST_DIR"] = str(LAYOUT.dist / "guest")
     env.update(go_environment())
+    env["PATH"] = f"{BIN}:{LAYOUT.dist / 'bin'}:{env['HYPERNETES_GO']}:{env['PATH']}"
+    env["HYPERNETES_DIST"] = env["HYPERNETES_DIST_DIR"] = str(LAYOUT.dist)
+    env["HYPERNETES_GUEST_DIR"] = str(LAYOUT.dist / "guest")
     env.update(extra or {})
     return env
 
 
+@cache
 def go_environment() -> dict[str, str]:
-    """Go's caches lie with ours, so that ``clean`` removes them."""
-    go = LAYOUT.distro_cache / "go"
-    return {
-        "GOMODCACHE": str(go / "mod"),
-        "GOCACHE": str(go / "build"),
-        "GOFLAGS": "-modcacherw",
-        "GOTOOLCHAIN": "local",
-    }
+    """The toolchain and the caches of the builder; they lie with ours, so that ``clean`` removes them."""
+    versions = tomllib.loads((REPOSITORY / "distro" / "versions.toml").read_text())["go"]
+    found = toolchain.provide(versions["minimum"], versions["pypi"], LAYOUT.distro_cache)
+    return {**found.environment(LAYOUT.distro_cache), "HYPERNETES_GO": str(found.executable.parent)}
 
 
 def check(name: str, argv: Sequence[str], *, directory: Path = REPOSITORY, timeout: float = 900) -> Count:
@@ -160,11 +160,15 @@ def isolation() -> Count:
 def go() -> Count:
     """``go test -race`` of our modules, and a boot of the real guest."""
     total = Count(0, 0)
-    for module, tags in (("runtime", ""), ("runtime", "boot"), ("distro/demo", "")):
+    for module, tags, packages in (
+        ("runtime", "", "./..."),
+        ("runtime", "boot", "./internal/boottest"),
+        ("runtime", "containerd", "./internal/integration"),
+        ("distro/demo", "", "./..."),
+    ):
         folder = REPOSITORY / module
-        packages = ["./..."] if not tags else ["./internal/boottest/..."]
         done = subprocess.run(
-            ["go", "test", "-race", "-json", "-tags", tags, *packages],
+            ["go", "test", "-race", "-count=1", "-json", "-timeout", "40m", "-tags", tags, packages],
             cwd=folder,
             env=environment(),
             capture_output=True,
@@ -223,7 +227,9 @@ def main() -> int:
     if unknown:
         parser.error(f"no tier {', '.join(sorted(unknown))}; there are {', '.join(TIERS)}")
     if any(TIERS[name][1] for name in names):
-        subprocess.run([REPOSITORY / "tools" / "quickstart", "prepare", "--distribution"], cwd=REPOSITORY, check=True)
+        subprocess.run(
+            [REPOSITORY / "tools" / "quickstart", "prepare", "--distribution"], cwd=REPOSITORY, check=True, timeout=3600
+        )
     total = Count(0, 0)
     rows = []
     for name in names:
