@@ -52,9 +52,13 @@ class AdmissionTest(base.IsolationTest):
         self.assertRegex(done.text, RULE)
 
     def test_another_runtime_class_is_refused(self) -> None:
-        for name in ("runc", "kata", ""):
-            with self.subTest(name=name):
-                self.refuse(base.pod("bad", runtimeClassName=name))
+        self.refuse(base.pod("bad", runtimeClassName="runc"))
+
+    def test_a_runtime_class_that_does_not_exist_is_refused(self) -> None:
+        """By Kubernetes' own plug-in, which comes before our rules."""
+        done = self.red.kubectl("create", "-f", "-", stdin=json.dumps(base.pod("bad", runtimeClassName="kata")))
+        self.assertNotEqual(0, done.status)
+        self.assertIn('RuntimeClass "kata" not found', done.text)
 
     def test_the_hosts_namespaces_are_refused(self) -> None:
         for field in ("hostNetwork", "hostPID", "hostIPC"):
@@ -118,13 +122,14 @@ class AdmissionTest(base.IsolationTest):
                 self.refuse(template(spec))
 
     def test_the_projects_label_cannot_be_changed(self) -> None:
-        for words in (
-            ("label", "namespace", self.red.name, "--overwrite", "hypernetes.openstack.org/project-id=other"),
-            ("annotate", "namespace", self.red.name, "a=b"),
-        ):
-            done = self.red.kubectl(*words)
-            self.assertNotEqual(0, done.status)
-            self.assertRegex(done.text, r"[Ff]orbidden")
+        label = "hypernetes.openstack.org/project-id"
+        for change in (f"{label}=other", f"{label}-"):
+            with self.subTest(change=change):
+                done = self.red.kubectl("label", "namespace", self.red.name, "--overwrite", change)
+                self.assertNotEqual(0, done.status)
+                self.assertRegex(done.text, RULE)
+        # The positive control: a label of the tenant's own is the tenant's.
+        self.assertEqual(0, self.red.kubectl("label", "namespace", self.red.name, "team=mine").status)
 
     def test_a_reserved_namespace_is_refused(self) -> None:
         for name in ("kube-foo", "kube-system", "default"):
