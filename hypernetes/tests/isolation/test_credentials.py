@@ -2,11 +2,20 @@
 """No OpenStack, database or cluster-admin credential is where it must not be; the search first finds one it planted."""
 
 import base64
+import datetime
 import os
+import re
+import subprocess
 import uuid
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from hypernetes.tests.isolation import base
 from hypernetes.tests.isolation import programs
@@ -89,6 +98,41 @@ def search_processes(names: Iterable[str], secrets: dict[str, bytes]) -> dict[st
     return found
 
 
+ADMINISTRATORS = frozenset({"system:masters", "kubeadm:cluster-admins"})
+"""Organisations in a client certificate that make its holder the cluster's administrator."""
+
+
+def administrators(root: Path) -> list[Path]:
+    """Files with an administrator's certificate, plain or in base 64, but for the control plane's own keys."""
+    control_plane = root / "etc" / "kubernetes" / "pki"
+    return [path for path in files([root], [control_plane]) if _is_administrators(read(path))]
+
+
+def _is_administrators(content: bytes) -> bool:
+    texts = [
+        content,
+        *(base64.b64decode(text + b"==") for text in re.findall(rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]+", content)),
+    ]
+    for text in texts:
+        for found in re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", text, re.DOTALL):
+            try:
+                subject = x509.load_pem_x509_certificate(found).subject
+            except ValueError:
+                continue
+            names = {attribute.value for attribute in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
+            if names & ADMINISTRATORS:
+                return True
+    return False
+
+
+def _administrators_certificate() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "kubeadm:cluster-admins")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(hours=1))
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 class CredentialTest(base.IsolationTest):
     def test_the_search_finds_what_it_planted(self) -> None:
         secret = uuid.uuid4().hex.encode()
@@ -113,13 +157,21 @@ class CredentialTest(base.IsolationTest):
         self.assertEqual({}, search_processes(names, secrets))
 
     def _plant_in_a_process(self) -> None:
-        import subprocess
-
         secret = uuid.uuid4().hex
         with subprocess.Popen(["sleep", "60"], env={"OS_PASSWORD": secret}) as sleeper:
             found = search_processes(("sleep",), {"planted": secret.encode()})
             sleeper.kill()
         self.assertTrue(found)
+
+    def test_no_administrators_certificate_is_outside_the_control_planes_folder(self) -> None:
+        root = base.LAYOUT.node(base.NODE)
+        planted = root / f"planted-{uuid.uuid4().hex}.conf"
+        planted.write_text(f"client-certificate-data: {base64.b64encode(_administrators_certificate()).decode()}")
+        try:
+            self.assertEqual([planted], administrators(root))
+        finally:
+            planted.unlink()
+        self.assertEqual([], administrators(root))
 
     def test_no_administrators_file_of_kubeadm_is_on_the_node(self) -> None:
         listed = base.node("find", "/etc/kubernetes", "-name", "*admin*.conf").output.split()
