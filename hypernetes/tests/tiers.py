@@ -118,7 +118,7 @@ def stestr(folder: str, *, concurrency: int) -> Count:
         "--repo-url",
         str(LAYOUT.cache / "stestr" / folder),
     )
-    Path(base[-1]).parent.mkdir(parents=True, exist_ok=True)
+    Path(base[-1]).mkdir(parents=True, exist_ok=True)
     env = environment()
     subprocess.run(
         (*base, "run", "--concurrency", str(concurrency)),
