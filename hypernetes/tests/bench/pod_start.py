@@ -70,6 +70,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
             authority = Path(folder, "ca.crt")
             authority.write_text(cluster["ca_certificate"])
+            # Else REQUESTS_CA_BUNDLE of the caller's environment would win over the session's authority.
+            session.trust_env = False
             session.verify = str(authority)
             session.headers["Authorization"] = f"Bearer {base.cloud('red').session.get_token()}"
             namespace.start_pod("warm")

@@ -13,6 +13,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from hypernetes.standalone import nodes
 from hypernetes.tests.isolation import base
 
 _TUNSETIFF = 0x400454CA
@@ -101,16 +102,18 @@ def boot(arguments: list[str], workplace: Path) -> Booted:
 
     begun = time.monotonic()
     process = subprocess.Popen(
-        ["/usr/bin/qemu-system-x86_64", *arguments[1:]],
+        # The node sees the distribution elsewhere than we do.
+        [arguments[0], *(word.replace(str(nodes.DIST_MOUNT), str(base.LAYOUT.dist)) for word in arguments[1:])],
         preexec_fn=arrange,
         pass_fds=tuple(high),
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     try:
         ready, _, _ = select.select([ours], [], [], 60)
         seconds = time.monotonic() - begun
         if not ready or not ours.recv(1):
-            raise AssertionError("the reference machine said nothing")
+            process.kill()
+            raise AssertionError(f"the reference machine said nothing: {process.communicate()[1].decode()}")
         return Booted(seconds, overhead(process.pid, guest_memory(arguments)))
     finally:
         process.kill()
