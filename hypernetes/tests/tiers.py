@@ -204,14 +204,16 @@ def go_results(output: str) -> Count:
 
 
 def go_failures(output: str) -> str:
-    """What the failed tests and packages printed."""
+    """Where tests failed, then what the failed ones printed (the end of it, since a daemon's log is long)."""
     events = _go_events(output)
     failed = {(e.get("Package"), e.get("Test")) for e in events if e["Action"] in ("fail", "build-fail")}
-    return "".join(
+    said = [
         e.get("Output", "")
         for e in events
         if (e.get("Package"), e.get("Test")) in failed or e["Action"] == "build-output"
-    )
+    ]
+    places = [line for line in said if re.match(r"\s*(--- FAIL|[a-z_]+_test\.go:\d+:)", line)]
+    return "".join(line[:1000] for line in places) + "".join(said)[-6000:]
 
 
 TIERS: dict[str, tuple[Callable[[], Count], bool]] = {

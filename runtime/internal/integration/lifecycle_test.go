@@ -94,7 +94,9 @@ func TestContainersOfAPod(t *testing.T) {
 	})
 	t.Run("a container that ignores SIGTERM is killed", func(t *testing.T) {
 		p := p.in(t)
-		id := p.run("stubborn", "trap '' TERM; while :; do sleep 1; done", nil)
+		id := p.run("stubborn", "trap '' TERM; echo up; while :; do sleep 1; done", nil)
+		// Before that a signal may still meet runc's own process, which it ends.
+		eventually(t, "it is up", 10*time.Second, func() bool { return strings.Contains(p.log("stubborn"), "up") })
 		if _, err := p.runtime.StopContainer(within(t, time.Minute), &cri.StopContainerRequest{ContainerId: id, Timeout: 1}); err != nil {
 			t.Fatal(err)
 		}
