@@ -28,8 +28,10 @@ class Service:
     name: str
     module: str
     port: int
-    processes: int = 1
-    threads: int = 4
+    processes: int = 2
+    # One thread in each: oslo.policy loads its rules at the first request, and a second one that comes meanwhile finds
+    # some missing, so that it is refused, or sees empty lists, for no reason.
+    threads: int = 1
     certificate: tuple[Path, Path] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: str = ""

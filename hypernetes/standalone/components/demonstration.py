@@ -7,28 +7,32 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from hypernetes.model import names
 from hypernetes.standalone import client
 from hypernetes.standalone import machine
 from hypernetes.standalone.cloud_api import Api
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.components import cluster
-from hypernetes.standalone.components import identity
 from hypernetes.standalone.components import tenants
 from hypernetes.standalone.installation import Installation
 
 PODS = ("one", "two")
 NAMESPACE_TIMEOUT = 180.0
 POD_TIMEOUT = 240.0
-# Offsets in the subnet. Both tenants hand out just these while the demonstration's pods start.
-FIRST_ADDRESS, LAST_ADDRESS = 100, 101
+# Both tenants ask for the same ones, in the first namespace's default subnet.
+ADDRESSES = dict(zip(PODS, ("10.0.0.100", "10.0.0.101"), strict=True))
 
 
 def pod(name: str) -> dict[str, Any]:
-    """An ordinary pod: nothing in it says that it will be a virtual machine."""
+    """An ordinary pod that asks for an address: nothing in it says that it will be a virtual machine."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": "demo"}},
+        "metadata": {
+            "name": name,
+            "labels": {"app": "demo"},
+            "annotations": {names.ANNOTATION_ADDRESS: ADDRESSES[name]},
+        },
         "spec": {
             "terminationGracePeriodSeconds": 2,
             "containers": [
@@ -48,9 +52,7 @@ def start(installation: Installation) -> None:
     """Bring both tenants to two running pods with pairwise equal addresses."""
     with ThreadPoolExecutor(len(tenants.TENANTS)) as both:
         list(both.map(lambda user: _namespace(installation, user), tenants.TENANTS))
-        found = list(both.map(lambda user: addresses_of(installation, user), tenants.TENANTS))
-        if len(set(map(frozenset, found))) != 1 or len(found[0]) != len(PODS):
-            list(both.map(lambda user: _pods_at_fixed_addresses(installation, user), tenants.TENANTS))
+        list(both.map(lambda user: _pods(installation, user), tenants.TENANTS))
 
 
 def _namespace(installation: Installation, user: str) -> None:
@@ -86,40 +88,25 @@ def addresses_of(installation: Installation, user: str) -> dict[str, str]:
     return {address: name for name, address in found.items()}
 
 
-def _pods_at_fixed_addresses(installation: Installation, user: str) -> None:
-    """Make the pods anew while the tenant's subnet hands out two addresses only.
-
-    A tenant owns its subnet, so it may narrow the pool; afterwards it is as wide as before.
-    """
-    record = Api(installation, user).find("namespaces", user)
-    if record is None:
-        raise machine.StandaloneError(f"namespace {user} is gone")
-    network = identity.cloud(installation, user, project=user).network
-    subnet = next(iter(network.subnets(network_id=record["network_id"])))
-    prefix = str(subnet.cidr).rsplit(".", 1)[0]
-    narrow = [{"start": f"{prefix}.{FIRST_ADDRESS}", "end": f"{prefix}.{LAST_ADDRESS}"}]
-    wide = [{"start": f"{prefix}.2", "end": f"{prefix}.254"}]
+def _pods(installation: Installation, user: str) -> None:
+    """The user's pods; what an earlier run made is kept if it asks for the same addresses."""
+    if set(addresses_of(installation, user)) == set(ADDRESSES.values()):
+        return
     call = ["-n", user]
     client.kubectl(
         installation, user, *call, "delete", "pods", *PODS, "--ignore-not-found", "--wait=true", timeout=POD_TIMEOUT
     )
-    network.update_subnet(subnet, allocation_pools=narrow)
-    try:
-        # One after the other: the first gets the first address in both namespaces, or both do not; either way the
-        # two sets are equal.
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod(name) for name in PODS]})
-        client.kubectl(installation, user, *call, "create", "-f", "-", stdin=text)
-        client.kubectl(
-            installation, user, *call, "wait", "--for=condition=Ready", "pod", *PODS,
-            f"--timeout={POD_TIMEOUT:.0f}s", timeout=POD_TIMEOUT,
-        )  # fmt: skip
-    finally:
-        network.update_subnet(subnet, allocation_pools=wide)
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod(name) for name in PODS]})
+    client.kubectl(installation, user, *call, "create", "-f", "-", stdin=text)
+    client.kubectl(
+        installation, user, *call, "wait", "--for=condition=Ready", "pod", *PODS,
+        f"--timeout={POD_TIMEOUT:.0f}s", timeout=POD_TIMEOUT,
+    )  # fmt: skip
 
 
 def ready(installation: Installation) -> bool:
     """Whether both tenants have their pods."""
-    return all(len(addresses_of(installation, user)) == len(PODS) for user in tenants.TENANTS)
+    return all(set(addresses_of(installation, user)) == set(ADDRESSES.values()) for user in tenants.TENANTS)
 
 
 COMPONENT = Component(

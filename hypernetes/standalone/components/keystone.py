@@ -55,7 +55,7 @@ def start(installation: Installation) -> None:
         name="keystone",
         module="keystone.wsgi.api:application",
         port=addresses.KEYSTONE_PORT,
-        processes=2,
+        processes=3,
         threads=2,
         # Keystone takes the server's arguments for its own unless it is told where its file is.
         environment={"OS_KEYSTONE_CONFIG_DIR": str(folder), "OS_KEYSTONE_CONFIG_FILES": "keystone.conf"},

@@ -82,8 +82,7 @@ def start(installation: Installation) -> None:
         name="neutron",
         module="neutron.wsgi.api:application",
         port=addresses.NEUTRON_PORT,
-        processes=2,
-        threads=4,
+        processes=3,
         environment=environment,
         files=[path],
     )
