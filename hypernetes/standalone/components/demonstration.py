@@ -24,14 +24,14 @@ ADDRESSES = dict(zip(PODS, ("10.0.0.100", "10.0.0.101"), strict=True))
 
 
 def pod(name: str) -> dict[str, Any]:
-    """An ordinary pod that asks for an address: nothing in it says that it will be a virtual machine."""
+    """An ordinary pod; the demonstration's own ask for an address. Nothing in it says that it will be a virtual machine."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
             "labels": {"app": "demo"},
-            "annotations": {names.ANNOTATION_ADDRESS: ADDRESSES[name]},
+            "annotations": {names.ANNOTATION_ADDRESS: ADDRESSES[name]} if name in ADDRESSES else {},
         },
         "spec": {
             "terminationGracePeriodSeconds": 2,
