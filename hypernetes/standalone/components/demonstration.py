@@ -24,7 +24,7 @@ ADDRESSES = dict(zip(PODS, ("10.0.0.100", "10.0.0.101"), strict=True))
 
 
 def pod(name: str) -> dict[str, Any]:
-    """An ordinary pod; the demonstration's own ask for an address. Nothing in it says that it will be a virtual machine."""
+    """An ordinary pod: nothing in it says that it will be a virtual machine. The demonstration's own pin addresses."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
