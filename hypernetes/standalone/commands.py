@@ -124,18 +124,20 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
 
 def status(installation: Installation) -> int:
     """One line per component and one per process."""
-    everything = True
-    for name, one in table.COMPONENTS.items():
+    ready: dict[str, bool] = {}
+    for name in component.order(table.COMPONENTS):
+        one = table.COMPONENTS[name]
+        # What it needs does not run: asking it would only wait for a timeout.
+        able = installation.layout.state.exists() and all(ready[need] for need in one.needs)
         try:
-            ready = installation.layout.state.exists() and one.ready(installation)
+            ready[name] = able and one.ready(installation)
         except (machine.StandaloneError, OSError):
-            ready = False
-        everything = everything and ready
-        _say(f"  {name:<20} {'ready' if ready else 'not ready':<10} {one.summary}\n")
+            ready[name] = False
+        _say(f"  {name:<20} {'ready' if ready[name] else 'not ready':<10} {one.summary}\n")
     for supervisor in (installation.control, *map(installation.node_supervisor, installation.nodes())):
         for program, state in supervisor.states().items():
             _say(f"    {supervisor.name}/{program}: {state}\n")
-    return READY if everything else NOT_READY
+    return READY if all(ready.values()) else NOT_READY
 
 
 def env(installation: Installation, name: str) -> int:

@@ -13,6 +13,7 @@ from keystoneauth1 import loading
 from keystoneauth1 import session
 from keystoneauth1.plugin import BaseAuthPlugin
 from openstack import connection
+from openstack.exceptions import SDKException
 from openstack.identity.v3._proxy import Proxy
 
 from hypernetes.standalone import addresses
@@ -193,13 +194,18 @@ def write_clouds(installation: Installation, users: dict[str, str]) -> Path:
     return path
 
 
-def ready(installation: Installation) -> bool:
-    """Whether Hypernetes' own service user gets a token."""
+def gets_token(installation: Installation, user: str, project: str) -> bool:
+    """Whether Keystone gives this user a token of the project now."""
     try:
-        cloud(installation, "hypernetes", project=SERVICE_PROJECT).authorize()
-    except (exceptions.ClientException, OSError):
+        cloud(installation, user, project=project).authorize()
+    except (exceptions.ClientException, SDKException, OSError):
         return False
     return True
+
+
+def ready(installation: Installation) -> bool:
+    """Whether Hypernetes' own service user gets a token."""
+    return gets_token(installation, "hypernetes", SERVICE_PROJECT)
 
 
 COMPONENT = Component(

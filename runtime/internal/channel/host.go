@@ -112,13 +112,10 @@ func (h *Host) open(ctx context.Context, header Header) (net.Conn, error) {
 }
 
 func handshake(ctx context.Context, stream net.Conn, wire []byte) error {
-	deadline := time.Now().Add(handshakeTimeout)
-	if limit, ok := ctx.Deadline(); ok && limit.Before(deadline) {
-		deadline = limit
-	}
-	if err := stream.SetDeadline(deadline); err != nil {
-		return err
-	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	// The context alone sets the limit: a deadline on the stream beside it could
+	// pass first, and the caller would see an i/o timeout instead of its own.
 	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := stream.Write(wire); err != nil {
@@ -134,7 +131,7 @@ func handshake(ctx context.Context, stream net.Conn, wire []byte) error {
 	if !stop() {
 		return ctx.Err()
 	}
-	return stream.SetDeadline(time.Time{})
+	return nil
 }
 
 // refuse ends every stream the guest opens: dns and api are reserved. One at a

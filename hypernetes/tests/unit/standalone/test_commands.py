@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``status`` tells of a machine on which parts are down, as after a reboot."""
+
+import contextlib
+import io
+import tempfile
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+from hypernetes.standalone import commands
+from hypernetes.standalone import component
+from hypernetes.standalone import machine
+from hypernetes.standalone import table
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.layout import Layout
+
+
+class StatusTest(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        place = Path(folder.name)
+        (place / "state").mkdir()
+        self.installation = Installation(Layout(state=place / "state", cache=place / "cache", repository=place))
+        self.asked: list[str] = []
+
+    def row(self, name: str, *needs: str, ready: Callable[[], bool]) -> component.Component:
+        def answer(_installation: Installation) -> bool:
+            self.asked.append(name)
+            return ready()
+
+        return component.Component(name=name, summary=name, start=lambda _: None, needs=needs, ready=answer)
+
+    def status(self, *rows: component.Component) -> tuple[int, str]:
+        said = io.StringIO()
+        with (
+            mock.patch.object(table, "COMPONENTS", component.by_name(rows)),
+            contextlib.redirect_stdout(said),
+        ):
+            return commands.status(self.installation), said.getvalue()
+
+    def test_everything_ready_is_success(self) -> None:
+        code, said = self.status(self.row("a", ready=lambda: True), self.row("b", "a", ready=lambda: True))
+        self.assertEqual(commands.READY, code)
+        self.assertNotIn("not ready", said)
+
+    def test_what_lacks_a_need_is_not_asked(self) -> None:
+        code, said = self.status(
+            self.row("child", "parent", ready=lambda: True), self.row("parent", ready=lambda: False)
+        )
+        self.assertEqual(commands.NOT_READY, code)
+        self.assertEqual(["parent"], self.asked)
+        self.assertEqual(2, said.count("not ready"))
+
+    def test_a_question_that_fails_is_no_answer_and_no_traceback(self) -> None:
+        def fails() -> bool:
+            raise machine.StandaloneError("gone")
+
+        code, said = self.status(self.row("a", ready=fails))
+        self.assertEqual(commands.NOT_READY, code)
+        self.assertIn("not ready", said)
