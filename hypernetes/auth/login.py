@@ -100,7 +100,7 @@ def credential(environment: Mapping[str, str], *, use_cache: bool = True) -> tup
     """
     url = _auth_url(environment)
     request = auth_request(environment)
-    path = cache_path(environment, url, request)
+    path = cache_path(environment)
     if use_cache:
         cached = read_cache(path)
         if cached is not None:
@@ -258,11 +258,14 @@ def _moment(text: str) -> datetime:
 # ---- the cache ------------------------------------------------------------------------------------------
 
 
-def cache_path(environment: Mapping[str, str], url: str, request: Mapping[str, Any]) -> Path:
+def cache_path(environment: Mapping[str, str]) -> Path:
     """One file per Keystone and identity; its name is a digest and tells neither.
 
     Passwords and secrets are left out of the digest: a file's name must not help to guess them.
+
+    :raises LoginFailed: the environment does not say how to log in.
     """
+    url, request = _auth_url(environment), auth_request(environment)
     base = environment.get("XDG_CACHE_HOME") or str(Path(environment.get("HOME") or "~").expanduser() / ".cache")
     digest = hashlib.sha256(json.dumps([url, _without_secrets(request)], sort_keys=True).encode()).hexdigest()
     return Path(base) / "hypernetes" / f"{digest[:32]}.json"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hypernetes.standalone import cgroups
+from hypernetes.standalone import client
 from hypernetes.standalone import component
 from hypernetes.standalone import machine
 from hypernetes.standalone import mounts
@@ -46,6 +47,7 @@ def clean(installation: Installation, table: Mapping[str, Component], *, keep_ca
             Path(folder).rmdir()
         except OSError:
             continue
+    client.forget_tokens(installation)
     if layout.state.exists():
         shutil.rmtree(layout.state)
     if not keep_cache and layout.cache.exists():

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import yaml
+
+from hypernetes.auth import login
 from hypernetes.standalone import machine
 from hypernetes.standalone.installation import Installation
 
@@ -65,3 +69,17 @@ def ensure_kubeconfig(installation: Installation, user: str, cluster: str) -> No
     if path.exists() and kubectl_succeeds(installation, user, "get", "--raw", "/version"):
         return
     openstack(installation, user, "kube", "config", cluster, "--file", str(path))
+
+
+def forget_tokens(installation: Installation) -> None:
+    """Remove the tokens that a person's own kubectl cached below the home folder with one of our kubeconfigs.
+
+    They are worthless once Keystone has gone, and nobody would know whose they were.
+    """
+    for path in installation.layout.clients.glob("*.kubeconfig"):
+        for user in yaml.safe_load(path.read_text())["users"]:
+            variables = {one["name"]: one["value"] for one in user["user"]["exec"]["env"]}
+            cached = login.cache_path({**os.environ, **variables})
+            cached.unlink(missing_ok=True)
+            if cached.parent.is_dir() and not any(cached.parent.iterdir()):
+                cached.parent.rmdir()

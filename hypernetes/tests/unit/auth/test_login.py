@@ -206,8 +206,8 @@ class RequestTest(testtools.TestCase):
 
     def test_a_secret_does_not_shape_the_file_s_name(self) -> None:
         variable = "OS_APPLICATION_CREDENTIAL_SECRET"
-        requests = [login.auth_request({**CREDENTIAL, variable: secret}) for secret in ("one", "two")]
-        paths = {login.cache_path({"HOME": "/h"}, "u", request) for request in requests}
+        common = {**CREDENTIAL, "HOME": "/h", "OS_AUTH_URL": "http://keystone/v3"}
+        paths = {login.cache_path({**common, variable: secret}) for secret in ("one", "two")}
         self.assertEqual(1, len(paths))
 
 
