@@ -156,12 +156,14 @@ def rest(who: str, method: str, path: str, body: Any = None, *, token: str | Non
 class Namespace:
     """A tenant's namespace for the length of a test class."""
 
-    def __init__(self, who: str, prefix: str, *, cidr: str | None = None) -> None:
+    def __init__(self, who: str, prefix: str, *, cidr: str | None = None, network_id: str | None = None) -> None:
         self.who = who
         self.name = f"{prefix}-{uuid.uuid4().hex[:6]}"
         body = {"name": self.name, "cluster": CLUSTER}
         if cidr:
             body["subnet_cidr"] = cidr
+        if network_id:
+            body["network_id"] = network_id
         answer = rest(who, "POST", "/v1/namespaces", body)
         if answer.status_code != 202:
             raise AssertionError(f"namespace {self.name}: {answer.status_code} {answer.text}")

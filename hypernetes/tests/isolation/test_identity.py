@@ -85,9 +85,14 @@ class IdentityTest(base.IsolationTest):
         red = base.cloud("red")
         good = red.session.get_token()
         self.assertEqual(200, apiserver(f"/api/v1/namespaces/{self.red.name}/pods", good))
-        unscoped = _unscoped_token("red")
-        expired = _revoked_token("red")
-        for label, token in (("garbage", "gAAAAABgarbage"), ("unscoped", unscoped), ("revoked", expired)):
+        # Control: what _signed_token makes is a good token, while its time lasts.
+        self.assertEqual(200, apiserver(f"/api/v1/namespaces/{self.red.name}/pods", _signed_token("red", seconds=600)))
+        for label, token in (
+            ("garbage", "gAAAAABgarbage"),
+            ("unscoped", _unscoped_token("red")),
+            ("revoked", _revoked_token("red")),
+            ("expired", _signed_token("red", seconds=-1)),
+        ):
             with self.subTest(token=label):
                 self.assertEqual(401, apiserver(f"/api/v1/namespaces/{self.red.name}/pods", token))
                 self.assertEqual(401, base.rest("red", "GET", "/v1/namespaces", token=token).status_code)
@@ -153,3 +158,30 @@ def _revoked_token(who: str) -> str:
     )
     answer.raise_for_status()
     return token
+
+
+SIGN = """
+import datetime, sys, uuid
+import keystone.conf
+from keystone.common import fernet_utils, utils
+from keystone.token import token_formatters
+user, project, seconds, keys = sys.argv[1:]
+keystone.conf.configure()
+keystone.conf.CONF([], default_config_files=[])
+keystone.conf.CONF.set_override("key_repository", keys, "fernet_tokens")
+end = datetime.datetime.now(datetime.UTC).replace(tzinfo=None) + datetime.timedelta(seconds=float(seconds))
+print(token_formatters.TokenFormatter().create_token(
+    user, end.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), ["AAAAAAAAAAAAAAAAAAAAAA"], token_formatters.ProjectScopedPayload,
+    methods=["password"], project_id=project))
+"""
+
+
+def _signed_token(who: str, *, seconds: int) -> str:
+    """A token as Keystone itself would have signed it, that ends in so many seconds: Keystone gives no short ones."""
+    red = base.cloud(who)
+    keys = base.LAYOUT.service("keystone") / "fernet-keys"
+    words = (red.current_user_id, red.current_project_id, str(seconds), str(keys))
+    done = base.run([str(base.LAYOUT.venv / "bin/python"), "-c", SIGN, *words])
+    if done.status:
+        raise AssertionError(done.text)
+    return done.output.strip()
