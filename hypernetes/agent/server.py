@@ -14,6 +14,7 @@ from typing import Any
 
 from oslo_log import log
 
+from hypernetes.agent import turns
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import manager
 from hypernetes.agent.ports import sandboxes
@@ -27,6 +28,7 @@ MAX_REQUEST_BYTES = 1024 * 1024
 """A GC call names every attachment of the node."""
 READ_SECONDS = 10.0
 BACKLOG = 128
+READERS = 8
 IDLE_SECONDS = 0.5
 """How soon a stop is noticed."""
 
@@ -141,15 +143,30 @@ def _sandbox_id(request: Mapping[str, Any]) -> str:
     return sandbox_id
 
 
+def _command_and_namespace(line: bytes) -> tuple[str, str]:
+    """Whose turn it would be, unchecked: what is wrong with the request the handler says."""
+    try:
+        request = json.loads(line)
+        command = request["command"]
+        namespace = request["pod"]["namespace"] if command == "ADD" else ""
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "", ""
+    return str(command), str(namespace)
+
+
 class LocalServer:
-    """Accepts on the unix socket; root only, by the socket's mode and by the peer's credentials."""
+    """Accepts on the unix socket; root only, by the socket's mode and by the peer's credentials.
+
+    :param workers: how many ADDs are worked on at once
+    """
 
     def __init__(self, path: Path, handle: Callable[[bytes], dict[str, Any]], workers: int) -> None:
         self._path = path
         self._handle = handle
-        self._pool = futures.ThreadPoolExecutor(workers, thread_name_prefix="cni")
-        # Accepting stops while all workers are busy: further callers wait in the kernel's queue.
-        self._free = threading.Semaphore(workers)
+        self._readers = futures.ThreadPoolExecutor(READERS, thread_name_prefix="cni-read")
+        # Accepting stops while all readers are busy: further callers wait in the kernel's queue.
+        self._free = threading.Semaphore(READERS)
+        self._turns = turns.Turns(workers)
         self._socket: socket.socket | None = None
 
     def bind(self) -> None:
@@ -171,6 +188,7 @@ class LocalServer:
         assert self._socket is not None
         with self._socket as listener:
             while not stop.is_set():
+                self._turns.expire()
                 if not self._free.acquire(timeout=IDLE_SECONDS):
                     continue
                 try:
@@ -180,24 +198,56 @@ class LocalServer:
                     if not isinstance(error, TimeoutError):
                         LOG.warning("A connection was not accepted: %s", error)
                     continue
-                self._pool.submit(self._converse, connection)
-        self._pool.shutdown(wait=True)
+                self._readers.submit(self._receive, connection)
+        self._readers.shutdown(wait=True)
+        self._turns.close()
 
-    def _converse(self, connection: socket.socket) -> None:
+    def _receive(self, connection: socket.socket) -> None:
+        """Read the request first: only then is it known whose turn it takes."""
         try:
-            with connection:
-                connection.settimeout(READ_SECONDS)
-                if _peer_user(connection) != 0:
-                    return
-                with connection.makefile("rb") as file:
-                    line = file.readline(MAX_REQUEST_BYTES)
-                if line.endswith(b"\n"):
-                    connection.sendall(json.dumps(self._handle(line)).encode() + b"\n")
+            line = _read(connection)
+        except OSError as error:
+            LOG.info("A caller went before it had asked: %s", error)
+            line = None
+        finally:
+            self._free.release()
+        if line is None:
+            connection.close()
+            return
+        command, namespace = _command_and_namespace(line)
+        self._turns.submit(
+            command,
+            namespace,
+            work=lambda: _reply(connection, lambda: self._handle(line)),
+            refuse=lambda: _reply(connection, lambda: _busy(namespace)),
+        )
+
+
+def _read(connection: socket.socket) -> bytes | None:
+    """The line of a caller that may ask; None where it may not, or did not finish it."""
+    connection.settimeout(READ_SECONDS)
+    if _peer_user(connection) != 0:
+        return None
+    with connection.makefile("rb") as file:
+        line = file.readline(MAX_REQUEST_BYTES)
+    return line if line.endswith(b"\n") else None
+
+
+def _reply(connection: socket.socket, answer: Callable[[], dict[str, Any]]) -> None:
+    with connection:
+        text = json.dumps(answer()).encode() + b"\n"
+        try:
+            connection.sendall(text)
         except OSError as error:
             # The caller has gone, killed with its runtime: what was done for it is found by the next DEL or search.
             LOG.info("A caller did not wait for its answer: %s", error)
-        finally:
-            self._free.release()
+
+
+def _busy(namespace: str) -> dict[str, Any]:
+    return _Refusal(
+        _TRY_AGAIN_LATER,
+        f"namespace {namespace} has {turns.ADDS_PER_NAMESPACE} pods being connected on this node already",
+    ).answer
 
 
 def _peer_user(connection: socket.socket) -> int:

@@ -12,8 +12,10 @@ from hypernetes.cni import errors
 MAX_ANSWER_BYTES = 256 * 1024
 RECONNECT_SECONDS = 20.0
 """How long an agent that is being restarted is waited for; a DEL that fails leaves a dead pod on the node."""
-STATUS_SECONDS = 1.0
+STATUS_RECONNECT_SECONDS = 1.0
 """The same for STATUS, which the runtime asks all the time: an agent that is away is the answer."""
+STATUS_SECONDS = 5.0
+"""The whole exchange of STATUS at most: a late answer would cost the node its readiness as surely as a bad one."""
 RECONNECT_PAUSE_SECONDS = 0.1
 
 
@@ -23,14 +25,14 @@ def ask(path: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any]
     :param timeout: seconds for the whole exchange.
     :raises errors.CniError: the agent does not answer (the runtime may try again) or has refused.
     """
-    patience = STATUS_SECONDS if request.get("command") == "STATUS" else RECONNECT_SECONDS
-    deadline = time.monotonic() + timeout
+    asks_status = request.get("command") == "STATUS"
+    patience = STATUS_RECONNECT_SECONDS if asks_status else RECONNECT_SECONDS
+    deadline = time.monotonic() + (min(timeout, STATUS_SECONDS) if asks_status else timeout)
     try:
         with _connection(path, min(deadline, time.monotonic() + patience)) as connection:
             connection.settimeout(max(deadline - time.monotonic(), 0.1))
             connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as file:
-                line = file.readline(MAX_ANSWER_BYTES)
+            line = _line(connection, deadline)
     except OSError as error:
         raise errors.CniError(
             errors.TRY_AGAIN_LATER, f"hypernetes-agent does not answer at {path}", str(error)
@@ -54,6 +56,21 @@ def _connection(path: str, deadline: float) -> socket.socket:
             time.sleep(RECONNECT_PAUSE_SECONDS)
         else:
             return connection
+
+
+def _line(connection: socket.socket, deadline: float) -> bytes:
+    """Read up to the end of a line; a socket's own timeout would begin anew with each piece."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) < MAX_ANSWER_BYTES:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("its answer did not come in time")
+        connection.settimeout(left)
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        line += piece
+    return line
 
 
 def _result(line: bytes) -> dict[str, Any]:

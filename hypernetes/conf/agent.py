@@ -52,7 +52,8 @@ OPTIONS: list[cfg.Opt] = [
         default=16,
         min=1,
         max=256,
-        help="How many CNI requests are worked on at once; further ones wait for their turn.",
+        help="How many CNI ADD requests are worked on at once, four at most of one namespace; further ones wait for "
+        "their turn. The other requests have threads of their own.",
     ),
     cfg.FloatOpt(
         "allocate_deadline",

@@ -14,6 +14,7 @@ import fixtures
 import testtools
 
 from hypernetes.agent import server
+from hypernetes.agent import turns
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import manager
 from hypernetes.agent.ports.sandboxes import Sandbox
@@ -160,6 +161,89 @@ class LocalServerTest(testtools.TestCase):
         for thread in threads:
             thread.join(10)
         self.assertEqual([b'{"echo": "x"}\n'] * 20, answers)
+
+
+class TurnsTest(testtools.TestCase):
+    """One namespace's ADDs are stuck, as without a conductor."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.FakeLogger())
+        self.path = Path(self.useFixture(fixtures.TempDir()).path) / "agent.sock"
+        self.useFixture(fixtures.MockPatchObject(server, "_peer_user", return_value=0))
+        self.useFixture(fixtures.MockPatchObject(server, "IDLE_SECONDS", 0.02))
+        self.stuck = threading.Event()
+        self.begun = threading.Semaphore(0)
+        local = server.LocalServer(self.path, self._handle, workers=16)
+        local.bind()
+        stop = threading.Event()
+        self.serving = threading.Thread(target=local.serve_until, args=(stop,))
+        self.serving.start()
+        self.addCleanup(self.serving.join, 10)
+        self.addCleanup(self.stuck.set)
+        self.addCleanup(stop.set)
+        self.stop = stop
+
+    def _handle(self, line: bytes) -> dict[str, Any]:
+        request = json.loads(line)
+        if request["command"] == "ADD" and request["pod"]["namespace"] == "red":
+            self.begun.release()
+            self.stuck.wait(30)
+        return {"result": request["command"]}
+
+    def _send(self, request: dict[str, Any]) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        self.addCleanup(connection.close)
+        connection.settimeout(5)
+        connection.connect(str(self.path))
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return connection
+
+    def _answer(self, connection: socket.socket) -> dict[str, Any]:
+        with connection.makefile("rb") as file:
+            answer: dict[str, Any] = json.loads(file.readline())
+        return answer
+
+    def _fill(self, number: int) -> list[socket.socket]:
+        """So many ADDs of red; returns when as many as may work do."""
+        connections = [self._send(ADD) for _ in range(number)]
+        for _ in range(min(number, turns.ADDS_PER_NAMESPACE)):
+            self.assertTrue(self.begun.acquire(timeout=5))
+        return connections
+
+    def test_everything_but_its_own_adds_is_served(self) -> None:
+        self._fill(20)
+        for request in ({"command": "STATUS"}, {"command": "DEL"}, {"command": "CHECK"}, {"command": "GC"}):
+            self.assertEqual({"result": request["command"]}, self._answer(self._send(request)))
+        blue = ADD | {"pod": {"namespace": "blue", "name": "web", "uid": "uid-2"}}
+        self.assertEqual({"result": "ADD"}, self._answer(self._send(blue)))
+
+    def test_more_adds_of_a_namespace_are_to_be_tried_again(self) -> None:
+        self.useFixture(fixtures.MockPatchObject(turns, "PATIENCE_SECONDS", 0.1))
+        self._fill(turns.ADDS_PER_NAMESPACE)
+        error = self._answer(self._send(ADD))["error"]
+        self.assertEqual(11, error["code"])
+        self.assertIn("red", error["message"])
+
+    def test_a_burst_waits_for_its_turn(self) -> None:
+        connections = self._fill(turns.ADDS_PER_NAMESPACE + 6)
+        self.stuck.set()
+        self.assertEqual([{"result": "ADD"}] * len(connections), [self._answer(one) for one in connections])
+
+    def test_what_waits_is_bounded(self) -> None:
+        self.useFixture(fixtures.MockPatchObject(turns, "MAX_WAITING", 0))
+        self._fill(turns.ADDS_PER_NAMESPACE)
+        self.assertEqual(11, self._answer(self._send(ADD))["error"]["code"])
+
+    def test_a_stop_refuses_what_waits_and_finishes_what_was_begun(self) -> None:
+        connections = self._fill(turns.ADDS_PER_NAMESPACE)
+        waiting = self._send(ADD)
+        # Asked after it on another connection and answered: the server has accepted it by now.
+        self._answer(self._send({"command": "STATUS"}))
+        self.stop.set()
+        self.assertEqual(11, self._answer(waiting)["error"]["code"])
+        self.stuck.set()
+        self.assertEqual([{"result": "ADD"}] * len(connections), [self._answer(one) for one in connections])
 
 
 class PeerTest(testtools.TestCase):
