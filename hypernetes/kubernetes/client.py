@@ -23,6 +23,7 @@ from lightkube.config import models as config_models
 from lightkube.core import resource
 from lightkube.core.exceptions import ApiError
 
+from hypernetes.kubernetes import decoding
 from hypernetes.model import errors
 from hypernetes.model import names
 
@@ -195,6 +196,7 @@ def _name_of(item: resource.Resource) -> str:
 @contextlib.contextmanager
 def _translated(kind: type[resource.Resource], name: str, *, creating: bool = False) -> Iterator[None]:
     noun = resource.api_info(kind).resource.kind
+    decoding.prepare(kind)
     try:
         yield
     except ApiError as error:
