@@ -28,8 +28,12 @@ class NotReadyError(StandaloneError):
 
 
 def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A small, known environment: nothing of the caller's, such as OS_* or PYTHONPATH, leaks into services."""
-    return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
+    """A small, known environment: nothing of the caller's, such as OS_* or PYTHONPATH, leaks into services.
+
+    A service that crashes in a library's C code leaves a traceback of all its threads in its log.
+    """
+    python = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
+    return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **python, **(extra or {})}
 
 
 def package_client_environment() -> dict[str, str]:
