@@ -2,7 +2,7 @@
 """Namespaces: two step tables, one that makes and one that unmakes.
 
 Each step looks whether its part is recorded, else finds what an interrupted run made, else makes it; then records it.
-Only what is recorded is deleted.
+Only what is recorded is deleted, and what is deleted is recorded no more.
 """
 
 import dataclasses
@@ -208,6 +208,18 @@ def delete_router_interface(world: work.World, namespace: records.Namespace) -> 
     return namespace
 
 
+def ensure_membership(world: work.World, namespace: records.Namespace) -> records.Namespace:
+    """We are a member while something of ours is left: a tenant may have taken the role away."""
+    project_id = namespace.project_id
+    project = world.db.projects.ensure(project_id)
+    if project.member_granted or not _is_anything_left(namespace, project):
+        return namespace
+    with world.leases.hold(project_lease(project_id), wait=_PROJECT_LEASE_WAIT):
+        world.cloud.keystone.grant_member(project_id)
+        world.db.projects.observe(project_id, member_granted=True)
+    return namespace
+
+
 def record_unrecorded(world: work.World, namespace: records.Namespace) -> records.Namespace:
     """Record what an interrupted run made but did not record, so that it is deleted by its recorded id."""
     if not world.db.projects.ensure(namespace.project_id).member_granted:
@@ -229,6 +241,7 @@ def delete_subnet(world: work.World, namespace: records.Namespace) -> records.Na
     """Our subnet is gone; a user's own stays."""
     if namespace.requested_network_id is None and namespace.subnet_id is not None:
         world.cloud.networks(namespace.project_id).delete_subnet(namespace.subnet_id)
+        return world.db.namespaces.observe(namespace.id, subnet_id=None, subnet_cidr=None)
     return namespace
 
 
@@ -236,6 +249,7 @@ def delete_network(world: work.World, namespace: records.Namespace) -> records.N
     """Our network is gone; a user's own stays."""
     if namespace.requested_network_id is None and namespace.network_id is not None:
         world.cloud.networks(namespace.project_id).delete_network(namespace.network_id)
+        return world.db.namespaces.observe(namespace.id, network_id=None)
     return namespace
 
 
@@ -243,6 +257,7 @@ def delete_security_group(world: work.World, namespace: records.Namespace) -> re
     """The security group is gone."""
     if namespace.security_group_id is not None:
         world.cloud.networks(namespace.project_id).delete_security_group(namespace.security_group_id)
+        return world.db.namespaces.observe(namespace.id, security_group_id=None)
     return namespace
 
 
@@ -261,6 +276,7 @@ def forget(world: work.World, namespace: records.Namespace) -> records.Namespace
 STEPS_DOWN: tuple[Step, ...] = (
     delete_kubernetes_namespace,
     await_ports,
+    ensure_membership,
     record_unrecorded,
     delete_router_interface,
     delete_subnet,
@@ -368,6 +384,14 @@ class NamespaceReconciler:
 
 def _is_complete(project: records.Project) -> bool:
     return project.member_granted and project.router_id is not None and project.subnet_pool_id is not None
+
+
+def _is_anything_left(namespace: records.Namespace, project: records.Project) -> bool:
+    """Whether something that we made is recorded, which only a member of the project can delete."""
+    parts: list[str | None] = [namespace.security_group_id, project.router_id, project.subnet_pool_id]
+    if namespace.requested_network_id is None:
+        parts += [namespace.subnet_id, namespace.network_id]
+    return any(part is not None for part in parts)
 
 
 def _present(value: T | None) -> T:

@@ -183,6 +183,26 @@ class NamespaceTest(testtools.TestCase):
         self.settle(namespace)
         self.assertIn(database.RED, self.neutron.members)
 
+    def test_a_membership_taken_away_during_the_deletion_is_granted_again(self) -> None:
+        for call in range(CALLS_DOWN):
+            with self.subTest(call=call):
+                namespace = self.make(f"web-{call}")
+                self.settle(namespace)
+                self.db.namespaces.mark_deleting(namespace.id)
+                self.settle_killed(namespace, call, True, go_on=False)
+                self.neutron.members.clear()
+                self.settle(namespace, self.fixture.restart())
+                self.assertEqual(({}, set()), (self.neutron.things, self.neutron.members))
+                self.assertEqual((), self.db.namespaces.list())
+
+    def test_a_project_that_lost_nothing_is_not_joined_to_delete_nothing(self) -> None:
+        namespace = self.make()
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.neutron.fate.calls = 0
+        self.settle(namespace)
+        # The one call gives up a membership that a killed run may have had.
+        self.assertEqual(1, self.neutron.fate.calls)
+
     def test_a_users_own_network_is_used_and_stays(self) -> None:
         network = self.neutron.make("network", "theirs", project_id=database.RED)
         subnet = self.neutron.make("subnet", "theirs", project_id=database.RED, network_id=network)

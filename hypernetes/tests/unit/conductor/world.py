@@ -29,6 +29,7 @@ from hypernetes.db import api
 from hypernetes.db import models
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.openstack import failures
 from hypernetes.openstack import neutron
 from hypernetes.rpc import messages
 from hypernetes.tests.unit.db import database
@@ -104,8 +105,15 @@ class FakeNetworks:
     """Stands for :class:`hypernetes.openstack.neutron.ProjectNetworks`."""
 
     def __init__(self, fake: FakeNeutron, project_id: str) -> None:
-        self._fake = fake
+        self._everything = fake
         self._project_id = project_id
+
+    @property
+    def _fake(self) -> FakeNeutron:
+        """What a member of the project may look at and change."""
+        if self._project_id not in self._everything.members:
+            raise failures.NotAMember(service="Neutron", reason="the service user was not accepted for the project")
+        return self._everything
 
     def _ensure(self, kind: str, mark: str, **fields: Any) -> str:
         with self._fake.fate.decides():
