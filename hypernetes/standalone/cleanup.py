@@ -29,7 +29,9 @@ def down(installation: Installation, table: Mapping[str, Component]) -> None:
     installation.control.end(grace=GRACE)
     for name in reversed(component.order(table)):
         table[name].stop(installation)
-    mounts.unmount_below(installation.layout.state)
+    # Not all of the state folder: it may be a file system of the operator's own.
+    mounts.unmount_below(installation.layout.nodes)
+    mounts.unmount_below(installation.layout.namespaces)
 
 
 def clean(installation: Installation, table: Mapping[str, Component], *, keep_cache: bool) -> None:

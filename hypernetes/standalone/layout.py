@@ -93,6 +93,16 @@ class Layout:
         """The folder of one control service: its configuration and its data."""
         return self.state / "services" / name
 
+    @property
+    def nodes(self) -> Path:
+        """The nodes' folders."""
+        return self.state / "nodes"
+
+    @property
+    def namespaces(self) -> Path:
+        """Where the nodes' mount namespaces are pinned."""
+        return self.run / "ns"
+
     def node(self, name: str) -> Path:
         """The folder that holds a node's own /etc, /var and /run."""
-        return self.state / "nodes" / name
+        return self.nodes / name

@@ -73,7 +73,7 @@ class Node:
 
 def mount_namespace(installation: Installation, node: Node) -> Path:
     """Where the node's mount namespace is pinned."""
-    return installation.layout.run / "ns" / f"{node.name}.mnt"
+    return installation.layout.namespaces / f"{node.name}.mnt"
 
 
 def inside(installation: Installation, node: Node) -> list[str | Path]:

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stopping and taking away touch what is ours, and nothing of the operator's beside or below it."""
+
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from hypernetes.standalone import cgroups
+from hypernetes.standalone import cleanup
+from hypernetes.standalone import machine
+from hypernetes.standalone import mounts
+from hypernetes.standalone.installation import Installation
+from hypernetes.standalone.layout import Layout
+
+
+class CleanupTest(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.place = Path(folder.name).resolve()
+        self.state = self.place / "state"
+        self.cache = self.place / "cache"
+        self.state.mkdir()
+        self.cache.mkdir()
+        self.installation = Installation(Layout(state=self.state, cache=self.cache, repository=self.place))
+        # Nothing of this machine's: no control group, no mount.
+        self.mounted = [self.state]
+        self.commands: list[list[str]] = []
+        for target, name, replacement in (
+            (cgroups, "hierarchies", list),
+            (cgroups.ProcessGroup, "end", mock.Mock()),
+            (mounts, "below", self._below),
+            (machine, "run", self._run),
+        ):
+            patcher = mock.patch.object(target, name, replacement)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+
+    def _below(self, folder: Path) -> list[Path]:
+        return [point for point in self.mounted[::-1] if point == folder or folder in point.parents]
+
+    def _run(self, argv: list[str | Path], **_: object) -> str:
+        words = [str(word) for word in argv]
+        self.commands.append(words)
+        if words[0] == "umount":
+            self.mounted = [point for point in self.mounted if str(point) != words[-1]]
+        return ""
+
+
+class DownTest(CleanupTest):
+    def test_a_state_folder_that_is_a_file_system_of_its_own_stays_mounted(self) -> None:
+        operators = [self.state, self.state / "services/mariadb"]
+        self.mounted = [*operators, self.state / "nodes/node1/lib/kubelet/x", self.state / "run/ns"]
+        cleanup.down(self.installation, {})
+        self.assertEqual(operators, self.mounted)
