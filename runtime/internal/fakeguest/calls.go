@@ -54,6 +54,7 @@ func (g rpc) Exec(_ context.Context, r *guestv1.ExecRequest) (*guestv1.Empty, er
 }
 
 func (g rpc) Start(_ context.Context, r *guestv1.ProcessRequest) (*guestv1.StartResponse, error) {
+	g.hear("Start")
 	if _, err := g.process(r); err != nil {
 		return nil, err
 	}
@@ -61,6 +62,7 @@ func (g rpc) Start(_ context.Context, r *guestv1.ProcessRequest) (*guestv1.Start
 }
 
 func (g rpc) Wait(ctx context.Context, r *guestv1.ProcessRequest) (*guestv1.WaitResponse, error) {
+	g.hear("Wait")
 	process, err := g.process(r)
 	if err != nil {
 		return nil, err
@@ -74,7 +76,10 @@ func (g rpc) Wait(ctx context.Context, r *guestv1.ProcessRequest) (*guestv1.Wait
 }
 
 func (g rpc) Signal(_ context.Context, r *guestv1.SignalRequest) (*guestv1.Empty, error) {
-	g.Exit(r.GetId()+r.GetExecId(), killed())
+	g.hear("Signal")
+	if !g.IgnoresSignals {
+		g.Exit(r.GetId()+r.GetExecId(), killed())
+	}
 	return empty()
 }
 
@@ -104,6 +109,7 @@ func (g rpc) Update(_ context.Context, r *guestv1.UpdateRequest) (*guestv1.Empty
 }
 
 func (g rpc) Stats(context.Context, *guestv1.ContainerRequest) (*guestv1.StatsResponse, error) {
+	g.hear("Stats")
 	return &guestv1.StatsResponse{Memory: &guestv1.StatsResponse_Memory{Usage: 4711}}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -26,12 +27,16 @@ type Guest struct {
 	Spec  vmm.Spec
 	Disks []string // serials of hot-plugged disks
 	Mute  bool     // never says hello
+	// IgnoresSignals makes it answer Signal and end nothing.
+	IgnoresSignals bool
 
 	mu        sync.Mutex
 	processes map[string]*Process
 	Calls     []string // names of the calls, in order
 	Volumes   map[string]*guestv1.CreateVolumeRequest
 	Files     map[string][]byte // what GetFile answers, by volume
+	silent    map[string]bool   // calls that get no answer
+	deaf      atomic.Bool       // reads no more calls
 	conn      net.Conn
 	done      chan struct{}
 	once      sync.Once
@@ -48,7 +53,7 @@ type Process struct {
 // New makes a driver's next machine.
 func New() *Guest {
 	return &Guest{processes: map[string]*Process{}, Volumes: map[string]*guestv1.CreateVolumeRequest{},
-		Files: map[string][]byte{}, done: make(chan struct{})}
+		Files: map[string][]byte{}, silent: map[string]bool{}, done: make(chan struct{})}
 }
 
 // Start implements vmm.Driver.
@@ -72,7 +77,7 @@ func (g *Guest) serve(conn net.Conn) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	calls := make(chan net.Conn, 1)
-	session, err := channel.NewGuest(conn, handler{calls})
+	session, err := channel.NewGuest(conn, handler{g, calls})
 	if err != nil {
 		return
 	}
@@ -81,12 +86,15 @@ func (g *Guest) serve(conn net.Conn) {
 	_ = server.Close()
 }
 
-type handler struct{ rpc chan net.Conn }
+type handler struct {
+	guest *Guest
+	rpc   chan net.Conn
+}
 
 // Accept implements channel.Handler: output streams end at once.
 func (h handler) Accept(header channel.Header) (channel.Status, func(net.Conn)) {
 	if header.Kind == channel.KindRPC {
-		return channel.StatusAccepted, func(conn net.Conn) { h.rpc <- conn }
+		return channel.StatusAccepted, func(conn net.Conn) { h.rpc <- &callConn{conn, h.guest} }
 	}
 	return channel.StatusAccepted, func(conn net.Conn) {
 		if header.FD > 0 {
@@ -94,6 +102,22 @@ func (h handler) Accept(header channel.Header) (channel.Status, func(net.Conn)) 
 		}
 		_ = conn.Close()
 	}
+}
+
+// callConn carries calls until its guest is deaf: then nothing is read, and the
+// host's window for it runs out.
+type callConn struct {
+	net.Conn
+	guest *Guest
+}
+
+func (c *callConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.guest.deaf.Load() {
+		<-c.guest.done
+		return 0, net.ErrClosed
+	}
+	return n, err
 }
 
 type listener struct {
@@ -175,6 +199,27 @@ func (g *Guest) Exit(id string, answer *guestv1.WaitResponse) {
 	g.mu.Unlock()
 	process.answer = answer
 	close(process.exit)
+}
+
+// StopReading lets the guest read no call from now on; its channel stays up.
+func (g *Guest) StopReading() { g.deaf.Store(true) }
+
+// Silence sets whether calls of a name get no answer until the machine is gone.
+func (g *Guest) Silence(call string, silent bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.silent[call] = silent
+}
+
+// hear notes a call, and does not return from one that gets no answer.
+func (g *Guest) hear(call string) {
+	g.mu.Lock()
+	g.Calls = append(g.Calls, call)
+	silent := g.silent[call]
+	g.mu.Unlock()
+	if silent {
+		<-g.done
+	}
 }
 
 func (g *Guest) note(call string) {

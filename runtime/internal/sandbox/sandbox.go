@@ -224,6 +224,9 @@ func (s *Sandbox) Call(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() { stop(); cancel() }
 }
 
+// Fail ends the machine at once: what its guest does cannot be borne.
+func (s *Sandbox) Fail(reason error) { s.kill(reason) }
+
 // Stop ends the machine: by the guest within grace, then by force. It returns
 // when the machine is gone.
 func (s *Sandbox) Stop(ctx context.Context, grace time.Duration) error {
@@ -244,7 +247,8 @@ func (s *Sandbox) end(grace time.Duration) {
 	if guest, err := s.Guest(); err == nil && grace > 0 {
 		ctx, cancel := context.WithTimeout(s.live, grace)
 		defer cancel()
-		// The answer may be cut off by the power going; the timer decides.
+		// The answer may be cut off by the power going, or never come (see
+		// heedContext); the timer decides.
 		_, _ = guest.Shutdown(ctx, &guestv1.ShutdownRequest{GraceMilliseconds: uint32(grace.Milliseconds() / 2)})
 		select {
 		case <-s.machine.Done():

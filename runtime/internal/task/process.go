@@ -51,6 +51,7 @@ type process struct {
 	exit    sandbox.Exit
 	exited  chan struct{} // closed with stopped
 	started bool          // it ran, or may have
+	doomed  sync.Once     // the machine goes if the process does not
 }
 
 func newProcess(container, exec string, paths stdio.Paths) *process {

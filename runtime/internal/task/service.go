@@ -32,16 +32,22 @@ type Service struct {
 	sandbox  *sandbox.Sandbox
 	events   *queue
 	shutdown func() // asked for by containerd when it gives the whole shim up
+	patience time.Duration
 
 	mu         sync.Mutex
 	containers map[string]*container
 	waiters    sync.WaitGroup
 }
 
+// killPatience is how long a container may outlive SIGKILL. Nothing inside an
+// honest machine takes that long, also under software emulation.
+const killPatience = 15 * time.Second
+
 // New makes the service. Its sender of events ends with ctx; shutdown is called
 // when containerd wants the sandbox itself to go.
 func New(ctx context.Context, s *sandbox.Sandbox, publisher Publisher, shutdown func()) *Service {
-	return &Service{sandbox: s, events: newQueue(ctx, publisher), shutdown: shutdown, containers: map[string]*container{}}
+	return &Service{sandbox: s, events: newQueue(ctx, publisher), shutdown: shutdown, containers: map[string]*container{},
+		patience: killPatience}
 }
 
 func (s *Service) pid() uint32 { return uint32(s.sandbox.Pids().Task) }
@@ -255,10 +261,31 @@ func (s *Service) Kill(ctx context.Context, r *api.KillRequest) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, errdefs.ErrNotFound) // gone, as it was to be
 	}
+	if p.exec == "" && unix.Signal(r.GetSignal()) == unix.SIGKILL {
+		s.doom(p)
+	}
 	ctx, cancel := s.sandbox.Call(ctx)
 	defer cancel()
 	_, err = guest.Signal(ctx, &guestv1.SignalRequest{Id: c.id, ExecId: p.exec, Signal: r.GetSignal(), All: r.GetAll()})
+	if err != nil && s.sandbox.Live().Err() != nil {
+		return fmt.Errorf("the pod's machine is gone: %w", errdefs.ErrNotFound)
+	}
 	return guestError(err)
+}
+
+// doom sees to it that a container ends: containerd stops a pod's machine only
+// once its containers have exited, and the guest's word alone decides that.
+func (s *Service) doom(p *process) {
+	p.doomed.Do(func() {
+		s.waiters.Go(func() {
+			select {
+			case <-p.exited:
+			case <-s.sandbox.Live().Done():
+			case <-time.After(s.patience):
+				s.sandbox.Fail(fmt.Errorf("container %s did not end within %s of SIGKILL", p.container, s.patience))
+			}
+		})
+	})
 }
 
 // Delete forgets an exited process.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/containerd/ttrpc"
+)
+
+// heedContext lets a call end with its context. ttrpc heeds it only once the
+// request is written, which a guest that reads nothing holds up; and it writes
+// under a lock, so that every later call hangs too.
+func heedContext(ctx context.Context, request *ttrpc.Request, response *ttrpc.Response, _ *ttrpc.UnaryClientInfo,
+	invoke ttrpc.Invoker,
+) error {
+	answered := make(chan error, 1)
+	// It ends with ctx or, while it writes, with callConn's deadline.
+	go func() { answered <- invoke(ctx, request, response) }()
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// callConn carries calls to the guest and gives up on one that does not read
+// them: after half a message there is no way to say another.
+type callConn struct {
+	net.Conn
+	limit time.Duration
+	fail  func(error)
+}
+
+func (c *callConn) Write(p []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.fail(fmt.Errorf("write a call to the guest: %w", err))
+	}
+	return n, err
+}
