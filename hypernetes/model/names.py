@@ -83,6 +83,9 @@ def tap_of(port_id: ids.NeutronPortId) -> str:
 
 # Who may speak on which exchange and queue. A node's RabbitMQ user is confined to names that carry the node's.
 CONDUCTOR_EXCHANGE = "hypernetes"
+AGENTS_EXCHANGE = "hypernetes-agents"
+"""What agents say arrives here. A message may carry further keys (its CC and BCC headers), and RabbitMQ routes by all
+of them again at every exchange: so an exchange that agents reach must have nothing but their topic bound to it."""
 CONDUCTOR_TOPIC = "hypernetes-conductor"
 """Topic of calls and casts from the API; no agent can publish to it."""
 AGENTS_TOPIC = "hypernetes-agents"

@@ -2,8 +2,10 @@
 """RabbitMQ's management API: a node's user, its permissions, its exchange and the one binding it needs.
 
 A node owns the exchange ``hypernetes.<node>`` and queues that carry its name, and nothing else. Its exchange is
-bound to the conductor's for the routing key of calls alone, so that is all it can say to others. Node names are DNS
-labels, so a dot, a colon or an underscore ends them: ``node1`` has no right to what belongs to ``node10``.
+bound to ``hypernetes-agents`` for the routing key of calls, and to that exchange nothing is bound but the queues of
+agents' calls. The binding's key alone would not confine it: RabbitMQ routes a message by its key and by those of its
+CC and BCC headers, again at every exchange it comes to. Node names are DNS labels, so a dot, a colon or an underscore
+ends them: ``node1`` has no right to what belongs to ``node10``.
 """
 
 import re
@@ -59,10 +61,14 @@ class Broker:
         permissions = {"configure": pattern, "write": pattern, "read": pattern}
         self._request("PUT", f"/permissions/{self._vhost}/{user}", permissions)
         exchange = urllib.parse.quote(names.agent_exchange(node), safe="")
-        for name in (names.CONDUCTOR_EXCHANGE, exchange):
+        for name in (names.AGENTS_EXCHANGE, exchange):
             self._request("PUT", f"/exchanges/{self._vhost}/{name}", {"type": "topic", "durable": True})
-        binding = f"/bindings/{self._vhost}/e/{exchange}/e/{names.CONDUCTOR_EXCHANGE}"
-        self._request("POST", binding, {"routing_key": names.AGENTS_TOPIC})
+        bindings = f"/bindings/{self._vhost}/e/{exchange}/e"
+        self._request("POST", f"{bindings}/{names.AGENTS_EXCHANGE}", {"routing_key": names.AGENTS_TOPIC})
+        # Earlier versions bound it to the exchange the API publishes to, where CC and BCC reach the API's topic.
+        for binding in self._list(f"{bindings}/{names.CONDUCTOR_EXCHANGE}", missing_ok=True):
+            key = urllib.parse.quote(binding["properties_key"], safe="")
+            self._request("DELETE", f"{bindings}/{names.CONDUCTOR_EXCHANGE}/{key}", missing_ok=True)
 
     def has_node(self, node: str) -> bool:
         """Whether the node's user exists."""
@@ -88,8 +94,9 @@ class Broker:
                 path = f"/exchanges/{self._vhost}/{urllib.parse.quote(exchange['name'], safe='')}"
                 self._request("DELETE", path, missing_ok=True)
 
-    def _list(self, path: str) -> list[dict[str, str]]:
-        answer: list[dict[str, str]] = self._request("GET", path).json()
+    def _list(self, path: str, *, missing_ok: bool = False) -> list[dict[str, str]]:
+        response = self._request("GET", path, missing_ok=missing_ok)
+        answer: list[dict[str, str]] = response.json() if response.ok else []
         return answer
 
     def _request(

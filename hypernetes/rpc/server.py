@@ -140,7 +140,7 @@ def conductor_servers(conf: cfg.ConfigOpts, api: ApiEndpoint, agents: AgentsEndp
     guard = _ReplyGuard([_Adapter(methods.FROM_AGENTS, agents)], None, oslo_messaging.DefaultRPCAccessPolicy)
     for_agents = oslo_server.RPCServer(
         transport,
-        oslo_messaging.Target(exchange=names.CONDUCTOR_EXCHANGE, topic=names.AGENTS_TOPIC, server=name),
+        oslo_messaging.Target(exchange=names.AGENTS_EXCHANGE, topic=names.AGENTS_TOPIC, server=name),
         guard,
         executor="threading",
     )

@@ -52,6 +52,7 @@ class BusTest(base.IsolationTest):
             ("", "hypernetes-agents"),
             ("hypernetes", "hypernetes-conductor"),
             ("hypernetes", "hypernetes-agents"),
+            ("hypernetes-agents", "hypernetes-agents"),
             ("hypernetes.node2", "hypernetes-agent.node2"),
             ("amq.topic", "anything"),
         ):
@@ -70,7 +71,9 @@ class BusTest(base.IsolationTest):
         own = f"hypernetes.{base.NODE}"
         acts: tuple[Callable[[], Any], ...] = (
             lambda: self.channel().exchange_bind("hypernetes", own, "hypernetes-conductor"),
+            lambda: self.channel().exchange_bind("hypernetes-agents", own, "#"),
             lambda: self.channel().exchange_bind(own, "hypernetes", "#"),
+            lambda: self.channel().exchange_bind(own, "hypernetes-agents", "#"),
             lambda: self.channel().exchange_delete("hypernetes"),
             lambda: self.channel().queue_purge("hypernetes-conductor"),
             lambda: self.channel().queue_declare("hypernetes-agent.node2"),

@@ -11,6 +11,7 @@ import amqp
 import testtools
 from amqp import exceptions
 
+from hypernetes.model import names
 from hypernetes.rpc import broker
 from hypernetes.tests.functional.rpc import rabbitmq
 
@@ -31,8 +32,10 @@ class ConfinementTest(testtools.TestCase):
         channel = cls.rabbit.channel()
         for queue in ("hypernetes-agent.node2", "hypernetes-agent.node10", "hypernetes-conductor", "hypernetes-agents"):
             channel.queue_declare(queue, durable=True, auto_delete=False)
-        for queue in ("hypernetes-conductor", "hypernetes-agents"):
-            channel.queue_bind(queue, "hypernetes", queue)
+        # As the conductors' servers declare and bind them.
+        channel.exchange_declare(names.CONDUCTOR_EXCHANGE, "topic", durable=True, auto_delete=False)
+        channel.queue_bind("hypernetes-conductor", names.CONDUCTOR_EXCHANGE, names.CONDUCTOR_TOPIC)
+        channel.queue_bind("hypernetes-agents", names.AGENTS_EXCHANGE, names.AGENTS_TOPIC)
         channel.queue_bind("hypernetes-agent.node2", "hypernetes.node2", "hypernetes-agent.node2")
         channel.connection.close()
 
@@ -69,10 +72,43 @@ class ConfinementTest(testtools.TestCase):
         self._publish(self.conductor, "hypernetes", "hypernetes-conductor")
         self.assertEqual(before + 1, self._count("hypernetes-conductor"))
 
+    def _publish_with_further_keys(self, header: str) -> None:
+        """RabbitMQ routes by a message's key and by those of its CC and BCC headers, again at every exchange."""
+        message = amqp.Message("{}", application_headers={header: ["hypernetes-conductor", "#", "*"]})
+        heard, forged = self._count("hypernetes-agents"), self._count("hypernetes-conductor")
+        self.node.basic_publish(message, exchange="hypernetes.node1", routing_key="hypernetes-agents")
+        self.assertEqual(heard + 1, self._count("hypernetes-agents"))
+        self.assertEqual(forged, self._count("hypernetes-conductor"))
+
+    def test_a_cc_header_does_not_reach_the_api_topic(self) -> None:
+        self._publish_with_further_keys("CC")
+
+    def test_a_bcc_header_does_not_reach_the_api_topic(self) -> None:
+        self._publish_with_further_keys("BCC")
+
+    def test_the_header_itself_works_for_who_may_publish(self) -> None:
+        before = self._count("hypernetes-conductor")
+        for header in ("CC", "BCC"):
+            message = amqp.Message("{}", application_headers={header: ["hypernetes-conductor"]})
+            self.conductor.basic_publish(message, exchange="hypernetes", routing_key="nobody-listens-here")
+        self.assertEqual(before + 2, self._count("hypernetes-conductor"))
+
+    def test_a_binding_to_the_apis_exchange_is_removed(self) -> None:
+        self.conductor.exchange_bind("hypernetes", "hypernetes.node10", "hypernetes-agents")
+        self.conductor.exchange_bind("hypernetes", "hypernetes.node10", "hypernetes-conductor")
+        before = self._count("hypernetes-conductor")
+        self._publish(self.conductor, "hypernetes.node10", "hypernetes-conductor")
+        self.assertEqual(before + 1, self._count("hypernetes-conductor"))
+        for _ in range(2):
+            broker.Broker(self.rabbit.configuration()).ensure_topology("node10")
+        self._publish(self.conductor, "hypernetes.node10", "hypernetes-conductor")
+        self.assertEqual(before + 1, self._count("hypernetes-conductor"))
+
     def test_publishing_elsewhere_is_refused(self) -> None:
         for exchange, key in (
             ("hypernetes", "hypernetes-conductor"),
             ("hypernetes", "hypernetes-agents"),
+            ("hypernetes-agents", "hypernetes-agents"),
             ("hypernetes.node2", "hypernetes-agent.node2"),
             ("", "hypernetes-agent.node2"),
             ("", "hypernetes-conductor"),
@@ -106,10 +142,14 @@ class ConfinementTest(testtools.TestCase):
         self.node.queue_declare("hypernetes-agent.node1")
         for act in (
             lambda: self.node.exchange_bind("hypernetes", "hypernetes.node1", "hypernetes-conductor"),
+            lambda: self.node.exchange_bind("hypernetes-agents", "hypernetes.node1", "#"),
             lambda: self.node.exchange_bind("hypernetes.node1", "hypernetes", "#"),
+            lambda: self.node.exchange_bind("hypernetes.node1", "hypernetes-agents", "#"),
             lambda: self.node.queue_bind("hypernetes-agent.node1", "hypernetes", "#"),
+            lambda: self.node.queue_bind("hypernetes-agent.node1", "hypernetes-agents", "#"),
             lambda: self.node.queue_bind("hypernetes-agent.node1", "hypernetes.node2", "#"),
             lambda: self.node.exchange_delete("hypernetes"),
+            lambda: self.node.exchange_delete("hypernetes-agents"),
             lambda: self.node.queue_delete("hypernetes-agent.node2"),
             lambda: self.node.queue_purge("hypernetes-conductor"),
         ):
