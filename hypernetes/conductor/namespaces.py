@@ -46,7 +46,9 @@ def project_lease(project_id: ids.ProjectId) -> str:
 def ensure_project(world: work.World, namespace: records.Namespace) -> records.Namespace:
     """The service user is a member of the project; the project has its router and its subnet pool."""
     project_id = namespace.project_id
-    if _is_complete(world.db.projects.ensure(project_id)):
+    # A tenant can delete both. Looked at while something is to be made with them, not in each audit.
+    is_looked_at = namespace.status is not states.NamespaceStatus.ACTIVE
+    if _is_complete(world.db.projects.ensure(project_id)) and not is_looked_at:
         return namespace
     with world.leases.hold(project_lease(project_id), wait=_PROJECT_LEASE_WAIT) as held:
         project = world.db.projects.get(project_id)
@@ -54,10 +56,11 @@ def ensure_project(world: work.World, namespace: records.Namespace) -> records.N
             world.cloud.keystone.grant_member(project_id)
             project = world.db.projects.observe(project_id, member_granted=True)
         networks = world.cloud.networks(project_id)
-        if project.router_id is None:
+        if project.router_id is None or (is_looked_at and not networks.has_router(project.router_id)):
             held.check()
             project = world.db.projects.observe(project_id, router_id=networks.ensure_router())
-        if project.subnet_pool_id is None:
+        pool_id = project.subnet_pool_id
+        if pool_id is None or (is_looked_at and not networks.has_subnet_pool(pool_id)):
             held.check()
             world.db.projects.observe(project_id, subnet_pool_id=networks.ensure_subnet_pool())
     return namespace
@@ -104,9 +107,11 @@ def ensure_subnet(world: work.World, namespace: records.Namespace) -> records.Na
 
 def ensure_router_interface(world: work.World, namespace: records.Namespace) -> records.Namespace:
     """Our subnet is attached to the project's router. A user's own network is routed as the user likes."""
-    if namespace.requested_network_id is not None or namespace.router_id is not None:
+    if namespace.requested_network_id is not None:
         return namespace
     router_id = _present(world.db.projects.get(namespace.project_id).router_id)
+    if namespace.router_id == router_id:
+        return namespace
     networks = world.cloud.networks(namespace.project_id)
     networks.ensure_router_interface(router_id, _present(namespace.subnet_id))
     return world.db.namespaces.observe(namespace.id, router_id=router_id)
@@ -306,13 +311,22 @@ def _delete_project_parts(world: work.World, project: records.Project, held: lea
         project = world.db.projects.observe(project.id, router_id=router_id)
     if project.subnet_pool_id is None and (pool_id := networks.find_subnet_pool()) is not None:
         project = world.db.projects.observe(project.id, subnet_pool_id=pool_id)
-    if project.router_id is not None:
-        networks.delete_router(project.router_id)
-        project = world.db.projects.observe(project.id, router_id=None)
+    # Forgotten first: what a kill leaves unrecorded is found by its mark, a recorded id of nothing would be believed.
+    if (router_id := project.router_id) is not None:
+        world.db.projects.observe(project.id, router_id=None)
+        try:
+            networks.delete_router(router_id)
+        except errors.HypernetesError:
+            world.db.projects.observe(project.id, router_id=router_id)
+            raise
     held.check()
-    if project.subnet_pool_id is not None:
-        networks.delete_subnet_pool(project.subnet_pool_id)
+    if (pool_id := project.subnet_pool_id) is not None:
         world.db.projects.observe(project.id, subnet_pool_id=None)
+        try:
+            networks.delete_subnet_pool(pool_id)
+        except errors.HypernetesError:
+            world.db.projects.observe(project.id, subnet_pool_id=pool_id)
+            raise
 
 
 # ---- the reconciler -------------------------------------------------------------------------------------

@@ -120,6 +120,16 @@ class ProjectNetworks:
             )
             return ids.SubnetPoolId(created.id)
 
+    def has_router(self, router_id: ids.RouterId) -> bool:
+        """Whether the router is there; tenants can delete it."""
+        with failures.translated(_SERVICE):
+            return self._get(self._proxy.get_router, router_id) is not None
+
+    def has_subnet_pool(self, pool_id: ids.SubnetPoolId) -> bool:
+        """Whether the pool is there; tenants can delete it."""
+        with failures.translated(_SERVICE):
+            return self._get(self._proxy.get_subnet_pool, pool_id) is not None
+
     def delete_router(self, router_id: ids.RouterId) -> None:
         """Delete the project's router; :class:`errors.Refused` while something is attached to it."""
         with failures.translated(_SERVICE):

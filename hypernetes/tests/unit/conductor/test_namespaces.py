@@ -132,6 +132,49 @@ class NamespaceTest(testtools.TestCase):
         self.assertEqual({}, self.neutron.things)
         self.assertEqual(set(), self.neutron.members)
 
+    def test_killed_on_the_way_down_the_projects_next_namespace_comes_up_all_the_same(self) -> None:
+        for call in range(CALLS_DOWN):
+            with self.subTest(call=call):
+                last = self.make(f"last-{call}")
+                self.settle(last)
+                self.db.namespaces.mark_deleting(last.id)
+                self.settle_killed(last, call, True, go_on=False)
+                following = self.make(f"next-{call}")
+                self.settle(following, self.fixture.restart())
+                self.assertIs(ACTIVE, self.db.namespaces.get(following.id).status)
+                for namespace in (last, following):
+                    self.db.namespaces.mark_deleting(namespace.id)
+                    self.settle(namespace)
+                self.assertEqual({}, self.neutron.things)
+
+    def test_a_router_or_pool_that_a_tenant_deleted_is_made_again_for_the_next_namespace(self) -> None:
+        old = self.make("old")
+        self.settle(old)
+        for kind in ("router", "pool"):
+            with self.subTest(kind):
+                (gone,) = self.neutron.all(kind)
+                del self.neutron.things[gone["id"]]
+                namespace = self.make(f"new-{kind}")
+                self.settle(namespace)
+                (made,) = self.neutron.all(kind)
+                project = self.db.projects.get(database.RED)
+                self.assertIn(made["id"], (project.router_id, project.subnet_pool_id))
+        # Its audit attaches the old one to the new router.
+        self.settle(old)
+        self.assertEqual(self.db.projects.get(database.RED).router_id, self.db.namespaces.get(old.id).router_id)
+
+    def test_a_router_that_is_in_use_stays_recorded_and_is_used_again(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        router_id = self.db.projects.get(database.RED).router_id
+        self.neutron.in_use.add(str(router_id))
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        self.assertEqual(router_id, self.db.projects.get(database.RED).router_id)
+        self.assertIn(database.RED, self.neutron.members)
+        self.settle(self.make("again"))
+        self.assertEqual([router_id], [router["id"] for router in self.neutron.all("router")])
+
     def test_a_kubernetes_namespace_of_somebody_else_is_never_taken_over(self) -> None:
         theirs = self.apiserver.create(core.Namespace(metadata=meta.ObjectMeta(name="web")))
         namespace = self.make()

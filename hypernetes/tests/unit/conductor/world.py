@@ -69,6 +69,8 @@ class FakeNeutron:
         self.members: set[str] = set()
         self.things: dict[str, dict[str, Any]] = {}
         self.refusal: errors.HypernetesError | None = None
+        self.in_use: set[str] = set()
+        """Routers that a tenant has attached something to."""
         self._numbers = itertools.count(1)
 
     def all(self, kind: str) -> list[dict[str, Any]]:
@@ -135,6 +137,12 @@ class FakeNetworks:
     def find_subnet_pool(self) -> str | None:
         return self._fake.find("pool", self._project_id)
 
+    def has_router(self, router_id: str) -> bool:
+        return router_id in self._fake.things
+
+    def has_subnet_pool(self, pool_id: str) -> bool:
+        return pool_id in self._fake.things
+
     def network(self, network_id: str) -> neutron.Network | None:
         thing = self._fake.things.get(network_id)
         if thing is None or thing["project_id"] != self._project_id:
@@ -156,6 +164,8 @@ class FakeNetworks:
     def ensure_subnet(
         self, record_id: str, name: str, network_id: str, *, cidr: str | None, pool_id: str
     ) -> neutron.Subnet:
+        if pool_id not in self._fake.things:
+            raise errors.Refused(service="Neutron", reason=f"Subnet pool {pool_id} could not be found")
         return self._subnet(self._ensure("subnet", record_id, network_id=network_id), network_id)
 
     def find_subnet(self, record_id: str) -> neutron.Subnet | None:
@@ -163,6 +173,8 @@ class FakeNetworks:
         return self._subnet(found, self._fake.things[found]["network_id"]) if found else None
 
     def ensure_router_interface(self, router_id: str, subnet_id: str) -> None:
+        if router_id not in self._fake.things:
+            raise errors.Refused(service="Neutron", reason=f"Router {router_id} could not be found")
         self._ensure("interface", f"{router_id}/{subnet_id}")
 
     def delete_router_interface(self, router_id: str, subnet_id: str) -> None:
@@ -174,7 +186,12 @@ class FakeNetworks:
     def find_security_group(self, record_id: str) -> str | None:
         return self._fake.find("group", record_id)
 
-    delete_router = delete_subnet_pool = delete_security_group = delete_subnet = delete_network = _delete
+    def delete_router(self, router_id: str) -> None:
+        if router_id in self._fake.in_use:
+            raise errors.Refused(service="Neutron", reason=f"Router {router_id} still has ports")
+        self._delete(router_id)
+
+    delete_subnet_pool = delete_security_group = delete_subnet = delete_network = _delete
 
     def _subnet(self, identifier: str, network_id: str) -> neutron.Subnet:
         return neutron.Subnet(ids.SubnetId(identifier), ids.NetworkId(network_id), "10.0.0.0/24", 4, "10.0.0.1")
