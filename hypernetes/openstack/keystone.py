@@ -4,6 +4,7 @@
 import threading
 from typing import cast
 
+from keystoneauth1 import exceptions as auth_exceptions
 from oslo_config import cfg
 
 from hypernetes.model import errors
@@ -34,7 +35,10 @@ class Keystone:
         self._sessions.forget_project(project_id)
 
     def revoke_member(self, project_id: ids.ProjectId) -> None:
-        """Give the membership up again; a project or an assignment that is gone is fine."""
+        """Give the membership up again; a project or an assignment that is gone is fine.
+
+        :raises errors.Refused: the project is not in the domain the service user manages.
+        """
         with failures.translated(_SERVICE):
             manager = self._sessions.domain_manager()
             self._request("DELETE", self._assignment(project_id, manager.get_user_id()), missing_ok=True)
@@ -61,6 +65,8 @@ class Keystone:
 
     def _request(self, method: str, path: str, *, missing_ok: bool = False) -> None:
         manager = self._sessions.domain_manager()
-        answer = manager.request(path, method, endpoint_override=self._options.auth_url, raise_exc=not missing_ok)
-        if missing_ok and answer.status_code not in (204, 404):
-            raise errors.Unavailable(service=_SERVICE, reason=f"it answered {answer.status_code}")
+        try:
+            manager.request(path, method, endpoint_override=self._options.auth_url)
+        except auth_exceptions.NotFound:
+            if not missing_ok:
+                raise

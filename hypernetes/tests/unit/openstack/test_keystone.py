@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Granting and giving up the service user's membership, with a Keystone that is a small HTTP server."""
+
+from typing import Any
+
+import testtools
+
+from hypernetes.model import errors
+from hypernetes.openstack import cloud
+from hypernetes.openstack import failures
+from hypernetes.tests.unit.db.database import RED
+from hypernetes.tests.unit.openstack import services
+
+ASSIGNMENT = f"/projects/{RED}/users/{services.USER_ID}/roles/{services.MEMBER_ROLE_ID}"
+
+
+def refusal(status: int, message: str = "because.") -> dict[str, Any]:
+    """The body of an error of Keystone's."""
+    return {"error": {"code": status, "title": "No", "message": message}}
+
+
+class KeystoneTest(testtools.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.services = self.useFixture(services.Services())
+        self.use()
+
+    def use(self, **overrides: Any) -> None:
+        """Start anew with this configuration."""
+        self.cloud = cloud.Cloud(services.configuration(self.services, **overrides))
+        self.keystone = self.cloud.keystone
+
+    def member_token(self) -> str | None:
+        """The token with which the project's networks are asked for."""
+        self.cloud.networks(RED).find_router()
+        return self.services.sent()[-1].token
+
+    # ---- requests ---------------------------------------------------------------------------------------
+
+    def test_a_grant_names_project_user_and_role_by_id_as_the_domains_manager(self) -> None:
+        self.use(managed_domain_id="tenants")
+        self.keystone.grant_member(RED)
+        (put,) = self.services.sent("PUT")
+        self.assertEqual((ASSIGNMENT, "domain:tenants", "keystone"), (put.path, put.scope, put.place))
+        self.assertEqual({ASSIGNMENT}, self.services.assignments)
+
+    def test_a_revocation_names_the_same_assignment(self) -> None:
+        self.services.assignments.add(ASSIGNMENT)
+        self.keystone.revoke_member(RED)
+        (delete,) = self.services.sent("DELETE")
+        self.assertEqual((ASSIGNMENT, "domain:default"), (delete.path, delete.scope))
+        self.assertEqual(set(), self.services.assignments)
+
+    def test_a_domains_own_role_of_the_same_name_is_never_granted(self) -> None:
+        self.services.roles.insert(0, {"id": "planted", "name": "member", "domain_id": "tenants"})
+        self.keystone.grant_member(RED)
+        self.assertEqual({ASSIGNMENT}, self.services.assignments)
+
+    def test_the_role_of_the_configuration_is_granted(self) -> None:
+        self.services.roles.append({"id": "other", "name": "tenant-member", "domain_id": None})
+        self.use(member_role="tenant-member")
+        self.keystone.grant_member(RED)
+        self.assertTrue(self.services.sent("PUT")[0].path.endswith("/roles/other"))
+
+    def test_the_role_is_looked_up_once(self) -> None:
+        self.keystone.grant_member(RED)
+        self.keystone.revoke_member(RED)
+        self.assertEqual([{"name": "member"}], [request.query for request in self.services.sent("GET")])
+
+    def test_a_role_look_up_that_failed_is_made_again(self) -> None:
+        self.services.answers("GET", "/roles", 503, times=1)
+        self.assertRaises(errors.Unavailable, self.keystone.grant_member, RED)
+        self.keystone.grant_member(RED)
+        self.assertEqual({ASSIGNMENT}, self.services.assignments)
+
+    # ---- repetition and tokens --------------------------------------------------------------------------
+
+    def test_both_can_be_repeated(self) -> None:
+        for act, expected in (
+            (self.keystone.grant_member, {ASSIGNMENT}),
+            (self.keystone.grant_member, {ASSIGNMENT}),
+            (self.keystone.revoke_member, set()),
+            (self.keystone.revoke_member, set()),
+        ):
+            act(RED)
+            self.assertEqual(expected, self.services.assignments)
+
+    def test_after_either_the_projects_token_is_a_new_one(self) -> None:
+        before = self.member_token()
+        self.keystone.grant_member(RED)
+        granted = self.member_token()
+        self.keystone.revoke_member(RED)
+        self.assertEqual(3, len({before, granted, self.member_token()}))
+
+    def test_a_token_is_kept_when_the_grant_failed(self) -> None:
+        before = self.member_token()
+        self.services.answers("PUT", ASSIGNMENT, 503)
+        self.assertRaises(errors.Unavailable, self.keystone.grant_member, RED)
+        self.assertEqual(before, self.member_token())
+
+    # ---- failures ---------------------------------------------------------------------------------------
+
+    def test_what_keystone_answers_becomes_an_error_of_ours(self) -> None:
+        for status, expected in (
+            (400, errors.Refused),
+            (401, failures.NotAMember),
+            (403, errors.Refused),
+            (409, errors.Refused),
+            (429, errors.Unavailable),
+            (500, errors.Unavailable),
+            (503, errors.Unavailable),
+        ):
+            for method, act in (("PUT", self.keystone.grant_member), ("DELETE", self.keystone.revoke_member)):
+                # The pattern also matches the answer to a repetition with a new token, after 401.
+                self.services.answers(method, ASSIGNMENT, status, refusal(status), times=2 if status == 401 else 1)
+                self.assertIs(expected, type(self.assertRaises(errors.HypernetesError, act, RED)), f"{method} {status}")
+
+    def test_a_project_that_is_gone_cannot_be_granted_but_given_up(self) -> None:
+        for method in ("PUT", "DELETE"):
+            self.services.answers(method, ASSIGNMENT, 404, refusal(404, "Could not find project: red."))
+        error = self.assertRaises(errors.Refused, self.keystone.grant_member, RED)
+        self.assertIn("Could not find project: red. Correct", str(error))
+        self.keystone.revoke_member(RED)
+
+    def test_a_refused_revocation_says_so_and_is_not_the_services_absence(self) -> None:
+        # The operator made us a member where we are no manager: namespaces are deleted there too, and the role stays.
+        self.services.answers("DELETE", ASSIGNMENT, 403, refusal(403, "You are not authorized."))
+        error = self.assertRaises(errors.Refused, self.keystone.revoke_member, RED)
+        self.assertIn("You are not authorized", str(error))
+
+    def test_a_role_that_does_not_exist_is_named(self) -> None:
+        self.use(member_role="memebr")
+        error = self.assertRaises(errors.Refused, self.keystone.grant_member, RED)
+        self.assertIn("there is no role memebr", str(error))
+        self.assertEqual([], self.services.sent("PUT"))
+
+    def test_a_refused_password_and_lost_answers_can_be_tried_again(self) -> None:
+        for act, method in ((self.keystone.grant_member, "PUT"), (self.keystone.revoke_member, "DELETE")):
+            self.services.loses(method, ASSIGNMENT)
+            self.assertIs(errors.Unavailable, type(self.assertRaises(errors.Unavailable, act, RED)))
+            act(RED)
+        self.use()
+        self.services.answers("POST", "/auth/tokens", 401, refusal(401))
+        for act in (self.keystone.grant_member, self.keystone.revoke_member):
+            self.assertRaises(failures.NotAMember, act, RED)
