@@ -22,6 +22,20 @@ _KEPT_PROJECTS = 256
 """Connections kept for tenants' projects; the one used longest ago goes first."""
 
 
+class _Session(auth_session.Session):
+    """Repeats at once only what can be repeated.
+
+    keystoneauth also takes a lost or late answer for a failure to connect. A network made twice would be recorded once,
+    and the other one would stay for ever; the reconcilers look for what they made before they try again.
+    """
+
+    def request(self, url: str, method: str, *more: Any, **options: Any) -> Any:
+        """Send a request; ``authenticated`` is False for a request for a token, which can be repeated."""
+        if method not in ("GET", "HEAD", "DELETE") and options.get("authenticated") is not False:
+            options["connect_retries"] = 0
+        return super().request(url, method, *more, **options)
+
+
 class Sessions:
     """Makes and keeps connections. Safe for threads."""
 
@@ -82,7 +96,7 @@ class Sessions:
             user_domain_id=options.user_domain_id,
             **scope,
         )
-        return auth_session.Session(
+        return _Session(
             auth=password,
             verify=options.ca_file or True,
             timeout=options.timeout,
