@@ -20,8 +20,12 @@ const (
 	keepAlive        = 30 * time.Second
 	handshakeTimeout = 20 * time.Second
 	window           = 256 << 10
-	// Streams the guest opens wait here until refused; each may buffer one window.
-	guestBacklog = 16
+	// How many streams the host opens before the guest has answered one.
+	hostBacklog = 16
+	// Each stream may make the host hold one window, also one that the host has
+	// closed and the guest has not. Their number is what bounds it, not a short
+	// StreamCloseTimeout: that would cut off input which a process reads late.
+	maxStreams = 512
 )
 
 func yamuxConfig(backlog int) *yamux.Config {
@@ -65,13 +69,16 @@ func dial(ctx context.Context, conn net.Conn) (*Host, error) {
 	if hello.Version != Version {
 		return nil, fmt.Errorf("the guest speaks channel version %d, this shim %d: rebuild the guest", hello.Version, Version)
 	}
-	session, err := yamux.Client(conn, yamuxConfig(guestBacklog))
+	guarded := newGuard(conn)
+	session, err := yamux.Client(guarded, yamuxConfig(hostBacklog))
 	if err != nil {
 		return nil, fmt.Errorf("starting the channel: %w", err)
 	}
-	host := &Host{session: session, hello: hello}
-	go host.refuse()
-	return host, nil
+	if err := refuse(ctx, session); err != nil {
+		return nil, err
+	}
+	guarded.open()
+	return &Host{session: session, hello: hello}, nil
 }
 
 // Hello is what the guest said first.
@@ -99,6 +106,9 @@ func (h *Host) open(ctx context.Context, header Header) (net.Conn, error) {
 	wire, err := header.MarshalBinary()
 	if err != nil {
 		return nil, err
+	}
+	if h.session.NumStreams() >= maxStreams {
+		return nil, fmt.Errorf("opening a stream to the guest: %d are open", maxStreams)
 	}
 	stream, err := h.session.OpenStream()
 	if err != nil {
@@ -134,18 +144,16 @@ func handshake(ctx context.Context, stream net.Conn, wire []byte) error {
 	return nil
 }
 
-// refuse ends every stream the guest opens: dns and api are reserved. One at a
-// time and without reading, so that a guest cannot make the host hold anything.
-func (h *Host) refuse() {
-	for {
-		stream, err := h.session.AcceptStream()
-		if err != nil {
-			return
-		}
-		_ = stream.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = stream.Write([]byte{byte(StatusRefused)}) // its loss changes nothing
-		_ = stream.Close()
+// refuse has yamux reset every stream the guest opens and keep nothing of it:
+// dns and api are reserved. Streams of the host are not concerned. A session that
+// cannot be told so is at its end, which Done says.
+func refuse(ctx context.Context, session *yamux.Session) error {
+	stop := context.AfterFunc(ctx, func() { _ = session.Close() })
+	_ = session.GoAway()
+	if !stop() {
+		return fmt.Errorf("starting the channel: %w", ctx.Err())
 	}
+	return nil
 }
 
 // RefusedError is the guest's answer to a header when it is not StatusAccepted.

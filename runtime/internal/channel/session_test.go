@@ -4,14 +4,13 @@ package channel
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/yamux"
 )
 
 // accept is a Handler made of a function.
@@ -122,30 +121,124 @@ func TestAnotherVersionIsRefused(t *testing.T) {
 	}
 }
 
-func TestStreamsThatTheGuestOpensAreRefused(t *testing.T) {
+// hostile connects a guest that speaks yamux's frames itself, says first along
+// with its hello, and passes what it reads to heard.
+func hostile(t *testing.T, first string, heard func(header []byte)) (*Host, net.Conn) {
+	t.Helper()
 	hostEnd, guestEnd := net.Pipe()
 	go func() {
-		if host, err := Dial(t.Context(), hostEnd); err == nil {
-			<-host.Done()
+		_ = WriteHello(guestEnd)
+		_, _ = io.WriteString(guestEnd, first)
+	}()
+	go func() {
+		for header := make([]byte, frameHeader); ; {
+			if _, err := io.ReadFull(guestEnd, header); err != nil {
+				return
+			}
+			if header[1] == typeData {
+				_, _ = io.CopyN(io.Discard, guestEnd, int64(binary.BigEndian.Uint32(header[8:])))
+			}
+			heard(header)
 		}
 	}()
-	if err := WriteHello(guestEnd); err != nil {
-		t.Fatal(err)
-	}
-	session, err := yamux.Server(guestEnd, yamuxConfig(1))
+	host, err := Dial(t.Context(), hostEnd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
-	for range 3 * guestBacklog {
-		stream, err := session.OpenStream()
+	t.Cleanup(func() { _, _ = host.Close(), guestEnd.Close() })
+	return host, guestEnd
+}
+
+func frame(kind uint8, flags uint16, stream, length uint32) string {
+	header := []byte{0, kind}
+	header = binary.BigEndian.AppendUint16(header, flags)
+	header = binary.BigEndian.AppendUint32(header, stream)
+	return string(binary.BigEndian.AppendUint32(header, length))
+}
+
+func TestStreamsThatTheGuestOpensAreResetAndForgotten(t *testing.T) {
+	const flagRST = 8
+	resets := make(chan uint32, 256)
+	open := func(stream uint32) string { return frame(typeData, flagSYN, stream, 100) + strings.Repeat("x", 100) }
+	host, guest := hostile(t, open(2), func(header []byte) {
+		if binary.BigEndian.Uint16(header[2:])&flagRST != 0 {
+			resets <- binary.BigEndian.Uint32(header[4:])
+		}
+	})
+	for stream := uint32(2); stream < 200; stream += 2 {
+		if stream > 2 {
+			if _, err := io.WriteString(guest, open(stream)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case got := <-resets:
+			if got != stream {
+				t.Fatalf("stream %d was reset, not %d", got, stream)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("stream %d was not reset", stream)
+		}
+	}
+	if held := host.session.NumStreams(); held != 0 {
+		t.Errorf("the host holds %d streams", held)
+	}
+}
+
+func TestAFloodOfPingsEndsTheSession(t *testing.T) {
+	host, guest := hostile(t, "", func([]byte) {})
+	// Data before it must not hide it, nor where a read ends.
+	flood := frame(typeData, 0, 7, 5) + "\x00\x02\x00\x01\x00" + strings.Repeat(frame(typePing, flagSYN, 0, 1), 10_000)
+	_ = guest.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	if n, err := guest.Write([]byte(flood)); err == nil {
+		t.Errorf("the host read all of %d bytes", n)
+	}
+	select {
+	case <-host.Done():
+	case <-time.After(10 * time.Second):
+		t.Error("the session goes on")
+	}
+}
+
+func TestPingsOfAnHonestGuestAreAnswered(t *testing.T) {
+	answers := make(chan struct{}, maxPings)
+	_, guest := hostile(t, "", func(header []byte) {
+		if header[1] == typePing {
+			answers <- struct{}{}
+		}
+	})
+	for range maxPings {
+		if _, err := io.WriteString(guest, frame(typePing, flagSYN, 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-answers:
+		case <-time.After(10 * time.Second):
+			t.Fatal("no answer")
+		}
+	}
+}
+
+func TestStreamsThatTheGuestNeverClosesAreBounded(t *testing.T) {
+	const flagACK = 2
+	guests := make(chan net.Conn, 1)
+	host, guest := hostile(t, "", func(header []byte) {
+		if header[1] == typeData && binary.BigEndian.Uint16(header[2:])&flagSYN == 0 {
+			conn := <-guests
+			_, _ = io.WriteString(conn, frame(typeData, flagACK, binary.BigEndian.Uint32(header[4:]), 1)+"\x00")
+			guests <- conn
+		}
+	})
+	guests <- guest
+	for range maxStreams {
+		conn, err := host.IO(t.Context(), "c1", "", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := handshake(t.Context(), stream, []byte{byte(KindDNS), 0, 0, 0}); err == nil {
-			t.Fatal("the host took a stream of the guest")
-		}
-		_ = stream.Close()
+		_ = conn.Close()
+	}
+	if _, err := host.IO(t.Context(), "c1", "", 1); err == nil {
+		t.Error("one stream too many was opened")
 	}
 }
 
