@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hypernetes.standalone import client
 from hypernetes.standalone import component
 from hypernetes.standalone import machine
 from hypernetes.standalone import mounts
+from hypernetes.standalone import ownership
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
@@ -50,7 +50,6 @@ def clean(installation: Installation, table: Mapping[str, Component], *, keep_ca
         except OSError:
             continue
     client.forget_tokens(installation)
-    if layout.state.exists():
-        shutil.rmtree(layout.state)
-    if not keep_cache and layout.cache.exists():
-        shutil.rmtree(layout.cache)
+    ownership.remove(layout.state)
+    if not keep_cache:
+        ownership.remove(layout.cache)

@@ -21,6 +21,7 @@ import yaml
 from hypernetes.standalone import cleanup
 from hypernetes.standalone import component
 from hypernetes.standalone import machine
+from hypernetes.standalone import ownership
 from hypernetes.standalone import runner
 from hypernetes.standalone import table
 from hypernetes.standalone.installation import Installation
@@ -71,6 +72,8 @@ def main(arguments: Sequence[str]) -> int:
             return status(installation)
         if options.verb == "env":
             return env(installation, options.name)
+        # First of all: nothing is done to a folder that is not ours.
+        ownership.check(installation.layout)
         with only_one(installation.layout.state):
             if options.verb == "down":
                 cleanup.down(installation, table.COMPONENTS)
@@ -78,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
             if options.verb == "clean":
                 cleanup.clean(installation, table.COMPONENTS, keep_cache=options.keep_cache)
                 return READY
+            ownership.claim(installation.layout)
             return up(installation, options.until)
     except (machine.StandaloneError, component.TableError) as error:
         sys.stderr.write(f"quickstart: {error}\n")

@@ -10,6 +10,7 @@ from hypernetes.standalone import cgroups
 from hypernetes.standalone import cleanup
 from hypernetes.standalone import machine
 from hypernetes.standalone import mounts
+from hypernetes.standalone import ownership
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.layout import Layout
 
@@ -54,3 +55,29 @@ class DownTest(CleanupTest):
         self.mounted = [*operators, self.state / "nodes/node1/lib/kubelet/x", self.state / "run/ns"]
         cleanup.down(self.installation, {})
         self.assertEqual(operators, self.mounted)
+
+
+class CleanTest(CleanupTest):
+    def clean(self, *, keep_cache: bool = False) -> None:
+        cleanup.clean(self.installation, {}, keep_cache=keep_cache)
+
+    def test_what_was_claimed_goes_with_all_that_is_in_it(self) -> None:
+        self.mounted = []
+        ownership.claim(self.installation.layout)
+        (self.state / "log").mkdir()
+        (self.cache / "venv").symlink_to(self.place)
+        self.clean()
+        self.assertEqual([], list(self.place.iterdir()))
+
+    def test_a_folder_without_our_mark_stays(self) -> None:
+        (self.state / "letters").write_text("mine")
+        (self.cache / "letters").write_text("mine")
+        self.clean()
+        self.assertTrue((self.state / "letters").exists())
+        self.assertTrue((self.cache / "letters").exists())
+
+    def test_the_cache_can_be_kept(self) -> None:
+        self.mounted = []
+        ownership.claim(self.installation.layout)
+        self.clean(keep_cache=True)
+        self.assertEqual([self.cache], list(self.place.iterdir()))
