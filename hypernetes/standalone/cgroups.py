@@ -177,6 +177,19 @@ def node_members(node: str) -> list[process.ProcessIdentity]:
     return [identity for pid in sorted(pids) if (identity := process.of(pid))]
 
 
+def anything_runs() -> bool:
+    """Whether a process of any installation, or of its nodes, runs on this machine."""
+    for one in hierarchies():
+        for folder in (one.mount_point / FOLDER, one.mount_point / NODES_FOLDER):
+            for procs in folder.rglob("cgroup.procs"):
+                try:
+                    if procs.read_text().strip():
+                        return True
+                except OSError:
+                    continue
+    return False
+
+
 def remove(folder: Path) -> None:
     """Take away a cgroup and everything below it; nothing may run there any more."""
     if not folder.is_dir():

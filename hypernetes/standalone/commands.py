@@ -4,16 +4,12 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -21,6 +17,7 @@ import yaml
 from hypernetes.standalone import cleanup
 from hypernetes.standalone import component
 from hypernetes.standalone import machine
+from hypernetes.standalone import machine_lock
 from hypernetes.standalone import ownership
 from hypernetes.standalone import runner
 from hypernetes.standalone import table
@@ -74,12 +71,13 @@ def main(arguments: Sequence[str]) -> int:
             return env(installation, options.name)
         # First of all: nothing is done to a folder that is not ours.
         ownership.check(installation.layout)
-        with only_one(installation.layout.state):
+        with machine_lock.held(installation.layout.state) as lock:
             if options.verb == "down":
                 cleanup.down(installation, table.COMPONENTS)
                 return READY
             if options.verb == "clean":
                 cleanup.clean(installation, table.COMPONENTS, keep_cache=options.keep_cache)
+                lock.forget()
                 return READY
             ownership.claim(installation.layout)
             return up(installation, options.until)
@@ -91,25 +89,6 @@ def main(arguments: Sequence[str]) -> int:
         # Threads may be in the middle of a wait; nothing they hold needs an orderly end.
         sys.stderr.flush()
         os._exit(130)
-
-
-@contextmanager
-def only_one(state: Path) -> Iterator[None]:
-    """Hold the installation's lock: two at once would undo each other's work.
-
-    :raises StandaloneError: when another up, down or clean is at work
-    """
-    # Beside the state folder, which `clean` removes.
-    lock = state.with_name(f".{state.name}.lock")
-    with lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise machine.StandaloneError(f"another quickstart is at work on {state}") from error
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
 
 
 def up(installation: Installation, until: Sequence[str] | None) -> int:

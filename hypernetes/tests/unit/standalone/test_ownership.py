@@ -9,6 +9,7 @@ from unittest import mock
 
 from hypernetes.standalone import commands
 from hypernetes.standalone import machine
+from hypernetes.standalone import machine_lock
 from hypernetes.standalone import mounts
 from hypernetes.standalone import ownership
 from hypernetes.standalone.layout import Layout
@@ -48,7 +49,7 @@ class OwnershipTest(unittest.TestCase):
         for verb in ("up", "down", "clean"):
             with (
                 mock.patch.object(Layout, "from_environment", return_value=self.layout),
-                mock.patch.object(commands, "only_one", side_effect=AssertionError("went on")),
+                mock.patch.object(machine_lock, "held", side_effect=AssertionError("went on")),
                 mock.patch("sys.stderr"),
             ):
                 self.assertEqual(commands.FAILED, commands.main([verb]), verb)
