@@ -6,12 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/ttrpc"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
 )
 
 // maxMessage bounds what the guest may put into the host's logs and events.
@@ -39,6 +42,13 @@ func guestError(err error) error {
 		}
 	}
 	return fmt.Errorf("%s: %w", printable(native.Error()), kind)
+}
+
+// answered tells a refusal by the guest from silence, after which nobody knows
+// what it did. The guest's own running out of time is no refusal either.
+func answered(err error) bool {
+	status, ok := grpcstatus.FromError(err)
+	return ok && !slices.Contains([]codes.Code{codes.Unavailable, codes.DeadlineExceeded, codes.Canceled}, status.Code())
 }
 
 func printable(words string) string {

@@ -141,7 +141,13 @@ func (s *Service) Start(ctx context.Context, r *api.StartRequest) (*api.StartRes
 	ctx, cancel := s.sandbox.Call(ctx)
 	defer cancel()
 	if _, err := guest.Start(ctx, &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec}); err != nil {
-		p.settle(created)
+		if answered(err) {
+			p.settle(created)
+		} else {
+			// It may run: Kill, Wait and Delete must not treat it as never started.
+			p.settle(running)
+			s.waiters.Go(func() { s.follow(c, p) })
+		}
 		return nil, fmt.Errorf("start: %w", guestError(err))
 	}
 	p.settle(running)

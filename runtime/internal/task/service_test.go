@@ -153,3 +153,38 @@ func TestAGuestThatReadsNothingIsStopped(t *testing.T) {
 		t.Error("the container did not exit")
 	}
 }
+
+func TestAnUnansweredStartMayHaveStartedSomething(t *testing.T) {
+	guest := fakeguest.New()
+	guest.Silence("Start", true)
+	s := newService(t, guest)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Start(ctx, &api.StartRequest{ID: "c1"}); !errdefs.IsUnavailable(err) {
+		t.Fatalf("start: %v", err)
+	}
+	if _, err := s.Delete(t.Context(), &api.DeleteRequest{ID: "c1"}); !errdefs.IsFailedPrecondition(err) {
+		t.Errorf("delete: %v", err)
+	}
+	must(t, s.Kill(soon(t), &api.KillRequest{ID: "c1", Signal: 9}))
+	exit, err := s.Wait(soon(t), &api.WaitRequest{ID: "c1"})
+	must(t, err)
+	if exit.GetExitStatus() != killedCode || !guest.Called("Signal") {
+		t.Errorf("exit code %d, the guest was asked: %t", exit.GetExitStatus(), guest.Called("Signal"))
+	}
+}
+
+func TestARefusedStartStartedNothing(t *testing.T) {
+	guest := fakeguest.New()
+	s := newService(t, guest)
+	found, err := s.sandbox.Guest()
+	must(t, err)
+	_, err = found.Delete(t.Context(), &guestv1.ProcessRequest{Id: "c1"}) // the guest knows no c1
+	must(t, err)
+	if _, err := s.Start(t.Context(), &api.StartRequest{ID: "c1"}); !errdefs.IsNotFound(err) {
+		t.Errorf("start: %v", err)
+	}
+	if status, _ := s.containers["c1"].process.now(); status != created {
+		t.Errorf("status %d", status)
+	}
+}
