@@ -8,6 +8,8 @@ kernel answers, even after a supervisor was killed.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
 import time
@@ -20,6 +22,7 @@ from hypernetes.standalone import process
 
 FOLDER = "hypernetes-standalone"
 NODES_FOLDER = "hypernetes"
+REMOVE_TIMEOUT = 10.0
 SYSTEM_ROOT = Path("/sys/fs/cgroup")
 # What the kubelet and runc manage in cgroup v1.
 NEEDED_CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
@@ -191,9 +194,25 @@ def anything_runs() -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Take away a cgroup and everything below it; nothing may run there any more."""
-    if not folder.is_dir():
-        return
-    for below in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
-        below.rmdir()
-    folder.rmdir()
+    """Take away a cgroup and everything below it; nothing may run there any more.
+
+    :raises StandaloneError: it is still in use after 10 s
+    """
+    deadline = time.monotonic() + REMOVE_TIMEOUT
+    while True:
+        try:
+            _remove_once(folder)
+        except OSError as error:
+            # The kernel lets go of a group some time after the last process in it has ended.
+            if error.errno != errno.EBUSY or time.monotonic() >= deadline:
+                raise machine.StandaloneError(f"the control group {folder} cannot be removed: {error}") from error
+        else:
+            return
+        time.sleep(0.1)
+
+
+def _remove_once(folder: Path) -> None:
+    # A runtime or the kernel may be taking groups away at the same time.
+    for name, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).rmdir()
