@@ -34,6 +34,7 @@ type container struct {
 	execs      map[string]*process // guarded by Service.mu
 	serials    []string
 	logs       []mirror.Volume // termination logs: copied back at exit
+	samples    samples
 }
 
 // plan is a container as the guest is to have it, with nothing done yet.

@@ -11,7 +11,6 @@ import (
 	api "github.com/containerd/containerd/api/runtime/task/v3"
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs"
-	"github.com/containerd/typeurl/v2"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
@@ -174,27 +173,4 @@ func (s *Service) Update(ctx context.Context, r *api.UpdateTaskRequest) error {
 	defer cancel()
 	_, err = guest.Update(ctx, &guestv1.UpdateRequest{Id: c.id, Resources: wire})
 	return guestError(err)
-}
-
-// Stats reads a container's use of the machine.
-func (s *Service) Stats(ctx context.Context, id string) (*api.StatsResponse, error) {
-	c, _, err := s.find(id, "")
-	if err != nil {
-		return nil, err
-	}
-	guest, err := s.sandbox.Guest()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := s.sandbox.Call(ctx)
-	defer cancel()
-	answer, err := guest.Stats(ctx, &guestv1.ContainerRequest{Id: c.id})
-	if err != nil {
-		return nil, guestError(err)
-	}
-	data, err := typeurl.MarshalAnyToProto(metrics(answer))
-	if err != nil {
-		return nil, fmt.Errorf("write the statistics: %w", err)
-	}
-	return &api.StatsResponse{Stats: data}, nil
 }

@@ -188,3 +188,34 @@ func TestARefusedStartStartedNothing(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 }
+
+func TestASilentGuestDoesNotHoldUpStatistics(t *testing.T) {
+	guest := fakeguest.New()
+	s := newService(t, guest)
+	guest.Silence("Stats", true)
+	if _, err := s.Stats(soon(t), "c1"); !errdefs.IsNotFound(err) {
+		t.Fatalf("without a sample: %v", err)
+	}
+	began := time.Now()
+	for range 20 {
+		if _, err := s.Stats(soon(t), "c1"); !errdefs.IsNotFound(err) {
+			t.Fatalf("without a sample: %v", err)
+		}
+	}
+	if took := time.Since(began); took > statsPatience {
+		t.Errorf("20 more questions took %s", took)
+	}
+}
+
+func TestTheLastStatisticsStandInForLateOnes(t *testing.T) {
+	guest := fakeguest.New()
+	s := newService(t, guest)
+	want, err := s.Stats(soon(t), "c1")
+	must(t, err)
+	guest.Silence("Stats", true)
+	got, err := s.Stats(soon(t), "c1")
+	must(t, err)
+	if !proto.Equal(got, want) {
+		t.Errorf("got %v, not %v", got, want)
+	}
+}

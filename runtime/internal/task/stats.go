@@ -3,10 +3,102 @@
 package task
 
 import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
 	cgroups "github.com/containerd/cgroups/v3/cgroup2/stats"
+	api "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/typeurl/v2"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 )
+
+// statsPatience is how long one question for statistics may hold up containerd,
+// which asks the containers of all pods one after another. A guest under software
+// emulation answers in a fraction of it.
+const statsPatience = time.Second
+
+// samples are a container's statistics as the guest last told them.
+type samples struct {
+	mu      sync.Mutex
+	last    *anypb.Any
+	current *refresh // nil when none is under way
+}
+
+// refresh is one question to the guest.
+type refresh struct {
+	since time.Time
+	done  chan struct{} // closed when err is set
+	err   error
+}
+
+// Stats reads a container's use of the machine: of now, or the last known if the
+// guest is slow. A silent guest is waited for once, not at every call.
+func (s *Service) Stats(ctx context.Context, id string) (*api.StatsResponse, error) {
+	c, _, err := s.find(id, "")
+	if err != nil {
+		return nil, err
+	}
+	guest, err := s.sandbox.Guest()
+	if err != nil {
+		return nil, err
+	}
+	asked := c.samples.refresh(func() (*anypb.Any, error) {
+		ctx, cancel := s.sandbox.Call(context.WithoutCancel(ctx)) // the answer is for later calls too
+		defer cancel()
+		answer, err := guest.Stats(ctx, &guestv1.ContainerRequest{Id: c.id})
+		if err != nil {
+			return nil, guestError(err)
+		}
+		return typeurl.MarshalAnyToProto(metrics(answer))
+	})
+	late := time.NewTimer(statsPatience - time.Since(asked.since))
+	defer late.Stop()
+	select {
+	case <-asked.done:
+		if asked.err != nil {
+			return nil, asked.err
+		}
+	case <-late.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if last := c.samples.known(); last != nil {
+		return &api.StatsResponse{Stats: last}, nil
+	}
+	return nil, fmt.Errorf("the guest has told no statistics of container %s yet: %w", c.id, errdefs.ErrNotFound)
+}
+
+// refresh asks, unless that is under way. It ends with the call that ask makes.
+func (s *samples) refresh(ask func() (*anypb.Any, error)) *refresh {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		return s.current
+	}
+	made := &refresh{since: time.Now(), done: make(chan struct{})}
+	s.current = made
+	go func() {
+		found, err := ask()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.current, made.err = nil, err; err == nil {
+			s.last = found
+		}
+		close(made.done)
+	}()
+	return made
+}
+
+func (s *samples) known() *anypb.Any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
 
 // metrics puts the guest's numbers into the form containerd's CRI reads. They
 // are the tenant's claims: good for its own dashboards, not for billing.
