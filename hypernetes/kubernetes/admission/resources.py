@@ -68,7 +68,9 @@ NETWORK_POLICIES = (
 ROLE_BINDINGS = (
     policy.Rule(
         "managed-role-bindings",
-        f'!request.name.startsWith("{objects.BINDING_PREFIX}")',
+        # Not request.name: there is none when a collection is deleted or a name is generated.
+        '!(request.operation == "DELETE" ? oldObject : object).metadata.name'
+        f'.startsWith("{objects.BINDING_PREFIX}")',
         f"role bindings whose names begin with {objects.BINDING_PREFIX} follow the project's roles in Keystone; "
         "assign roles there, or make a binding of another name.",
     ),

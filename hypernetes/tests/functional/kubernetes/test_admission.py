@@ -289,6 +289,24 @@ class AdmissionTest(unittest.TestCase):
         self.manager.create(own)
         self.administrator.delete(rbac.RoleBinding, "mine", "red-one")
 
+    def test_a_manager_cannot_touch_them_where_the_request_names_none_either(self) -> None:
+        managed = [b.metadata.name for b in self.administrator.list(rbac.RoleBinding, "red-one") if b.metadata]
+        self.assertIn(f"{objects.BINDING_PREFIX}member", managed)
+        with self.assertRaisesRegex(Exception, "hypernetes/managed-role-bindings: "):
+            self.manager._client.deletecollection(rbac.RoleBinding, namespace="red-one")
+        left = [b.metadata.name for b in self.administrator.list(rbac.RoleBinding, "red-one") if b.metadata]
+        self.assertEqual(managed, left)
+        rest = {
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "hypernetes:view"},
+            "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "red-one"}],
+        }
+        ours = {"metadata": {"generateName": objects.BINDING_PREFIX, "namespace": "red-one"}, **rest}
+        with self.assertRaisesRegex(Exception, "hypernetes/managed-role-bindings: "):
+            self.manager._client.create(rbac.RoleBinding.from_dict(ours))
+        own = {"metadata": {"generateName": "mine-", "namespace": "red-one"}, **rest}
+        made = self.manager._client.create(rbac.RoleBinding.from_dict(own))
+        self.administrator.delete(rbac.RoleBinding, made.metadata.name, "red-one")
+
     def test_a_running_pod_cannot_be_resized_or_bound_even_by_an_operator_s_mistake(self) -> None:
         """The roles give neither; should an operator grant them, the policies still refuse."""
         self._create(tenant.pod("small"))
