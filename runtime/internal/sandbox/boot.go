@@ -74,12 +74,12 @@ func (s *Sandbox) configure(ctx context.Context) error {
 	}
 	answer, err := s.guest.Configure(ctx, request)
 	if err != nil {
-		return fmt.Errorf("configure the guest: %w", err)
+		return fmt.Errorf("configure the guest: %w", GuestError(err))
 	}
 	// %.64q: the words are the guest's.
 	log.L.Infof("guest kernel %.64q, boot id %.64q", answer.GetKernelRelease(), answer.GetBootId())
 	if _, err := s.guest.AttachScratch(ctx, &guestv1.AttachScratchRequest{Serial: scratchSerial}); err != nil {
-		return fmt.Errorf("attach the scratch disk: %w", err)
+		return fmt.Errorf("attach the scratch disk: %w", GuestError(err))
 	}
 	return nil
 }

@@ -159,7 +159,7 @@ func (s *Sandbox) put(ctx context.Context, volume mirror.Volume, entries []*gues
 			Id: volume.ID, Kind: kind, SizeLimit: volume.SizeLimit,
 			Mode: uint32(volume.Mode), Uid: volume.UID, Gid: volume.GID,
 		}); err != nil {
-			return fmt.Errorf("make the volume at %s: %w", volume.Mount.GetDestination(), err)
+			return fmt.Errorf("make the volume at %s: %w", volume.Mount.GetDestination(), GuestError(err))
 		}
 	}
 	if kind == guestv1.CreateVolumeRequest_FILES {
@@ -169,7 +169,7 @@ func (s *Sandbox) put(ctx context.Context, volume mirror.Volume, entries []*gues
 		}
 		for _, request := range mirror.Requests(volume.ID, entries) {
 			if _, err := guest.PutFiles(ctx, request); err != nil {
-				return fmt.Errorf("fill the volume at %s: %w", volume.Mount.GetDestination(), err)
+				return fmt.Errorf("fill the volume at %s: %w", volume.Mount.GetDestination(), GuestError(err))
 			}
 		}
 	}

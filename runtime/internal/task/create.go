@@ -21,6 +21,7 @@ import (
 	"hypernetes.org/runtime/internal/disk"
 	"hypernetes.org/runtime/internal/mirror"
 	"hypernetes.org/runtime/internal/ocispec"
+	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/stdio"
 )
 
@@ -78,7 +79,7 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 			undo, cancel := s.sandbox.Call(undo)
 			defer cancel()
 			if _, fault := guest.Delete(undo, &guestv1.ProcessRequest{Id: c.id}); fault != nil {
-				log.G(ctx).WithError(guestError(fault)).Warn("undo a container")
+				log.G(ctx).WithError(sandbox.GuestError(fault)).Warn("undo a container")
 			}
 		}
 		err = errors.Join(err, s.sandbox.ReleaseLayers(undo, c.serials))
@@ -98,7 +99,7 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 	plan.request.Mounts = append(extra, plan.request.Mounts...)
 	plan.request.Layers = c.serials
 	if _, err := guest.CreateContainer(ctx, plan.request); err != nil {
-		return nil, fmt.Errorf("create the container in the guest: %w", guestError(err))
+		return nil, fmt.Errorf("create the container in the guest: %w", sandbox.GuestError(err))
 	}
 	made = true
 	if c.process.streams, err = stdio.Open(ctx, paths, s.opener(c.id, "")); err != nil {

@@ -3,60 +3,15 @@
 package task
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 
-	"github.com/containerd/errdefs"
-	"github.com/containerd/errdefs/pkg/errgrpc"
-	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
 )
-
-// maxMessage bounds what the guest may put into the host's logs and events.
-const maxMessage = 512
-
-// guestError turns a guest's answer into an error of ours. Its kind is one of a
-// few; its words are the tenant's, so they are bounded and made printable.
-func guestError(err error) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, ttrpc.ErrClosed) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("the pod's machine is gone: %w", errdefs.ErrUnavailable)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the guest does not answer: %w", errdefs.ErrUnavailable)
-	}
-	var kind error = errdefs.ErrUnknown
-	native := errgrpc.ToNative(err)
-	for _, known := range []error{errdefs.ErrNotFound, errdefs.ErrInvalidArgument, errdefs.ErrAlreadyExists,
-		errdefs.ErrFailedPrecondition, errdefs.ErrResourceExhausted, errdefs.ErrNotImplemented, errdefs.ErrUnavailable} {
-		if errors.Is(native, known) {
-			kind = known
-			break
-		}
-	}
-	return fmt.Errorf("%s: %w", printable(native.Error()), kind)
-}
 
 // answered tells a refusal by the guest from silence, after which nobody knows
 // what it did. The guest's own running out of time is no refusal either.
 func answered(err error) bool {
 	status, ok := grpcstatus.FromError(err)
 	return ok && !slices.Contains([]codes.Code{codes.Unavailable, codes.DeadlineExceeded, codes.Canceled}, status.Code())
-}
-
-func printable(words string) string {
-	cut := words[:min(len(words), maxMessage)]
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, cut)
 }

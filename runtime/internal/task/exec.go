@@ -16,6 +16,7 @@ import (
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 	"hypernetes.org/runtime/internal/channel"
 	"hypernetes.org/runtime/internal/ocispec"
+	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/stdio"
 )
 
@@ -82,11 +83,11 @@ func (s *Service) registerExec(ctx context.Context, c *container, p *process, sp
 		Id: c.id, ExecId: p.exec, Process: spec, Terminal: p.paths.Terminal,
 		Stdin: p.paths.Stdin != "", Stdout: p.paths.Stdout != "", Stderr: p.paths.Stderr != "" && !p.paths.Terminal,
 	}); err != nil {
-		return fmt.Errorf("exec: %w", guestError(err))
+		return fmt.Errorf("exec: %w", sandbox.GuestError(err))
 	}
 	if p.streams, err = stdio.Open(ctx, p.paths, s.opener(c.id, p.exec)); err != nil {
 		if _, fault := guest.Delete(ctx, &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec}); fault != nil {
-			return fmt.Errorf("%w (and the guest keeps the exec: %w)", err, guestError(fault))
+			return fmt.Errorf("%w (and the guest keeps the exec: %w)", err, sandbox.GuestError(fault))
 		}
 		return err
 	}
@@ -133,7 +134,7 @@ func (s *Service) ResizePty(ctx context.Context, r *api.ResizePtyRequest) error 
 	ctx, cancel := s.sandbox.Call(ctx)
 	defer cancel()
 	_, err = guest.ResizePty(ctx, &guestv1.ResizePtyRequest{Id: c.id, ExecId: p.exec, Width: r.GetWidth(), Height: r.GetHeight()})
-	return guestError(err)
+	return sandbox.GuestError(err)
 }
 
 // CloseIO ends a process's input once it has been carried.
@@ -172,5 +173,5 @@ func (s *Service) Update(ctx context.Context, r *api.UpdateTaskRequest) error {
 	ctx, cancel := s.sandbox.Call(ctx)
 	defer cancel()
 	_, err = guest.Update(ctx, &guestv1.UpdateRequest{Id: c.id, Resources: wire})
-	return guestError(err)
+	return sandbox.GuestError(err)
 }

@@ -148,7 +148,7 @@ func (s *Service) Start(ctx context.Context, r *api.StartRequest) (*api.StartRes
 			p.settle(running)
 			s.waiters.Go(func() { s.follow(c, p) })
 		}
-		return nil, fmt.Errorf("start: %w", guestError(err))
+		return nil, fmt.Errorf("start: %w", sandbox.GuestError(err))
 	}
 	p.settle(running)
 	if p.exec == "" {
@@ -175,7 +175,7 @@ func (s *Service) follow(c *container, p *process) {
 		}
 	}
 	if err != nil && !s.machineEnds(err) {
-		log.L.WithError(guestError(err)).WithField("container", c.id).Error("the guest lost a process")
+		log.L.WithError(sandbox.GuestError(err)).WithField("container", c.id).Error("the guest lost a process")
 		exit.Code = lostCode
 	}
 	// The host's clock: the guest's may be anything.
@@ -189,7 +189,7 @@ func (s *Service) follow(c *container, p *process) {
 // machineEnds tells a machine that is going from a guest that fails one call:
 // the channel breaks a moment before the machine's end is known.
 func (s *Service) machineEnds(err error) bool {
-	if !errdefs.IsUnavailable(guestError(err)) {
+	if !errdefs.IsUnavailable(sandbox.GuestError(err)) {
 		return s.sandbox.Live().Err() != nil
 	}
 	select {
@@ -225,7 +225,7 @@ func (s *Service) bringBackLogs(c *container) {
 		cancel()
 		if err != nil {
 			// A container may have removed its own file.
-			log.L.WithError(guestError(err)).Info("no termination log came back")
+			log.L.WithError(sandbox.GuestError(err)).Info("no termination log came back")
 			continue
 		}
 		if err := mirror.WriteLog(volume.Source, answer.GetData()); err != nil {
@@ -276,7 +276,7 @@ func (s *Service) Kill(ctx context.Context, r *api.KillRequest) error {
 	if err != nil && s.sandbox.Live().Err() != nil {
 		return fmt.Errorf("the pod's machine is gone: %w", errdefs.ErrNotFound)
 	}
-	return guestError(err)
+	return sandbox.GuestError(err)
 }
 
 // doom sees to it that a container ends: containerd stops a pod's machine only
@@ -314,7 +314,7 @@ func (s *Service) Delete(ctx context.Context, r *api.DeleteRequest) (*api.Delete
 		call, cancel := s.sandbox.Call(ctx)
 		_, err := guest.Delete(call, &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec})
 		cancel()
-		if fault := guestError(err); fault != nil && !errdefs.IsNotFound(fault) && s.sandbox.Live().Err() == nil {
+		if fault := sandbox.GuestError(err); fault != nil && !errdefs.IsNotFound(fault) && s.sandbox.Live().Err() == nil {
 			return nil, fmt.Errorf("delete: %w", fault)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/sandbox"
 )
 
 // statsPatience is how long one question for statistics may hold up containerd,
@@ -52,7 +53,7 @@ func (s *Service) Stats(ctx context.Context, id string) (*api.StatsResponse, err
 		defer cancel()
 		answer, err := guest.Stats(ctx, &guestv1.ContainerRequest{Id: c.id})
 		if err != nil {
-			return nil, guestError(err)
+			return nil, sandbox.GuestError(err)
 		}
 		return typeurl.MarshalAnyToProto(metrics(answer))
 	})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package task
+package sandbox
 
 import (
 	"context"
@@ -12,6 +12,9 @@ import (
 	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
+
+	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/mirror"
 )
 
 func TestGuestErrorsKeepTheirKind(t *testing.T) {
@@ -27,11 +30,11 @@ func TestGuestErrorsKeepTheirKind(t *testing.T) {
 		{context.DeadlineExceeded, errdefs.IsUnavailable},
 		{context.Canceled, errdefs.IsUnavailable},
 	} {
-		if got := guestError(c.err); !c.kind(got) {
+		if got := GuestError(c.err); !c.kind(got) {
 			t.Errorf("%v became %v", c.err, got)
 		}
 	}
-	if guestError(nil) != nil {
+	if GuestError(nil) != nil {
 		t.Error("nil became an error")
 	}
 }
@@ -41,7 +44,7 @@ func FuzzGuestError(f *testing.F) {
 	f.Add(uint32(5), "no such container\n\x1b[2J")
 	f.Add(uint32(99), strings.Repeat("x", 10000))
 	f.Fuzz(func(t *testing.T, code uint32, words string) {
-		err := guestError(grpcstatus.Error(codes.Code(code), words))
+		err := GuestError(grpcstatus.Error(codes.Code(code), words))
 		if err == nil {
 			if codes.Code(code) != codes.OK {
 				t.Fatal("an error was lost")
@@ -52,4 +55,28 @@ func FuzzGuestError(f *testing.F) {
 			t.Fatalf("%q", text)
 		}
 	})
+}
+
+// refusing is a guest that refuses volumes.
+type refusing struct {
+	guestv1.GuestService
+	err error
+}
+
+func (r refusing) CreateVolume(context.Context, *guestv1.CreateVolumeRequest) (*guestv1.Empty, error) {
+	return nil, r.err
+}
+
+// A guest's words must not fill the host's logs by way of a volume either.
+func TestAVolumesErrorIsShortAndPrintable(t *testing.T) {
+	guest := refusing{err: grpcstatus.Error(codes.NotFound, strings.Repeat("\x1b[2J", 1<<20))}
+	booted := make(chan struct{})
+	close(booted)
+	live, kill := context.WithCancelCause(t.Context())
+	defer kill(nil)
+	s := &Sandbox{live: live, booted: booted, guest: guest, volumes: map[string]*volumeState{}}
+	err := s.PutVolume(t.Context(), mirror.Volume{ID: "v", Kind: mirror.EmptyDir})
+	if !errdefs.IsNotFound(err) || len(err.Error()) > 2*maxMessage || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("got %d bytes: %.100q", len(err.Error()), err)
+	}
 }
