@@ -7,6 +7,7 @@ kill between any two lines leaves nothing that is not found again.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ from hypernetes.rpc import messages
 LOG = log.getLogger(__name__)
 
 _SERVICE = "The conductor"
+_SANDBOX_ID = re.compile(r"[0-9a-f]{1,64}")
 
 
 class PortGiver:
@@ -37,10 +39,12 @@ class PortGiver:
     def allocate(self, node: records.Node, sandbox: messages.Sandbox) -> messages.PortBinding:
         """The sandbox's port, made now if it has none.
 
+        :raises errors.BadRequest: no sandbox, pod or namespace can be called so.
         :raises errors.Refused: the pod is not one of that node, or not one of a tenant.
         :raises errors.QuotaExceeded: the project may have no more ports.
         :raises errors.Unavailable: ask again.
         """
+        _require_names(sandbox)
         world = self._world
         if node.cluster_id is None:
             raise errors.Refused(service=_SERVICE, reason=f"the node {node.name} belongs to no cluster")
@@ -149,6 +153,18 @@ class PortGiver:
         if network is None or not subnets or None in subnets:
             raise errors.Unavailable(service="Neutron", reason=f"the network of port {port.id} is gone")
         return binding(namespace.id, port, network, [subnet for subnet in subnets if subnet is not None])
+
+
+def _require_names(sandbox: messages.Sandbox) -> None:
+    """A node writes these, and they become parts of paths, of Neutron's descriptions and of log lines."""
+    for field, good in (
+        ("pod_name", names.is_dns_subdomain(sandbox.pod_name)),
+        ("pod_namespace", names.is_dns_label(sandbox.pod_namespace)),
+        ("pod_uid", ids.is_uuid(sandbox.pod_uid)),
+        ("sandbox_id", _SANDBOX_ID.fullmatch(sandbox.sandbox_id) is not None),
+    ):
+        if not good:
+            raise errors.BadRequest(reason=f"{field} is malformed")
 
 
 def requested_address(pod: core.Pod, namespace: records.Namespace) -> str | None:

@@ -8,6 +8,7 @@ watch that ends when the peer is dead, deletion only of the object that carries 
 import contextlib
 import logging
 import os
+import re
 import ssl
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -33,6 +34,9 @@ WATCH_SECONDS = 300
 
 _WATCH_GRACE_SECONDS = 30.0
 _SERVICE = "The cluster's apiserver"
+
+# lightkube puts names into the path as they are, and dot segments would then lead anywhere the client may go.
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:@~-]{1,253}")
 
 # It tells of every request, which would drown a service's own log.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -83,6 +87,7 @@ class ClusterClient:
         :raises errors.Unavailable: the apiserver does not answer or is overloaded; try again later.
         :raises errors.Refused: it refused for good.
         """
+        _require_segments(kind, name, namespace)
         with _translated(kind, name):
             return cast(T, self._client.get(cast(Any, kind), name, namespace=namespace))
 
@@ -95,6 +100,7 @@ class ClusterClient:
 
     def list(self, kind: type[T], namespace: str | None = None, labels: Mapping[str, str] | None = None) -> "list[T]":
         """Every object of a kind in ``namespace`` (:data:`ALL_NAMESPACES` for all); raises as :meth:`get` does."""
+        _require_segments(kind, *_places(namespace))
         selector = cast(Any, dict(labels) if labels else None)
         with _translated(kind, "list"):
             found = self._client.list(cast(Any, kind), namespace=namespace, labels=selector, chunk_size=500)
@@ -105,6 +111,7 @@ class ClusterClient:
 
         :raises errors.NameTaken: one of that name exists.
         """
+        _require_segments(type(item), *_places_of(item))
         with _translated(type(item), _name_of(item), creating=True):
             return cast(T, self._client.create(cast(Any, item)))
 
@@ -113,6 +120,7 @@ class ClusterClient:
 
         :raises errors.Unavailable: it does not answer.
         """
+        _require_segments(type(item), *_places_of(item))
         try:
             with _translated(type(item), _name_of(item), creating=True):
                 self._client.create(cast(Any, item), dry_run=True)
@@ -122,6 +130,7 @@ class ClusterClient:
 
     def apply(self, item: T) -> T:
         """Make the object have these fields by server-side apply, whoever set them before; others' fields stay."""
+        _require_segments(type(item), _name_of(item), *_places_of(item))
         with _translated(type(item), _name_of(item)):
             return cast(T, self._client.apply(cast(Any, item), force=True))
 
@@ -130,6 +139,7 @@ class ClusterClient:
 
         :param uid: delete only the object that carries this uid; another one of the same name is left alone (False).
         """
+        _require_segments(kind, name, namespace)
         info = resource.api_info(kind)
         group = info.resource.group
         base = f"/apis/{group}/{info.resource.version}" if group else f"/api/{info.resource.version}"
@@ -151,6 +161,7 @@ class ClusterClient:
 
         :raises errors.Unavailable: also when the version is too old; list again, then watch from there.
         """
+        _require_segments(kind, *_places(namespace))
         with _translated(kind, "watch"):
             events = self._client.watch(
                 cast(Any, kind),
@@ -191,6 +202,26 @@ def _tls_context(ca_pem: str, cert_pem: str, key_pem: str) -> ssl.SSLContext:
 
 def _name_of(item: resource.Resource) -> str:
     return str(cast(Any, item).metadata.name)
+
+
+def _places(namespace: str | None) -> tuple[str | None, ...]:
+    """The part of a listing's path that may be wrong; that of all namespaces has none."""
+    return () if namespace == ALL_NAMESPACES else (namespace,)
+
+
+def _places_of(item: resource.Resource) -> tuple[str | None, ...]:
+    return (getattr(cast(Any, item).metadata, "namespace", None),)
+
+
+def _require_segments(kind: type[resource.Resource], *parts: str | None) -> None:
+    """Send nothing with a name or namespace that is not one segment of a path: no object can be called so.
+
+    :raises errors.NotFound: one of the parts is none.
+    """
+    for part in parts:
+        if part is not None and _SEGMENT.fullmatch(part) is None:
+            # In ASCII: a lone surrogate could neither be logged nor answered.
+            raise errors.NotFound(kind=resource.api_info(kind).resource.kind, id=ascii(part[:64]))
 
 
 @contextlib.contextmanager

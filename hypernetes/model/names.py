@@ -49,11 +49,19 @@ CLUSTER_ROLE_OF = {
 """Keystone role → our ClusterRole, bound in each of the project's namespaces."""
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_SUBDOMAIN_LENGTH = 253
 
 
 def is_dns_label(name: str) -> bool:
     """Whether ``name`` is a DNS label as RFC 1123 (and Kubernetes for namespaces) has it."""
     return _DNS_LABEL.fullmatch(name) is not None
+
+
+def is_dns_subdomain(name: str) -> bool:
+    """Whether ``name`` is labels with dots between them, as Kubernetes has it for the names of pods."""
+    if len(name) > _DNS_SUBDOMAIN_LENGTH:
+        return False
+    return re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name) is not None
 
 
 def group_of(project_id: ids.ProjectId, role: str) -> str:

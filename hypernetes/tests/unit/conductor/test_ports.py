@@ -107,6 +107,22 @@ class AllocateTest(PortsCase):
         self.assertEqual([], self.neutron_ports())
         self.assertEqual((), self.db.ports.list())
 
+    def test_what_could_be_no_pods_is_refused_before_anybody_is_asked(self) -> None:
+        for field, values in {
+            "pod_name": ("../../victim/services/http:web:80/proxy/", "", ".", "..", "A", "a..b", "a" * 254, "a\n"),
+            "pod_namespace": ("..", "", "a.b", "a/b", "a" * 64, "web\n"),
+            "pod_uid": ("", "u", self.uid.upper() + "0", "{" + self.uid + "}", self.uid + "\n"),
+            "sandbox_id": ("", "g" * 64, "f" * 65, "F" * 64, "../f", "f\n"),
+        }.items():
+            for value in values:
+                malformed = dataclasses.replace(self.sandbox, **{field: value})
+                error = self.assertRaises(errors.BadRequest, self.allocate, malformed)
+                self.assertIn(field, str(error))
+
+    def test_a_pods_name_may_have_dots(self) -> None:
+        uid = self.fixture.pod("web.0-a", "web", "node1")
+        self.allocate(messages.Sandbox("e" * 64, "web", "web.0-a", uid))
+
     def test_another_nodes_sandbox_is_refused(self) -> None:
         self.allocate()
         other = self.make_node("node2")

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import itertools
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -279,7 +280,7 @@ class FakeApiserver:
             key = (type(item), item.metadata.namespace, item.metadata.name)
             if key in self.objects:
                 raise errors.NameTaken(kind="object", name=item.metadata.name)
-            item.metadata.uid = f"uid-{next(self._numbers)}"
+            item.metadata.uid = str(uuid.UUID(int=next(self._numbers)))
             self.objects[key] = item
         return item
 

@@ -85,6 +85,35 @@ class ClientTest(testtools.TestCase):
         self._fails_with(404)
         self.assertFalse(self.client.delete(core.Pod, "a", "ns"))
 
+    def test_a_name_that_is_no_single_segment_of_a_path_is_not_sent(self) -> None:
+        for bad in (
+            "../../victim/services/http:web:80/proxy/", "", ".", "..", "a/b", "%2e%2e", "a%2Fb", "a?b", "a#b", "a\\b",
+            "a b", "a\n", "\ud800", "ä", "a" * 254,
+        ):  # fmt: skip
+            meant = meta.ObjectMeta(name="a", namespace=bad)
+            for act in (
+                lambda bad=bad: self.client.get(core.Pod, bad, "ns"),
+                lambda bad=bad: self.client.get(core.Pod, "a", bad),
+                lambda bad=bad: self.client.delete(core.Pod, bad, "ns"),
+                lambda bad=bad: self.client.delete(core.Pod, "a", bad),
+                lambda bad=bad: self.client.list(core.Pod, bad),
+                lambda bad=bad: next(self.client.watch(core.Pod, bad)),
+                lambda bad=bad: self.client.apply(core.Namespace(metadata=meta.ObjectMeta(name=bad))),
+                lambda meant=meant: self.client.apply(core.Pod(metadata=meant)),
+                lambda meant=meant: self.client.create(core.Pod(metadata=meant)),
+                lambda meant=meant: self.client.refusal(core.Pod(metadata=meant)),
+            ):
+                self.assertRaises(errors.NotFound, act)
+            self.assertIsNone(self.client.find(core.Pod, bad, "ns"))
+        self.assertEqual([], self.requests)
+
+    def test_names_of_roles_and_of_all_namespaces_are_sent(self) -> None:
+        self.client.get(core.Namespace, "hypernetes:edit.v1-a")
+        self.answer = httpx2.Response(200, json={"metadata": {}, "items": []})
+        self.assertEqual([], self.client.list(core.Pod, client.ALL_NAMESPACES))
+        paths = [request.url.path for request in self.requests]
+        self.assertEqual(["/api/v1/namespaces/hypernetes:edit.v1-a", "/api/v1/pods"], paths)
+
     def test_an_apply_names_its_field_manager(self) -> None:
         self.client.apply(core.Namespace(metadata=meta.ObjectMeta(name="a")))
         self.assertEqual("hypernetes", self.requests[0].url.params["fieldManager"])
