@@ -174,7 +174,7 @@ class Supervisor:
         """Call supervisor; faults named in ``unless`` mean that nothing was left to do."""
         accepted = unless if isinstance(unless, tuple) else (unless,)
         proxy = xmlrpc.client.ServerProxy(
-            "http://supervisor", transport=_UnixTransport(self._connection, self._timeout), allow_none=True
+            "http://supervisor", transport=UnixTransport(self._connection, self._timeout), allow_none=True
         )
         try:
             with proxy:
@@ -187,8 +187,8 @@ class Supervisor:
             raise ServiceError(f"supervisor does not answer at {self._connection}: {error}") from error
 
 
-class _UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a unix socket."""
+class UnixTransport(xmlrpc.client.Transport):
+    """XML-RPC over a unix socket, with a timeout in seconds for each wait."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import shlex
 import subprocess
 import xmlrpc.client
@@ -19,13 +20,15 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import SupervisorTransport
-
+from hypernetes.agent import services
 from hypernetes.standalone import cgroups
 from hypernetes.standalone import machine
 from hypernetes.standalone import process
 
 START_TIMEOUT = 15.0
+CALL_TIMEOUT = 30.0
+# supervisord answers when the program has ended: after its `stop_seconds` at the latest.
+STOP_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,7 @@ class Supervisor:
         if changed:
             proxy.supervisor.reloadConfig()
             if state is not None:
-                self._quietly(proxy.supervisor.stopProcess, program.name)
+                self.stop(program.name)
                 self._quietly(proxy.supervisor.removeProcessGroup, program.name)
             proxy.supervisor.addProcessGroup(program.name)
         # Already started by addProcessGroup (autostart) in the common case.
@@ -234,32 +237,33 @@ class Supervisor:
 
     def restart(self, program: str) -> None:
         """Stop and start one program."""
-        proxy = self._proxy()
-        self._quietly(proxy.supervisor.stopProcess, program)
-        proxy.supervisor.startProcess(program, False)
+        self.stop(program)
+        self._proxy().supervisor.startProcess(program, False)
 
     def stop(self, program: str) -> None:
         """Stop one program and wait until it is gone; nothing happens when it does not run."""
-        self._quietly(self._proxy().supervisor.stopProcess, program)
+        self._quietly(self._proxy(STOP_TIMEOUT).supervisor.stopProcess, program)
 
     def end(self, *, grace: float) -> None:
         """Stop all programs in an orderly way, then the daemon, then whatever outlived both."""
         identity = self.identity
         if identity and self._answers():
-            # All at once; a shutdown alone would stop one after the other.
-            self._quietly(self._proxy().supervisor.stopAllProcesses, False)
-            with contextlib.suppress(machine.NotReadyError):
-                machine.wait_until(self._all_stopped, f"programs of {self.name} stopped", timeout=grace)
-            self._quietly(self._proxy().supervisor.shutdown)
-            # What does not end in time is ended with its group.
-            with contextlib.suppress(machine.NotReadyError):
-                machine.wait_until(lambda: not identity.alive, f"end of {self.name}", timeout=grace)
+            # What does not end in time, or hangs and does not answer, is ended with its group.
+            with contextlib.suppress(machine.NotReadyError, OSError, http.client.HTTPException, xmlrpc.client.Error):
+                self._end_in_order(identity, grace)
         self.group.end(grace=5)
         self._identity.unlink(missing_ok=True)
 
-    def _proxy(self) -> xmlrpc.client.ServerProxy:
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+    def _end_in_order(self, identity: process.ProcessIdentity, grace: float) -> None:
+        # All at once; a shutdown alone would stop one after the other.
+        self._quietly(self._proxy().supervisor.stopAllProcesses, False)
+        with contextlib.suppress(machine.NotReadyError):
+            machine.wait_until(self._all_stopped, f"programs of {self.name} stopped", timeout=grace)
+        self._quietly(self._proxy().supervisor.shutdown)
+        machine.wait_until(lambda: not identity.alive, f"end of {self.name}", timeout=grace)
+
+    def _proxy(self, timeout: float = CALL_TIMEOUT) -> xmlrpc.client.ServerProxy:
+        return xmlrpc.client.ServerProxy("http://supervisor", transport=services.UnixTransport(self._socket, timeout))
 
     def _all_stopped(self) -> bool:
         return not set(self.states().values()) & {"RUNNING", "STARTING", "STOPPING", "BACKOFF"}

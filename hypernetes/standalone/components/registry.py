@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from hypernetes.standalone import addresses
+from hypernetes.standalone import cgroups
 from hypernetes.standalone import machine
 from hypernetes.standalone import probes
 from hypernetes.standalone.component import Component
@@ -62,9 +63,13 @@ def start(installation: Installation) -> None:
 
 def _fill(installation: Installation, store: Path) -> None:
     layout = installation.layout
-    machine.run(
+    machine.run_logged(
         ["/usr/bin/python3", layout.repository / "distro/build", "push", "--store", store, layout.dist],
+        log=layout.log / "images.log",
         timeout=PUSH_TIMEOUT,
+        on_line=lambda _line: None,
+        # Where `down` finds it, and the registry that it starts, after `up` was killed.
+        in_child=cgroups.ProcessGroup("build").enter,
     )
 
 
