@@ -195,12 +195,26 @@ def await_ports(world: work.World, namespace: records.Namespace) -> records.Name
     """No port is left. The pods are gone, so what their nodes have not given back is taken back."""
     ports = world.db.ports.by_namespace(namespace.id)
     if not ports:
+        _delete_stray_ports(world, namespace)
         return namespace
     for port in ports:
         if port.status is not states.PortStatus.DELETING:
             world.db.ports.observe(port.id, status=states.PortStatus.DELETING)
         world.wake(work.Key("port", port.id))
     raise work.Waiting(f"{len(ports)} ports are being deleted.", 1.0)
+
+
+def _delete_stray_ports(world: work.World, namespace: records.Namespace) -> None:
+    """Delete pods' ports on the network that no record names: made by a request whose answer came too late."""
+    if namespace.network_id is None:
+        return
+    # A user's own network may serve several namespaces, so the records of all count.
+    for record_id, port_id in world.cloud.ports.marked(namespace.project_id, namespace.network_id):
+        try:
+            world.db.ports.get(record_id)
+        except errors.NotFound:
+            LOG.warning("Port %s of namespace %s has no record; it is deleted", port_id, namespace.id)
+            world.cloud.ports.delete(port_id)
 
 
 def delete_router_interface(world: work.World, namespace: records.Namespace) -> records.Namespace:
@@ -240,6 +254,16 @@ def record_unrecorded(world: work.World, namespace: records.Namespace) -> record
     if namespace.security_group_id is None and (group_id := networks.find_security_group(namespace.id)) is not None:
         seen["security_group_id"] = group_id
     return world.db.namespaces.observe(namespace.id, **seen) if seen else namespace
+
+
+def delete_copies(world: work.World, namespace: records.Namespace) -> records.Namespace:
+    """What a late answer had us make twice is gone; what is recorded goes in the next steps."""
+    if world.db.projects.ensure(namespace.project_id).member_granted:
+        kept = (namespace.network_id, namespace.subnet_id, namespace.security_group_id)
+        # Of a user's own network nothing is ours but the security group.
+        of_networks = namespace.requested_network_id is None
+        world.cloud.networks(namespace.project_id).delete_copies(namespace.id, kept, of_networks=of_networks)
+    return namespace
 
 
 def delete_subnet(world: work.World, namespace: records.Namespace) -> records.Namespace:
@@ -284,6 +308,7 @@ STEPS_DOWN: tuple[Step, ...] = (
     ensure_membership,
     record_unrecorded,
     delete_router_interface,
+    delete_copies,
     delete_subnet,
     delete_network,
     delete_security_group,
@@ -311,6 +336,8 @@ def _delete_project_parts(world: work.World, project: records.Project, held: lea
         project = world.db.projects.observe(project.id, router_id=router_id)
     if project.subnet_pool_id is None and (pool_id := networks.find_subnet_pool()) is not None:
         project = world.db.projects.observe(project.id, subnet_pool_id=pool_id)
+    networks.delete_project_copies((project.router_id, project.subnet_pool_id))
+    held.check()
     # Forgotten first: what a kill leaves unrecorded is found by its mark, a recorded id of nothing would be believed.
     if (router_id := project.router_id) is not None:
         world.db.projects.observe(project.id, router_id=None)

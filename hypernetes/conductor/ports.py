@@ -231,10 +231,11 @@ class PortReconciler:
                 return work.Settled()
             # A request for the same sandbox may be in the middle of making what is deleted here.
             with world.leases.hold(f"sandbox:{port.sandbox_id}"):
-                port = self._recorded(world.db.ports.get(identifier))
+                port = world.db.ports.get(identifier)
                 held.check()
                 if port.neutron_port_id is not None:
                     world.cloud.ports.delete(port.neutron_port_id)
+                self._delete_copies(port)
                 world.db.ports.delete(port.id)
         except errors.NotFound:
             return work.Settled()
@@ -243,16 +244,11 @@ class PortReconciler:
             return work.Failed()
         return work.Settled()
 
-    def _recorded(self, port: records.Port) -> records.Port:
-        """Find and record a port that was made just before a kill."""
-        if port.neutron_port_id is not None:
-            return port
+    def _delete_copies(self, port: records.Port) -> None:
+        """Delete what was made just before a kill, or by a request whose answer came too late."""
         namespace = self._world.db.namespaces.get(port.namespace_id)
         node = self._world.db.nodes.get(port.node_id)
-        found = self._world.cloud.ports.find(port.id, namespace.project_id, node.name)
-        if found is None:
-            return port
-        return self._world.db.ports.observe(port.id, neutron_port_id=found.id)
+        self._world.cloud.ports.delete_copies(port.id, namespace.project_id, node.name)
 
     def unsettled(self) -> Iterable[str]:
         """Those to be deleted."""

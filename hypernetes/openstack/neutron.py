@@ -3,12 +3,13 @@
 
 What we make carries a description that names our record (``hypernetes:<kind>:<record id>``), given in the request that
 creates it, so that what a killed conductor made but did not record is found again. Tenants can write descriptions
-too: every such look-up filters by the project, and what is deleted is deleted by an id that we recorded.
+too: every such look-up filters by the project, and nothing of another project is ever deleted by its mark.
 
 Errors are those of :func:`hypernetes.openstack.failures.translated`; a missing object is None or done, not an error.
 """
 
 import ipaddress
+from collections.abc import Collection
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -227,6 +228,28 @@ class ProjectNetworks:
             if self._oldest(ports) is None:
                 self._proxy.add_interface_to_router(router_id, subnet_id=subnet_id)
 
+    def delete_copies(self, record_id: ids.NamespaceId, kept: Collection[str | None], *, of_networks: bool) -> None:
+        """Delete what was made for a namespace besides ``kept``: a late answer has a thing made twice.
+
+        :param of_networks: networks and subnets, too, not only security groups.
+        """
+        mark = owner_mark("namespace", record_id)
+        with failures.translated(_SERVICE):
+            proxy = self._proxy
+            kinds = [(proxy.security_groups, proxy.delete_security_group)]
+            if of_networks:
+                kinds += [(proxy.subnets, proxy.delete_subnet), (proxy.networks, proxy.delete_network)]
+            for listed, delete in kinds:
+                self._delete_others(listed, delete, mark, kept)
+
+    def delete_project_copies(self, kept: Collection[str | None]) -> None:
+        """Delete the routers and the pools made for the project besides ``kept``."""
+        mark = owner_mark("project", self._project_id)
+        with failures.translated(_SERVICE):
+            proxy = self._proxy
+            self._delete_others(proxy.routers, proxy.delete_router, mark, kept)
+            self._delete_others(proxy.subnet_pools, proxy.delete_subnet_pool, mark, kept)
+
     def delete_router_interface(self, router_id: ids.RouterId, subnet_id: ids.SubnetId) -> None:
         """Detach a subnet from the project's router; not attached is fine."""
         with failures.translated(_SERVICE):
@@ -283,8 +306,17 @@ class ProjectNetworks:
 
     def _oldest(self, found: Iterable[Any]) -> Any:
         """The oldest of the found objects, so that a copy a tenant made later is never taken for ours."""
-        ours = [item for item in found if getattr(item, "project_id", self._project_id) == self._project_id]
-        return min(ours, key=lambda item: (item.created_at or "", item.id), default=None)
+        return min(self._ours(found), key=lambda item: (item.created_at or "", item.id), default=None)
+
+    def _ours(self, found: Iterable[Any]) -> list[Any]:
+        return [item for item in found if getattr(item, "project_id", self._project_id) == self._project_id]
+
+    def _delete_others(self, listed: Any, delete: Any, mark: str, kept: Collection[str | None]) -> None:
+        # All pages first: what is deleted cannot be a page's marker.
+        for item in self._ours(listed(project_id=self._project_id, description=mark)):
+            # Compared here too: a filter that Neutron did not know would have everything deleted.
+            if item.description == mark and item.id not in kept:
+                delete(item.id, ignore_missing=True)
 
     @staticmethod
     def _get(getter: Any, identifier: str) -> Any:
@@ -353,6 +385,33 @@ class Ports:
         with failures.translated(_SERVICE):
             query = self._proxy.ports(project_id=project_id, description=owner_mark("port", record_id))
             return next((_port(item) for item in query if item.binding_host_id == host), None)
+
+    def delete_copies(self, record_id: ids.PortRecordId, project_id: ids.ProjectId, host: str) -> None:
+        """Delete every port made for a record and bound to ``host``: a late answer has a port made twice."""
+        mark = owner_mark("port", record_id)
+        query = {"project_id": project_id, "description": mark, "device_owner": names.PORT_DEVICE_OWNER}
+        with failures.translated(_SERVICE):
+            for item in list(self._proxy.ports(**query)):
+                theirs = (item.description, item.project_id, item.device_owner, item.binding_host_id)
+                if theirs == (mark, project_id, names.PORT_DEVICE_OWNER, host):
+                    self._proxy.delete_port(item.id, ignore_missing=True)
+
+    def marked(
+        self, project_id: ids.ProjectId, network_id: ids.NetworkId
+    ) -> list[tuple[ids.PortRecordId, ids.NeutronPortId]]:
+        """The pods' ports on a project's network, each with the record that its mark names."""
+        prefix = owner_mark("port", "")
+        query = {"project_id": project_id, "network_id": network_id, "device_owner": names.PORT_DEVICE_OWNER}
+        with failures.translated(_SERVICE):
+            return [
+                (ids.PortRecordId(item.description.removeprefix(prefix)), ids.NeutronPortId(item.id))
+                for item in self._proxy.ports(**query)
+                if item.device_owner == names.PORT_DEVICE_OWNER
+                and item.network_id == network_id
+                and item.project_id == project_id
+                and item.binding_host_id
+                and (item.description or "").startswith(prefix)
+            ]
 
     def delete(self, port_id: ids.NeutronPortId) -> None:
         """Delete a port; one that is gone is fine."""

@@ -69,8 +69,7 @@ ROLE_BINDINGS = (
     policy.Rule(
         "managed-role-bindings",
         # Not request.name: there is none when a collection is deleted or a name is generated.
-        '!(request.operation == "DELETE" ? oldObject : object).metadata.name'
-        f'.startsWith("{objects.BINDING_PREFIX}")',
+        f'!(request.operation == "DELETE" ? oldObject : object).metadata.name.startsWith("{objects.BINDING_PREFIX}")',
         f"role bindings whose names begin with {objects.BINDING_PREFIX} follow the project's roles in Keystone; "
         "assign roles there, or make a binding of another name.",
     ),

@@ -277,6 +277,47 @@ class NamespaceTest(testtools.TestCase):
         self.db.ports.delete(port.id)
         self.settle(namespace)
 
+    def test_what_was_made_twice_goes_too(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        for kind in ("network", "subnet", "group"):
+            self.neutron.make(kind, namespace.id, project_id=database.RED, network_id="any")
+        for kind in ("router", "pool"):
+            self.neutron.make(kind, database.RED, project_id=database.RED)
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        self.assertEqual({}, self.neutron.things)
+
+    def test_on_a_users_own_network_only_our_security_group_is_made_twice(self) -> None:
+        network = self.neutron.make("network", "theirs", project_id=database.RED)
+        subnet = self.neutron.make("subnet", "theirs", project_id=database.RED, network_id=network)
+        namespace = self.make(requested_network_id=network)
+        self.settle(namespace)
+        planted = self.neutron.make("network", namespace.id, project_id=database.RED)
+        self.neutron.make("group", namespace.id, project_id=database.RED)
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        self.assertEqual({network, subnet, planted}, set(self.neutron.things))
+
+    def test_a_port_on_its_network_that_no_record_names_goes_before_the_network(self) -> None:
+        network = self.neutron.make("network", "theirs", project_id=database.RED)
+        self.neutron.make("subnet", "theirs", project_id=database.RED, network_id=network)
+        going, staying = (self.make(name, requested_network_id=network) for name in ("going", "staying"))
+        for namespace in (going, staying):
+            self.settle(namespace)
+        node = database.node(self.db)
+        living = database.port(self.db, staying.id, node.id)
+        fields = {"project_id": database.RED, "host": node.name}
+        stray = self.neutron.make("port", ids.new_uuid(), network_id=network, **fields)
+        kept = [
+            self.neutron.make("port", living.id, network_id=network, **fields),
+            self.neutron.make("port", ids.new_uuid(), network_id="another", **fields),
+        ]
+        self.db.namespaces.mark_deleting(going.id)
+        self.settle(going)
+        self.assertNotIn(stray, self.neutron.things)
+        self.assertEqual(kept, [port["id"] for port in self.neutron.all("port")])
+
     def test_a_lost_lease_ends_the_work_before_the_next_step(self) -> None:
         namespace = self.make()
         lost = world.never_lost()

@@ -178,6 +178,16 @@ class TakeBackTest(PortsCase):
         self.reconcile(restarted)
         self.assertEqual(([], ()), (self.neutron_ports(), self.db.ports.list()))
 
+    def test_a_port_that_was_made_twice_is_taken_back_twice_and_no_other(self) -> None:
+        self.allocate()
+        (port,) = self.db.ports.list()
+        fields = {"project_id": database.RED, "host": "node1", "network_id": "network"}
+        self.neutron.make("port", port.id, **fields)
+        elsewhere = self.neutron.make("port", port.id, **(fields | {"host": "node2"}))
+        self.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        self.reconcile()
+        self.assertEqual(([elsewhere], ()), ([p["id"] for p in self.neutron_ports()], self.db.ports.list()))
+
     def test_a_vanished_pods_port_is_taken_back_after_the_grace_and_no_other(self) -> None:
         self.allocate()
         (port,) = self.db.ports.list()

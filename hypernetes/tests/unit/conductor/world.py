@@ -10,6 +10,7 @@ import functools
 import itertools
 import tempfile
 import uuid
+from collections.abc import Collection
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,19 @@ class FakeNetworks:
             raise errors.Refused(service="Neutron", reason=f"Router {router_id} still has ports")
         self._delete(router_id)
 
+    def delete_copies(self, record_id: str, kept: Collection[str | None], *, of_networks: bool) -> None:
+        kinds = ("group", "subnet", "network") if of_networks else ("group",)
+        self._delete_others(kinds, record_id, kept)
+
+    def delete_project_copies(self, kept: Collection[str | None]) -> None:
+        self._delete_others(("router", "pool"), self._project_id, kept)
+
+    def _delete_others(self, kinds: tuple[str, ...], mark: str, kept: Collection[str | None]) -> None:
+        for kind in kinds:
+            for thing in self._fake.all(kind):
+                if thing["mark"] == mark and thing["id"] not in kept:
+                    self._delete(thing["id"])
+
     delete_subnet_pool = delete_security_group = delete_subnet = delete_network = _delete
 
     def _subnet(self, identifier: str, network_id: str) -> neutron.Subnet:
@@ -221,6 +235,15 @@ class FakePorts:
     def delete(self, port_id: str) -> None:
         with self._fake.fate.decides():
             self._fake.things.pop(port_id, None)
+
+    def delete_copies(self, record_id: str, project_id: str, host: str) -> None:
+        for port in self._fake.all("port"):
+            if (port["mark"], port["project_id"], port["host"]) == (record_id, project_id, host):
+                self.delete(port["id"])
+
+    def marked(self, project_id: str, network_id: str) -> list[tuple[str, str]]:
+        ports = self._fake.all("port")
+        return [(p["mark"], p["id"]) for p in ports if (p["project_id"], p["network_id"]) == (project_id, network_id)]
 
     def subnet(self, subnet_id: str) -> neutron.Subnet:
         return neutron.Subnet(ids.SubnetId(subnet_id), ids.NetworkId("n"), "10.0.0.0/24", 4, "10.0.0.1")

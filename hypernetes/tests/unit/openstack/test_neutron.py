@@ -57,6 +57,14 @@ GETS: tuple[tuple[Call, str], ...] = (
     (lambda n: n.subnet(SUBNET), "subnets"),
     (lambda n: n.first_subnet(NETWORK), "subnets"),
 )
+HAS: tuple[tuple[Call, str], ...] = (
+    (lambda n: n.has_router(ids.RouterId("x")), "routers"),
+    (lambda n: n.has_subnet_pool(ids.SubnetPoolId("x")), "subnetpools"),
+)
+COPIES: tuple[Call, ...] = (
+    lambda n: n.delete_copies(RECORD, (), of_networks=True),
+    lambda n: n.delete_project_copies(()),
+)
 INTERFACES: tuple[Call, ...] = (
     lambda n: n.ensure_router_interface(ROUTER, SUBNET),
     lambda n: n.delete_router_interface(ROUTER, SUBNET),
@@ -66,6 +74,8 @@ ALL: tuple[Call, ...] = (
     *(ensure for ensure, _, _ in ENSURES),
     *(delete for delete, _ in DELETES),
     *(get for get, _ in GETS),
+    *(has for has, _ in HAS),
+    *COPIES,
     *INTERFACES,
 )
 
@@ -93,6 +103,56 @@ class NetworksCase(testtools.TestCase):
 
     def identity(self, answer: Any) -> Any:
         return getattr(answer, "id", answer)
+
+
+class CopiesTest(NetworksCase):
+    """A creation whose answer came too late was repeated."""
+
+    def put_three(self, collection: str, mark: str) -> None:
+        for name in ("kept", "copy-1", "copy-2"):
+            self.put(collection, description=mark, id=f"{name}-{collection}")
+        self.put(collection, BLUE, description=mark, id=f"blue-{collection}")
+        self.put(collection, description="another", id=f"other-{collection}")
+
+    def left(self, collection: str) -> set[str]:
+        return {identifier.removesuffix(f"-{collection}") for identifier in self.services.things[collection]}
+
+    def test_everything_with_the_mark_goes_but_what_is_kept(self) -> None:
+        self.services.page_size = 1
+        collections = ("networks", "subnets", "security-groups")
+        for collection in collections:
+            self.put_three(collection, MARK)
+        kept = tuple(f"kept-{collection}" for collection in collections)
+        self.networks.delete_copies(RECORD, kept, of_networks=False)
+        self.assertEqual({"kept", "blue", "other"}, self.left("security-groups"))
+        self.assertEqual({"kept", "copy-1", "copy-2", "blue", "other"}, self.left("networks"))
+        self.networks.delete_copies(RECORD, kept, of_networks=True)
+        for collection in collections:
+            self.assertEqual({"kept", "blue", "other"}, self.left(collection), collection)
+
+    def test_the_projects_own_go_alike(self) -> None:
+        for collection in ("routers", "subnetpools"):
+            self.put_three(collection, PROJECT_MARK)
+        self.networks.delete_project_copies(("kept-routers", "kept-subnetpools"))
+        for collection in ("routers", "subnetpools"):
+            self.assertEqual({"kept", "blue", "other"}, self.left(collection), collection)
+
+    def test_what_another_project_marked_and_shared_stays(self) -> None:
+        self.services.filters = False
+        for collection, mark in (("networks", MARK), ("subnets", MARK), ("security-groups", MARK)):
+            self.put(collection, BLUE, description=mark)
+        for collection in ("routers", "subnetpools"):
+            self.put(collection, BLUE, description=PROJECT_MARK)
+            self.put(collection, description="mine")
+        for call in COPIES:
+            call(self.networks)
+        self.assertEqual([], self.services.sent("DELETE"))
+
+    def test_what_there_is_is_told_from_what_is_gone(self) -> None:
+        for has, collection in HAS:
+            self.assertIs(False, has(self.networks))
+            self.put(collection, id="x")
+            self.assertIs(True, has(self.networks))
 
 
 class LookUpTest(NetworksCase):

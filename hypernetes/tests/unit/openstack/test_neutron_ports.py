@@ -54,6 +54,7 @@ class PortsCase(testtools.TestCase):
             "fixed_ips": [{"subnet_id": SUBNET, "ip_address": "10.0.0.5"}],
             "description": MARK,
             "device_id": "uid-1",
+            "device_owner": "compute:hypernetes",
             "binding:host_id": fields.pop("host", "node1"),
         }
         return self.services.put("ports", project_id, **(there | fields))
@@ -163,6 +164,39 @@ class FindTest(PortsCase):
             self.assertIsNone(found)
 
 
+class StrayTest(PortsCase):
+    """Ports whose creation was answered too late; tenants write descriptions and device owners too."""
+
+    def test_every_copy_goes_and_nothing_that_a_tenant_marked(self) -> None:
+        mine = {self.put(), self.put()}
+        planted = {
+            self.put(host=""),
+            self.put(host="node2"),
+            self.put(BLUE),
+            self.put(device_owner="compute:nova"),
+            self.put(description="hypernetes:port:another"),
+        }
+        self.services.filters = False
+        self.ports.delete_copies(RECORD, RED, "node1")
+        self.assertEqual(planted, set(self.services.things["ports"]))
+        self.assertFalse(mine & planted)
+
+    def test_marked_ports_are_the_ones_bound_on_the_projects_network_by_us(self) -> None:
+        there = self.put(network_id=NETWORK)
+        for planted in (
+            {"network_id": "another"},
+            {"network_id": NETWORK, "host": ""},
+            {"network_id": NETWORK, "device_owner": "compute:nova"},
+            {"network_id": NETWORK, "description": "mine"},
+            {"network_id": NETWORK, "description": ""},
+            {"network_id": NETWORK, "project_id": BLUE},
+        ):
+            self.put(**planted)
+        for filters in (True, False):
+            self.services.filters = filters
+            self.assertEqual([(RECORD, there)], self.ports.marked(RED, NETWORK))
+
+
 class DeleteTest(PortsCase):
     def test_by_id_and_again_without_harm(self) -> None:
         self.put(id=PORT)
@@ -182,6 +216,8 @@ class FailureTest(PortsCase):
             lambda: self.ports.find(RECORD, RED, "node1"),
             lambda: self.ports.get(PORT),
             lambda: self.ports.delete(PORT),
+            lambda: self.ports.delete_copies(RECORD, RED, "node1"),
+            lambda: self.ports.marked(RED, NETWORK),
             lambda: self.ports.network(NETWORK),
             lambda: self.ports.subnet(SUBNET),
         )
