@@ -3,6 +3,7 @@
 
 import hashlib
 import hmac
+import ipaddress
 
 from hypernetes.conductor import bootstrap
 from hypernetes.conductor import clusters
@@ -17,6 +18,7 @@ from hypernetes.rpc import broker
 from hypernetes.rpc import messages
 
 WAKEABLE = frozenset({"cluster", "node", "namespace", "port"})
+_REPORTED_LENGTH = 64
 
 
 class ApiEndpoint:
@@ -61,14 +63,17 @@ class AgentsEndpoint:
         self._ports = ports.PortGiver(world)
 
     def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
-        """Note that the node lives; answer its order."""
+        """Note that the node lives; answer its order.
+
+        :raises errors.BadRequest: it says of itself what is no address, or is not printable.
+        """
         node = self._verified(message.caller)
         self._heartbeats.add(
             records.NodeReport(
                 node_id=node.id,
-                address=message.address[:64],
-                agent_version=message.agent_version[:64],
-                boot_id=message.boot_id[:64],
+                address=_address(message.address),
+                agent_version=_printable("agent_version", message.agent_version),
+                boot_id=_printable("boot_id", message.boot_id),
             )
         )
         return messages.HeartbeatAnswer(order=bootstrap.decode_order(node.order))
@@ -124,3 +129,17 @@ class AgentsEndpoint:
         if node is None or expected is None or not equal or node.status is states.NodeStatus.DELETING:
             raise errors.Unauthenticated(what="agent's token")
         return node
+
+
+def _address(value: str) -> str:
+    """A node's address in its usual spelling; the apiserver and other nodes are told to speak to it."""
+    try:
+        return str(ipaddress.ip_address(_printable("address", value)))
+    except ValueError as error:
+        raise errors.BadRequest(reason=f"address: {value[:64]!r} is not an IP address") from error
+
+
+def _printable(name: str, value: str) -> str:
+    if len(value) > _REPORTED_LENGTH or not value.isascii() or not value.isprintable():
+        raise errors.BadRequest(reason=f"{name}: at most {_REPORTED_LENGTH} printable ASCII characters are taken")
+    return value

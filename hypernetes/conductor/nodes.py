@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable
 from typing import ClassVar
 
+from oslo_db import exception
 from oslo_log import log
 
 from hypernetes.conductor import lease
@@ -52,10 +53,7 @@ class NodeReconciler:
 
 
 class Heartbeats:
-    """Collects nodes' reports and writes them together, one statement for all.
-
-    :param flush: writes a batch.
-    """
+    """Collects nodes' reports and writes them together, one statement for all."""
 
     def __init__(self, world: work.World) -> None:
         self._nodes = world.db.nodes
@@ -68,14 +66,28 @@ class Heartbeats:
             self._reports[report.node_id] = report
 
     def flush(self) -> None:
-        """Write what was collected. If the database refuses, it is kept for the next time."""
+        """Write what was collected. If the database is away, it is kept for the next time.
+
+        One report that the database does not take must not keep those of all other nodes from being written.
+        """
         with self._lock:
             reports, self._reports = self._reports, {}
         if not reports:
             return
         try:
             self._nodes.heartbeat_many(list(reports.values()))
-        except Exception:
+        except exception.DBConnectionError:
             with self._lock:
                 self._reports = reports | self._reports
             raise
+        except Exception:
+            LOG.exception("%d heartbeats could not be written together; they are tried one by one", len(reports))
+            for report in reports.values():
+                self._write_one(report)
+
+    def _write_one(self, report: records.NodeReport) -> None:
+        try:
+            self._nodes.heartbeat_many([report])
+        except Exception:
+            # The node reports again soon; until then it is silent, as one that does not report properly should be.
+            LOG.exception("The heartbeat of node %s could not be written", report.node_id)

@@ -61,4 +61,15 @@ def _value(hint: Any, value: object, where: str) -> Any:
     # bool is an int to Python; on the wire they are different things.
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise MalformedMessage(f"{where}: {hint.__name__} was expected, not {type(value).__name__}")
+    if isinstance(value, str) and not _is_text(value):
+        raise MalformedMessage(f"{where}: text was expected, not half a surrogate pair")
     return value
+
+
+def _is_text(value: str) -> bool:
+    # JSON can carry a lone surrogate ("\\ud800"), which neither a database nor an apiserver's path takes.
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -4,6 +4,7 @@
 import hashlib
 
 import testtools
+from oslo_db import exception
 
 from hypernetes.conductor import bootstrap
 from hypernetes.conductor import endpoint
@@ -76,13 +77,35 @@ class AgentsEndpointTest(EndpointCase):
         self.beat()
         written = self.db.nodes.heartbeat_many
         self.db.nodes.heartbeat_many = self._refuse  # type: ignore[method-assign]
-        self.assertRaises(OSError, self.heartbeats.flush)
+        self.assertRaises(exception.DBConnectionError, self.heartbeats.flush)
         self.db.nodes.heartbeat_many = written  # type: ignore[method-assign]
         self.heartbeats.flush()
         self.assertIs(states.NodeStatus.UP, self.db.nodes.get(self.node.id).status)
 
     def _refuse(self, batch: object) -> None:
-        raise OSError("the database is away")
+        raise exception.DBConnectionError("the database is away")
+
+    def test_what_a_node_says_of_itself_is_checked(self) -> None:
+        for wrong in (
+            {"address": "a"},
+            {"address": "fe80::1%" + "x" * 64},
+            {"boot_id": "b" * 65},
+            {"agent_version": "\n"},
+        ):
+            fields = {"address": "192.0.2.11", "agent_version": "1.0", "boot_id": "boot"} | wrong
+            self.assertRaises(
+                errors.BadRequest, self.agents.heartbeat, messages.Heartbeat(self.caller, "node1", **fields)
+            )
+        self.heartbeats.flush()
+        self.assertIs(states.NodeStatus.ENROLLING, self.db.nodes.get(self.node.id).status)
+
+    def test_a_heartbeat_that_the_database_does_not_take_holds_up_no_other(self) -> None:
+        poisoned = records.NodeReport(self.enrolled("node2", "t").id, "192.0.2.12", "\ud800", "boot")
+        self.beat()
+        self.heartbeats.add(poisoned)
+        self.heartbeats.flush()
+        self.assertIs(states.NodeStatus.UP, self.db.nodes.get(self.node.id).status)
+        self.assertIs(states.NodeStatus.ENROLLING, self.db.nodes.get(poisoned.node_id).status)
 
     def test_a_heartbeat_is_answered_with_the_nodes_order(self) -> None:
         self.assertIsNone(self.beat().order)

@@ -43,6 +43,9 @@ class CodecTest(testtools.TestCase):
             BEAT | {"caller": "me"},
             BEAT | {"services": ["kubelet"]},
             BEAT | {"services": {"kubelet": 1}},
+            BEAT | {"boot_id": "\ud800"},
+            BEAT | {"services": {"\udfff": "RUNNING"}},
+            BEAT | {"caller": CALLER | {"token": "\ud800"}},
         )
         for data in wrong:
             self.assertRaises(codec.MalformedMessage, codec.decode, messages.Heartbeat, data)
