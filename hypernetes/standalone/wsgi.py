@@ -61,6 +61,8 @@ def render(service: Service, venv: Path) -> str:
         "thunder-lock = true",
         "buffer-size = 65535",
         "die-on-term = true",
+        # supervisord is at the other end. When that is closed it may poll without a pause (Supervisor issue 807).
+        "honour-stdin = true",
         "vacuum = true",
         # uWSGI does not read the whole of a request that the application refused, so a connection cannot be kept.
         "add-header = Connection: close",

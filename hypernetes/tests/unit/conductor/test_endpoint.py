@@ -14,6 +14,7 @@ from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.model import states
+from hypernetes.rpc import codec
 from hypernetes.rpc import messages
 from hypernetes.tests.unit.conductor import world
 from hypernetes.tests.unit.db import database
@@ -93,9 +94,8 @@ class AgentsEndpointTest(EndpointCase):
             {"agent_version": "\n"},
         ):
             fields = {"address": "192.0.2.11", "agent_version": "1.0", "boot_id": "boot"} | wrong
-            self.assertRaises(
-                errors.BadRequest, self.agents.heartbeat, messages.Heartbeat(self.caller, "node1", **fields)
-            )
+            report = codec.decode(messages.Heartbeat, {"caller": codec.encode(self.caller), "hostname": "h"} | fields)
+            self.assertRaises(errors.BadRequest, self.agents.heartbeat, report)
         self.heartbeats.flush()
         self.assertIs(states.NodeStatus.ENROLLING, self.db.nodes.get(self.node.id).status)
 

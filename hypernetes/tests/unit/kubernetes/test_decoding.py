@@ -6,6 +6,12 @@ import sys
 import textwrap
 
 import testtools
+from lightkube.core import resource
+from lightkube.resources import core_v1 as core
+from lightkube.resources import node_v1 as nodes
+from lightkube.resources import rbac_authorization_v1 as rbac
+
+from hypernetes.kubernetes import decoding
 
 PROGRAM = """
     import sys, threading
@@ -39,3 +45,9 @@ class DecodingTest(testtools.TestCase):
             [sys.executable, "-c", textwrap.dedent(PROGRAM)], capture_output=True, text=True, timeout=60, check=False
         )
         self.assertEqual((0, "8 {('one', 'two')}\n"), (done.returncode, done.stdout), done.stderr)
+
+    def test_a_kind_with_required_fields_is_made_ready_like_any_other(self) -> None:
+        kinds: tuple[type[resource.Resource], ...] = (rbac.RoleBinding, rbac.ClusterRole, nodes.RuntimeClass, core.Pod)
+        for kind in kinds:
+            decoding.prepare(kind)
+            decoding.prepare(kind)
