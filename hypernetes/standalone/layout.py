@@ -59,6 +59,12 @@ class Layout:
         """The content-addressed cache of ``distro/build``."""
         return self.cache / "distro"
 
+    def sources(self) -> list[Path]:
+        """The code of the services: a process that runs an older one is restarted."""
+        package = self.repository / "hypernetes"
+        aside = {package / name for name in ("tests", "standalone", "osc")}
+        return [path for path in sorted(package.rglob("*.py")) if aside.isdisjoint(path.parents)]
+
     @property
     def secrets(self) -> Path:
         """Generated passwords, one file each, readable by root alone."""

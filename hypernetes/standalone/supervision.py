@@ -35,7 +35,7 @@ STOP_TIMEOUT = 60.0
 class Program:
     """One process to keep running.
 
-    ``files`` are its configuration files: when one of them changed, the process is restarted.
+    ``files`` are what it read at its start, configuration and code: when one of them changed, it is restarted.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Program:
         """What the process was started with, as one short text."""
         digest = hashlib.sha256()
         for path in self.files:
+            digest.update(str(path).encode())
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 

@@ -49,7 +49,7 @@ def start(installation: Installation, node: Node) -> None:
         Program(
             name=PROGRAM,
             command=[installation.executable(PROGRAM), "--config-file", CONFIGURATION],
-            files=[path],
+            files=[path, *installation.layout.sources()],
             stop_seconds=20,
             # What it started (kubeadm, say) is its own to end; containers are not its children.
             whole_group=False,

@@ -43,7 +43,7 @@ def start(installation: Installation) -> None:
         threads=8,
         certificate=(tls / f"{NAME}.crt", tls / f"{NAME}.key"),
         environment={"OS_HYPERNETES_CONFIG_FILES": str(path)},
-        files=[path],
+        files=[path, *installation.layout.sources()],
     )
     installation.control.apply(wsgi.program(installation, service))
 

@@ -81,12 +81,10 @@ def start(installation: Installation) -> None:
     wanted = os.environ.get("HYPERNETES_CONDUCTORS")
     if wanted:
         installation.record("conductors", str(int(wanted)))
+    command: list[str | Path] = [installation.executable(NAME), "--config-file", path]
+    files = [path, *installation.layout.sources()]
     for name in programs(installation):
-        installation.control.apply(
-            Program(
-                name=name, command=[installation.executable(NAME), "--config-file", path], files=[path], stop_seconds=20
-            )
-        )
+        installation.control.apply(Program(name=name, command=command, files=files, stop_seconds=20))
 
 
 def ready(installation: Installation) -> bool:

@@ -15,6 +15,7 @@ from hypernetes.standalone import supervision
 from hypernetes.standalone import wsgi
 from hypernetes.standalone.components import rabbitmq
 from hypernetes.standalone.components import registry
+from hypernetes.standalone.layout import Layout
 
 
 class IniTest(unittest.TestCase):
@@ -36,6 +37,15 @@ class ProgramTest(unittest.TestCase):
             before = supervision.render_program(program, Path("/log"))
             path.write_text("two")
             self.assertNotEqual(before, supervision.render_program(program, Path("/log")))
+
+    def test_the_services_code_is_among_their_files_and_the_tests_are_not(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            package = Path(folder) / "hypernetes"
+            for name in ("api/app.py", "tests/unit/test_app.py", "standalone/main.py", "osc/plugin.py", "__init__.py"):
+                (package / name).parent.mkdir(parents=True, exist_ok=True)
+                (package / name).touch()
+            sources = Layout(state=package, cache=package, repository=Path(folder)).sources()
+            self.assertEqual(["__init__.py", "api/app.py"], [str(path.relative_to(package)) for path in sources])
 
     def test_words_with_spaces_stay_one_word(self) -> None:
         text = supervision.render_program(supervision.Program("x", ["/bin/echo", "a b"]), Path("/log"))
