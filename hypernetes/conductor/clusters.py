@@ -179,19 +179,30 @@ class ClusterReconciler:
         """One look at a cluster, and as many steps as can be done now."""
         try:
             cluster = self._world.db.clusters.get(identifier)
-            match cluster.status:
-                case states.ClusterStatus.CREATING:
-                    return self._create(cluster, held)
-                case states.ClusterStatus.DELETING:
-                    return self._delete(cluster, held)
-                case states.ClusterStatus.ACTIVE:
-                    return self._maintain(cluster)
-                case _:
-                    return work.Settled()
+            try:
+                return self._work(cluster, held)
+            except (errors.HypernetesError, lease.LeaseLost, lease.Busy):
+                raise
+            except Exception:
+                # A fault of ours. Its text is the operator's; its existence is the user's, who would wait for ever.
+                current = self._world.db.clusters.get(identifier)
+                self._note(current, errors.Unexpected(object=f"cluster {identifier}").detail)
+                raise
         except errors.NotFound:
             return work.Settled()
         except errors.StaleGeneration:
             return work.Again(0.0)
+
+    def _work(self, cluster: records.Cluster, held: lease.Lease) -> work.Outcome:
+        match cluster.status:
+            case states.ClusterStatus.CREATING:
+                return self._create(cluster, held)
+            case states.ClusterStatus.DELETING:
+                return self._delete(cluster, held)
+            case states.ClusterStatus.ACTIVE:
+                return self._maintain(cluster)
+            case _:
+                return work.Settled()
 
     def unsettled(self) -> Iterable[str]:
         """Clusters on their way up or down. One in ERROR waits for a person."""

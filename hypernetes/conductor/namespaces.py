@@ -34,6 +34,18 @@ Step = Callable[[work.World, records.Namespace], records.Namespace]
 _PROJECT_LEASE_WAIT = 30.0
 _POLL = 2.0
 
+_HINDRANCES = frozenset(
+    {
+        "NamespaceContentRemaining",
+        "NamespaceFinalizersRemaining",
+        "NamespaceDeletionContentFailure",
+        "NamespaceDeletionDiscoveryFailure",
+        "NamespaceDeletionGroupVersionParsingFailure",
+    }
+)
+"""Conditions of a namespace that ends: https://pkg.go.dev/k8s.io/api/core/v1#NamespaceConditionType."""
+_HINDRANCE_LENGTH = 300
+
 
 def project_lease(project_id: ids.ProjectId) -> str:
     """Key of the lease under which a project's router and pool are made and unmade."""
@@ -188,7 +200,14 @@ def delete_kubernetes_namespace(world: work.World, namespace: records.Namespace)
         return namespace
     if found.metadata is not None and found.metadata.deletionTimestamp is None:
         client.delete(core.Namespace, namespace.name, uid=namespace.kubernetes_uid)
-    raise work.Waiting("Kubernetes is ending the namespace's pods.", _POLL)
+    raise work.Waiting(" ".join(("Kubernetes is ending the namespace's pods.", *_hindrances(found))), _POLL)
+
+
+def _hindrances(found: core.Namespace) -> list[str]:
+    """What the apiserver says still keeps a namespace: objects, their finalizers, an extension that does not answer."""
+    conditions = (found.status.conditions if found.status is not None else None) or []
+    told = [c for c in conditions if c.type in _HINDRANCES and c.status == "True" and c.message]
+    return [(c.message or "").strip().rstrip(".")[:_HINDRANCE_LENGTH] + "." for c in told]
 
 
 def await_ports(world: work.World, namespace: records.Namespace) -> records.Namespace:
@@ -395,6 +414,12 @@ class NamespaceReconciler:
                 LOG.warning("Namespace %s: %s: %s", namespace.id, step.__name__, error)
                 self._note(namespace, error.detail, None if deleting else states.NamespaceStatus.ERROR)
                 return work.Failed()
+            except (lease.LeaseLost, lease.Busy):
+                raise
+            except Exception:
+                # A fault of ours. Its text is the operator's; its existence is the user's, who would wait for ever.
+                self._note(namespace, errors.Unexpected(object=f"namespace {namespace.id}").detail)
+                raise
         return work.Settled()
 
     def unsettled(self) -> Iterable[str]:

@@ -137,6 +137,14 @@ class Refused(HypernetesError):
     remedy = "Correct what the reason names and ask again."
 
 
+class Unexpected(HypernetesError):
+    """A fault of the service's own in the work on an object, which is tried again."""
+
+    code = "hypernetes.object.unexpected"
+    template = "An unexpected error occurred in the work on {object}; it is tried again."
+    remedy = "If this stays, ask the operator to look into the conductor's log for that id."
+
+
 class PhaseFailed(HypernetesError):
     """A bootstrap phase failed on a node."""
 

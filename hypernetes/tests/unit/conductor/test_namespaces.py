@@ -2,8 +2,10 @@
 """Namespaces come up and go down, whatever happens in between."""
 
 import dataclasses
+import datetime
 
 import testtools
+from lightkube.models import core_v1 as models
 from lightkube.models import meta_v1 as meta
 from lightkube.resources import core_v1 as core
 
@@ -196,6 +198,37 @@ class NamespaceTest(testtools.TestCase):
         self.db.namespaces.mark_deleting(namespace.id)
         self.settle(namespace)
         self.assertIs(theirs, self.apiserver.find(core.Namespace, "web"))
+
+    def test_what_holds_up_the_end_is_the_reason(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        held = self.apiserver.find(core.Namespace, "web")
+        held.metadata.deletionTimestamp = datetime.datetime.now(datetime.UTC)
+        told = (
+            ("NamespaceContentRemaining", "True", "Some resources are remaining: pods. has 1 resource instances"),
+            ("NamespaceFinalizersRemaining", "True", "x" * 1000),
+            ("NamespaceDeletionContentFailure", "False", "All content successfully deleted"),
+        )
+        conditions = [models.NamespaceCondition(type=kind, status=on, message=text) for kind, on, text in told]
+        held.status = models.NamespaceStatus(conditions=conditions)
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.assertIsInstance(self.reconcile(namespace), work.Again)
+        reason = self.db.namespaces.get(namespace.id).status_reason or ""
+        self.assertIn("has 1 resource instances.", reason)
+        self.assertNotIn("successfully", reason)
+        self.assertLess(len(reason), 500)
+
+    def test_a_fault_of_ours_is_told_without_its_text_and_tried_again(self) -> None:
+        namespace = self.make()
+        self.neutron.refusal = RuntimeError("planted-secret")
+        self.assertRaises(RuntimeError, self.reconcile, namespace)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIn("ask the operator", now.status_reason or "")
+        self.assertNotIn("planted-secret", now.status_reason or "")
+        self.neutron.refusal = None
+        self.settle(namespace)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertEqual((ACTIVE, None), (now.status, now.status_reason))
 
     def test_a_quota_is_the_reason_and_is_tried_again(self) -> None:
         namespace = self.make()

@@ -70,7 +70,7 @@ class FakeNeutron:
         self.fate = fate
         self.members: set[str] = set()
         self.things: dict[str, dict[str, Any]] = {}
-        self.refusal: errors.HypernetesError | None = None
+        self.refusal: Exception | None = None
         self.in_use: set[str] = set()
         """Routers that a tenant has attached something to."""
         self._numbers = itertools.count(1)
