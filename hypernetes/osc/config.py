@@ -116,7 +116,13 @@ class KubeConfig(described.Described):
         if to_output:
             self.app.stdout.write(yaml.safe_dump(new, sort_keys=False))
             return
-        kubeconfig.write(path, kubeconfig.merge(existing, new))
+        try:
+            kubeconfig.write(path, kubeconfig.merge(existing, new))
+        except OSError as error:
+            unused = _take_back(connection, access)
+            raise exceptions.CommandError(
+                f"{path} cannot be written: {error.strerror or error}; name another one with --file{unused}"
+            ) from error
         self.app.stderr.write(f"{path}: context {access.name} is now the current one\n")
         former = kubeconfig.credential_of(existing, access.name)
         if former:
@@ -179,6 +185,20 @@ def _application_credential(connection: Any, cluster: Any, parsed_args: argparse
         ) from error
     except sdk.HttpException as error:
         raise exceptions.CommandError(f"Keystone refuses to make an application credential: {error}") from error
+
+
+def _take_back(connection: Any, access: kubeconfig.Access) -> str:
+    """Delete the credential that nobody can use, since its secret was not written; what is to be said of it."""
+    made = access.environment.get("OS_APPLICATION_CREDENTIAL_ID")
+    if made is None:
+        return ""
+    try:
+        connection.identity.delete_application_credential(connection.current_user_id, made)
+    except sdk.SDKException:
+        return (
+            f". The application credential made for it is still there: openstack application credential delete {made}"
+        )
+    return ""
 
 
 def _only_namespace(client: Any, cluster_id: str) -> str | None:

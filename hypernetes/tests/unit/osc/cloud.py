@@ -83,7 +83,9 @@ class Connection:
         self.config = SimpleNamespace(auth={"auth_url": "https://keystone.example/v3"}, config={})
         self.identity = self
         self.made: list[dict[str, Any]] = []
+        self.deleted: list[tuple[str, str]] = []
         self.refuses: Exception | None = None
+        self.keeps: Exception | None = None
         self.network = SimpleNamespace(find_network=lambda name, ignore_missing: SimpleNamespace(id=f"id-of-{name}"))
 
     def create_application_credential(self, user: str, name: str, **attributes: Any) -> Any:
@@ -91,6 +93,11 @@ class Connection:
             raise self.refuses
         self.made.append({"user": user, "name": name, **attributes})
         return SimpleNamespace(id="c1", secret="planted-secret")
+
+    def delete_application_credential(self, user: str, identifier: str) -> None:
+        if self.keeps is not None:
+            raise self.keeps
+        self.deleted.append((user, identifier))
 
 
 class App:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``openstack kube config`` and the kubeconfigs it makes."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,25 @@ class ConfigTest(testtools.TestCase):
             self.assertRaises(exceptions.CommandError, self._run, "demo")
             self.assertEqual(text, self.path.read_text())
         self.assertEqual([], self.app.connection.made)
+
+    def _fill_the_disk(self) -> None:
+        def refuse(*_arguments: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.useFixture(fixtures.MonkeyPatch("hypernetes.osc.kubeconfig.write", refuse))
+
+    def test_a_file_that_cannot_be_written_leaves_no_credential(self) -> None:
+        self._fill_the_disk()
+        error = self.assertRaises(exceptions.CommandError, self._run, "demo")
+        self.assertIn("--file", str(error))
+        self.assertEqual((1, [("u1", "c1")]), (len(self.app.connection.made), self.app.connection.deleted))
+
+    def test_a_credential_that_could_not_be_taken_back_is_named(self) -> None:
+        self._fill_the_disk()
+        self.app.connection.keeps = sdk.SDKException("Keystone is away")
+        error = self.assertRaises(exceptions.CommandError, self._run, "demo")
+        self.assertIn("openstack application credential delete c1", str(error))
+        self.assertNotIn(SECRET, str(error))
 
     def test_a_cluster_that_is_not_ready_has_no_kubeconfig(self) -> None:
         self.app.client_manager.kube.items = [cloud.cluster(status="CREATING", api_address=None)]
