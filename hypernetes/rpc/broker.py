@@ -20,6 +20,10 @@ from hypernetes.model import names
 
 _SERVICE = "RabbitMQ's management API"
 
+USER_LIMITS = {"max-connections": 128, "max-channels": 256}
+"""What one node may hold of the bus that all share. An agent's pool has up to 30 connections of one or two channels;
+after a network's failure the old ones count until RabbitMQ has missed their heartbeats."""
+
 
 def node_user(node: str) -> str:
     """Name of a node's RabbitMQ user."""
@@ -55,8 +59,10 @@ class Broker:
         self.ensure_topology(node)
 
     def ensure_topology(self, node: str) -> None:
-        """Make sure of the permissions, exchange and binding of a node whose user exists."""
+        """Make sure of the limits, permissions, exchange and binding of a node whose user exists."""
         user = urllib.parse.quote(node_user(node), safe="")
+        for limit, value in USER_LIMITS.items():
+            self._request("PUT", f"/user-limits/{user}/{limit}", {"value": value})
         pattern = permission_pattern(node)
         permissions = {"configure": pattern, "write": pattern, "read": pattern}
         self._request("PUT", f"/permissions/{self._vhost}/{user}", permissions)

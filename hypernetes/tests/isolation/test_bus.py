@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import amqp
 from amqp import exceptions
 
+from hypernetes.rpc import broker
 from hypernetes.standalone import addresses
 from hypernetes.tests.isolation import base
 
@@ -81,3 +82,13 @@ class BusTest(base.IsolationTest):
         for act in acts:
             with self.assertRaises(exceptions.AccessRefused):
                 act()
+
+    def test_its_connections_are_limited_so_that_others_find_room(self) -> None:
+        """The agent's own count, too, so fewer than the limit are to be had."""
+        opened = 0
+        with self.assertRaises(exceptions.NotAllowed):
+            for _ in range(broker.USER_LIMITS["max-connections"] + 1):
+                self.channel()
+                opened += 1
+        # The positive control: what an agent needs after a network's failure fits in.
+        self.assertLess(broker.USER_LIMITS["max-connections"] / 2, opened)
