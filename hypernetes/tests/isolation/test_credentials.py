@@ -82,6 +82,14 @@ def search_files(secrets: dict[str, bytes]) -> dict[str, list[str]]:
     return {str(path): found for path in files(roots, without) if (found := hits(read(path), secrets))}
 
 
+def open_files(process: Path) -> list[Path]:
+    """A process's open regular files of bearable size; those of one that has just ended are none."""
+    try:
+        return [fd for fd in (process / "fd").iterdir() if fd.is_file() and fd.stat().st_size <= LARGEST]
+    except FileNotFoundError:
+        return []
+
+
 def search_processes(names: Iterable[str], secrets: dict[str, bytes]) -> dict[str, list[str]]:
     """Which processes' arguments, environment or open files hold which secrets."""
     found = {}
@@ -90,7 +98,7 @@ def search_processes(names: Iterable[str], secrets: dict[str, bytes]) -> dict[st
         if not line or not any(name in " ".join(line[:3]) for name in names):
             continue
         places = [process / "cmdline", process / "environ"]
-        places += [fd for fd in (process / "fd").iterdir() if fd.is_file() and fd.stat().st_size <= LARGEST]
+        places += open_files(process)
         for place in places:
             bad = hits(read(place), secrets)
             if bad:
@@ -159,9 +167,15 @@ class CredentialTest(base.IsolationTest):
     def _plant_in_a_process(self) -> None:
         secret = uuid.uuid4().hex
         with subprocess.Popen(["sleep", "60"], env={"OS_PASSWORD": secret}) as sleeper:
-            found = search_processes(("sleep",), {"planted": secret.encode()})
-            sleeper.kill()
-        self.assertTrue(found)
+            try:
+                # For an instant after exec a process has neither arguments nor environment.
+                base.eventually(
+                    lambda: search_processes(("sleep",), {"planted": secret.encode()}),
+                    "the planted variable found",
+                    timeout=10,
+                )
+            finally:
+                sleeper.kill()
 
     def test_no_administrators_certificate_is_outside_the_control_planes_folder(self) -> None:
         root = base.LAYOUT.node(base.NODE)
