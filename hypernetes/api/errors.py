@@ -21,6 +21,9 @@ LOG = logging.getLogger(__name__)
 
 _HELP = "https://docs.openstack.org/hypernetes/latest/user/errors.html"
 
+_RETRY_AFTER = "10"
+"""Seconds after which what was not available is worth another try."""
+
 _MOST_TO_READ = 1024 * 1024
 """Bytes of a refused request's body; whoever sends more may lose the answer."""
 _CHUNK = 16 * 1024
@@ -34,6 +37,7 @@ _CODES = {
     406: "hypernetes.accept.not_supported",
     413: "hypernetes.request.too_large",
     415: "hypernetes.content_type.not_supported",
+    503: errors.Unavailable.code,
 }
 _DETAILS = {
     400: "The request cannot be read: its path, query or headers are not well formed. Correct it and send it again.",
@@ -44,6 +48,8 @@ _DETAILS = {
     406: "Only application/json is offered. Accept it.",
     413: "The request's body is too large. Send less.",
     415: "A body must be application/json. Set the header Content-Type.",
+    # Of the middlewares around us only keystonemiddleware says so.
+    503: errors.Unavailable(service="Keystone", reason="the token could not be verified").detail,
 }
 # Headers of another's error that mean something to the client.
 _KEPT = ("WWW-Authenticate", "Allow", "Retry-After")
@@ -101,6 +107,8 @@ def _of_ours(request: webob.Request, error: errors.HypernetesError) -> webob.Res
     answer = _answer(request, error.status, error.code, error.detail)
     if isinstance(error, errors.TooManyRequests):
         answer.headers["Retry-After"] = str(error.facts["seconds"])
+    elif error.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = _RETRY_AFTER
     if isinstance(error, microversion.VersionNotSupported):
         entry = {"min_version": str(microversion.MINIMUM), "max_version": str(microversion.MAXIMUM)}
         answer.json_body = {"errors": [answer.json_body["errors"][0] | entry]}
@@ -111,6 +119,8 @@ def _of_webob(request: webob.Request, error: webob.Response) -> webob.Response:
     status = error.status_int
     detail = _DETAILS.get(status) or errors.HypernetesError().detail
     answer = _answer(request, status, _CODES.get(status, f"hypernetes.request.{status}"), detail)
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = _RETRY_AFTER
     for name in _KEPT:
         if name in error.headers:
             answer.headers[name] = error.headers[name]

@@ -32,7 +32,7 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "supervisor_dir",
         default="/etc/hypernetes/supervisor.d",
-        help="Folder whose *.conf files the node's supervisord includes; the agent writes its programs there.",
+        help="Folder whose .conf files the node's supervisord includes; the agent writes its programs there.",
     ),
     cfg.StrOpt("log_dir", default="/var/log/hypernetes", help="Where the node's programs write their logs."),
     cfg.Opt(

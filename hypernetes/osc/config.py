@@ -118,6 +118,9 @@ class KubeConfig(described.Described):
             return
         try:
             kubeconfig.write(path, kubeconfig.merge(existing, new))
+        except KeyboardInterrupt:
+            _take_back(connection, access)
+            raise
         except OSError as error:
             unused = _take_back(connection, access)
             raise exceptions.CommandError(

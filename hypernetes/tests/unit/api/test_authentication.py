@@ -7,12 +7,15 @@ from unittest import mock
 
 import testtools
 from keystonemiddleware import opts
+from keystonemiddleware.auth_token import _exceptions as keystone
 
 from hypernetes.api import authentication
+from hypernetes.model import errors
 from hypernetes.tests.unit.api import application
 from hypernetes.tests.unit.db import database as builders
 
 _FETCH = "keystonemiddleware.auth_token.AuthProtocol.fetch_token"
+_VERIFY = "keystonemiddleware.auth_token._identity.IdentityServer.verify_token"
 
 
 def token(service: str = "kubernetes", rules: list[dict[str, str]] | None = None) -> dict[str, Any]:
@@ -71,6 +74,15 @@ class AccessRulesTest(testtools.TestCase):
     def test_a_service_token_does_not_lift_the_rules(self) -> None:
         closed = token(rules=[])
         self.assertEqual(401, self.status(closed, "GET", "/v1/namespaces", X_Service_Token="token"))
+
+    def test_a_keystone_that_does_not_answer_is_named_with_a_remedy(self) -> None:
+        silent = keystone.ServiceError("Keystone is away")
+        with mock.patch(_VERIFY, side_effect=silent):
+            answer = self.api.request("GET", "/v1/namespaces", "token")
+        (error,) = answer.json["errors"]
+        self.assertEqual((503, "10"), (answer.status_int, answer.headers["Retry-After"]))
+        self.assertEqual(errors.Unavailable.code, error["code"])
+        self.assertIn("Keystone", error["detail"])
 
     def test_identity_headers_of_the_client_mean_nothing(self) -> None:
         status = self.status(token(), "GET", "/v1/nodes", X_Roles="admin", X_Project_Id="c" * 32)
