@@ -92,7 +92,9 @@ class RoundTripTest(testtools.TestCase):
         self.enrolment = client.Enrolment(
             NODE.node_id, NODE.node_name, NODE.token, NODE.amqp_password, transport_url=template
         )
-        self.locks = tempfile.mkdtemp(prefix="hypernetes-locks-")
+        locks = tempfile.TemporaryDirectory(prefix="hypernetes-locks-")
+        self.addCleanup(locks.cleanup)
+        self.locks = locks.name
         self.agent = client.AgentsClient(self.conf, self.enrolment, lock_path=self.locks)
         self.addCleanup(self.agent.close)
 
