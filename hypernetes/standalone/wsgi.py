@@ -78,12 +78,16 @@ def render(service: Service, venv: Path) -> str:
 
 def program(installation: Installation, service: Service) -> Program:
     """Write the service's uWSGI configuration and describe its process."""
-    path = installation.layout.service(service.name) / "uwsgi.ini"
+    folder = installation.layout.service(service.name)
+    path = folder / "uwsgi.ini"
     machine.write(path, render(service, installation.layout.venv))
+    # Neutron leaves a file named after its parent process behind, which must not outlive `clean`.
+    temporary = folder / "tmp"
+    temporary.mkdir(mode=0o700, exist_ok=True)
     return Program(
         name=service.name,
         command=[UWSGI, "--ini", path],
-        environment=service.environment,
+        environment={"TMPDIR": str(temporary), **service.environment},
         stop_seconds=10,
         files=[path, *service.files],
     )
