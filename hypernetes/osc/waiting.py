@@ -12,6 +12,8 @@ from osc_lib import exceptions
 
 FAILED = "ERROR"
 POLL_SECONDS = 2.0
+QUIET_SECONDS = 20.0
+"""After so long without a change a line says that it goes on."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, seconds: int) -> None:
@@ -41,26 +43,34 @@ def until(
     :param read: reads the object; raises the SDK's ``NotFoundException`` when it is gone.
     :raises exceptions.CommandError: it failed, disappeared or took longer than ``seconds``.
     """
-    began, shown = clock(), ""
+    began, shown, said = clock(), "", clock()
+
+    def say(text: str) -> None:
+        sys.stderr.write(f"{what}: {text} ({clock() - began:.0f} s)\n")
+        sys.stderr.flush()
+
     while True:
         try:
             item = read()
         except sdk.NotFoundException:
             if wanted is None:
+                say("gone")
                 return None
             raise exceptions.CommandError(f"{what} has disappeared; somebody has deleted it") from None
         now = _line(item)
-        if now != shown:
-            sys.stderr.write(f"{what}: {now} ({clock() - began:.0f} s)\n")
-            sys.stderr.flush()
-            shown = now
+        if now != shown or clock() - said >= QUIET_SECONDS:
+            say(now)
+            shown, said = now, clock()
         if item.status == wanted:
             return item
         if item.status == FAILED:
             raise exceptions.CommandError(f"{what} has failed: {item.status_reason or 'no reason is known'}")
         if clock() - began > seconds:
             raise exceptions.CommandError(f"{what} is still {item.status} after {seconds:.0f} s; it goes on by itself")
-        sleep(POLL_SECONDS)
+        try:
+            sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            raise exceptions.CommandError(f"no longer waiting: {what} is {item.status}; it goes on by itself") from None
 
 
 def _line(item: Any) -> str:

@@ -142,6 +142,21 @@ class WaitingTest(testtools.TestCase):
             self.progress.getvalue().splitlines(),
         )
 
+    def test_a_long_quiet_is_broken(self) -> None:
+        slow = [self._item("CREATING")] * 21
+        self._until("ACTIVE", *slow, self._item("ACTIVE"))
+        told = ["it: CREATING (0 s)", "it: CREATING (20 s)", "it: CREATING (40 s)", "it: ACTIVE (42 s)"]
+        self.assertEqual(told, self.progress.getvalue().splitlines())
+
+    def test_an_interruption_says_that_it_goes_on(self) -> None:
+        def interrupt(_pause: float) -> None:
+            raise KeyboardInterrupt
+
+        slow = self._item("CREATING")
+        act = lambda: waiting.until("it", lambda: slow, "ACTIVE", 100.0, sleep=interrupt)  # noqa: E731
+        error = self.assertRaises(exceptions.CommandError, act)
+        self.assertIn("goes on by itself", str(error))
+
     def test_a_failure_says_why(self) -> None:
         failed = self._item("ERROR", "phase etcd failed; do this")
         error = self.assertRaises(exceptions.CommandError, self._until, "ACTIVE", failed)
@@ -155,6 +170,7 @@ class WaitingTest(testtools.TestCase):
     def test_gone_is_the_end_of_a_deletion_and_an_error_otherwise(self) -> None:
         gone = sdk.NotFoundException("gone")
         self.assertIsNone(self._until(None, self._item("DELETING"), gone))
+        self.assertIn("it: gone (2 s)", self.progress.getvalue())
         self.assertRaises(exceptions.CommandError, self._until, "ACTIVE", gone)
 
 
