@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hypernetes-status upgrade check: whether this host's configuration and the database are ready for this release.
+
+To be run after the packages were replaced and before the services are restarted.
+"""
+
+import sys
+
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+from oslo_upgradecheck import common_checks
+from oslo_upgradecheck import upgradecheck
+
+from hypernetes.conductor import keys
+from hypernetes.conf import opts
+from hypernetes.db import api as db_api
+from hypernetes.db import migration
+
+
+class Checks(upgradecheck.UpgradeCommands):
+    """What has to hold; each check says what to do where it does not."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        super().__init__()
+        self._conf = conf
+        self._upgrade_checks = (
+            ("Database schema", Checks._check_schema),
+            ("Keys of the clusters", Checks._check_keys),
+            ("Policy file", (common_checks.check_policy_json, {"conf": conf})),
+        )
+
+    def _check_schema(self) -> upgradecheck.Result:
+        """The tables have this release's form."""
+        try:
+            have = migration.version(db_api.Database(self._conf).transactions)
+        except db_exception.DBError as error:
+            return _failure(f"The database cannot be read ({type(error).__name__}); correct [database] connection.")
+        if have == migration.wanted():
+            return _success()
+        return _failure("The tables have not this release's form; run: hypernetes-manage db upgrade expand")
+
+    def _check_keys(self) -> upgradecheck.Result:
+        """The key file decrypts every cluster's client key; without it conductors cannot speak to the clusters."""
+        try:
+            ring = keys.KeyRing.load(self._conf.conductor.key_file)
+            stored = [cluster.client_key_encrypted for cluster in db_api.Database(self._conf).clusters.list()]
+            for encrypted in filter(None, stored):
+                ring.decrypt(encrypted)
+        except keys.KeyFileError as error:
+            return _failure(f"On a conductor's host [conductor] key_file must be usable: {error}.")
+        except db_exception.DBError as error:
+            return _failure(f"The clusters cannot be read ({type(error).__name__}); see the check of the schema.")
+        return _success()
+
+
+def _success() -> upgradecheck.Result:
+    return upgradecheck.Result(upgradecheck.Code.SUCCESS)
+
+
+def _failure(details: str) -> upgradecheck.Result:
+    return upgradecheck.Result(upgradecheck.Code.FAILURE, details)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry the checks out; the exit status is the worst result: 0 success, 1 warning, 2 failure."""
+    conf = cfg.ConfigOpts()
+    opts.register(conf, "conductor")
+    words = sys.argv[1:] if arguments is None else arguments
+    return int(upgradecheck.main(conf, project="hypernetes", upgrade_command=Checks(conf), argv=words))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
