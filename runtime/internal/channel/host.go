@@ -110,7 +110,7 @@ func (h *Host) open(ctx context.Context, header Header) (net.Conn, error) {
 	if h.session.NumStreams() >= maxStreams {
 		return nil, fmt.Errorf("opening a stream to the guest: %d are open", maxStreams)
 	}
-	stream, err := h.session.OpenStream()
+	stream, err := openStream(ctx, h.session)
 	if err != nil {
 		return nil, fmt.Errorf("opening a stream to the guest: %w", err)
 	}
@@ -119,6 +119,34 @@ func (h *Host) open(ctx context.Context, header Header) (net.Conn, error) {
 		return nil, fmt.Errorf("opening a stream to the guest: %w", err)
 	}
 	return stream, nil
+}
+
+// openStream opens a stream or ends with ctx: a guest that answers none has
+// OpenStream wait, which yamux bounds only by the end of the whole session.
+func openStream(ctx context.Context, session *yamux.Session) (net.Conn, error) {
+	type outcome struct {
+		stream *yamux.Stream
+		err    error
+	}
+	opened := make(chan outcome, 1)
+	go func() {
+		stream, err := session.OpenStream()
+		opened <- outcome{stream, err}
+	}()
+	select {
+	case got := <-opened:
+		if got.err != nil {
+			return nil, got.err
+		}
+		return got.stream, nil
+	case <-ctx.Done():
+		go func() {
+			if late := <-opened; late.err == nil {
+				_ = late.stream.Close() // nobody waits for it any more
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 func handshake(ctx context.Context, stream net.Conn, wire []byte) error {

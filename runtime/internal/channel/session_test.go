@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/yamux"
 )
 
 // accept is a Handler made of a function.
@@ -99,6 +101,31 @@ func TestAnAnswerThatDoesNotComeEndsWithTheContext(t *testing.T) {
 	defer cancel()
 	if _, err := host.RPC(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAGuestThatTakesNoStreamHoldsNobodyBeyondTheContext(t *testing.T) {
+	hostEnd, guestEnd := net.Pipe()
+	go func() { _, _ = io.Copy(io.Discard, guestEnd) }() // reads, and answers nothing
+	t.Cleanup(func() { _ = guestEnd.Close() })
+	session, err := yamux.Client(hostEnd, yamuxConfig(hostBacklog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = session.Close() })
+	for range hostBacklog {
+		if _, err := openStream(t.Context(), session); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := openStream(ctx, session); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the stream beyond the backlog: %v", err)
+	}
+	if waited := time.Since(began); waited > writeTimeout/2 {
+		t.Errorf("waited %s", waited)
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 
 // launched is a process whose parent thread waits for it.
 type launched struct {
-	pid   int
-	ended <-chan vmm.Exit
+	process *os.Process
+	ended   <-chan vmm.Exit
 }
 
 // launch executes QEMU without any privilege, in the pod's network namespace.
@@ -49,7 +49,7 @@ func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
 	if got.err != nil {
 		return nil, got.err
 	}
-	return &launched{pid: got.process.Pid, ended: ended}, nil
+	return &launched{process: got.process, ended: ended}, nil
 }
 
 func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process, error) {

@@ -130,7 +130,7 @@ func (m *machine) follow() {
 }
 
 // PID implements vmm.Machine.
-func (m *machine) PID() int { return m.process.pid }
+func (m *machine) PID() int { return m.process.process.Pid }
 
 // Channel implements vmm.Machine.
 func (m *machine) Channel() net.Conn { return m.channel }
@@ -157,11 +157,11 @@ func (m *machine) Kill() error {
 		return nil
 	default:
 	}
-	err := unix.Kill(m.process.pid, unix.SIGKILL)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
+	// By the process, not by its number, which another may have once QEMU was waited for.
+	if err := m.process.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // AttachDisk implements vmm.Machine.
