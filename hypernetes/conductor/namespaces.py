@@ -6,6 +6,7 @@ Only what is recorded is deleted, and what is deleted is recorded no more.
 """
 
 import dataclasses
+import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
@@ -45,6 +46,8 @@ _HINDRANCES = frozenset(
 )
 """Conditions of a namespace that ends: https://pkg.go.dev/k8s.io/api/core/v1#NamespaceConditionType."""
 _HINDRANCE_LENGTH = 300
+_ORDINARY_END = 30.0
+"""Seconds for which pods end in grace; what keeps a namespace longer is told."""
 
 
 def project_lease(project_id: ids.ProjectId) -> str:
@@ -200,7 +203,12 @@ def delete_kubernetes_namespace(world: work.World, namespace: records.Namespace)
         return namespace
     if found.metadata is not None and found.metadata.deletionTimestamp is None:
         client.delete(core.Namespace, namespace.name, uid=namespace.kubernetes_uid)
-    raise work.Waiting(" ".join(("Kubernetes is ending the namespace's pods.", *_hindrances(found))), _POLL)
+    reason = "Kubernetes is ending the namespace's pods."
+    began = found.metadata.deletionTimestamp if found.metadata is not None else None
+    # At first it is in order that something is left.
+    if began is not None and time.time() - began.timestamp() > _ORDINARY_END:
+        reason = " ".join((reason, *_hindrances(found)))
+    raise work.Waiting(reason, _POLL)
 
 
 def _hindrances(found: core.Namespace) -> list[str]:

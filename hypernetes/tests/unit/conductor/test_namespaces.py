@@ -203,7 +203,8 @@ class NamespaceTest(testtools.TestCase):
         namespace = self.make()
         self.settle(namespace)
         held = self.apiserver.find(core.Namespace, "web")
-        held.metadata.deletionTimestamp = datetime.datetime.now(datetime.UTC)
+        now = datetime.datetime.now(datetime.UTC)
+        held.metadata.deletionTimestamp = now
         told = (
             ("NamespaceContentRemaining", "True", "Some resources are remaining: pods. has 1 resource instances"),
             ("NamespaceFinalizersRemaining", "True", "x" * 1000),
@@ -212,6 +213,9 @@ class NamespaceTest(testtools.TestCase):
         conditions = [models.NamespaceCondition(type=kind, status=on, message=text) for kind, on, text in told]
         held.status = models.NamespaceStatus(conditions=conditions)
         self.db.namespaces.mark_deleting(namespace.id)
+        self.assertIsInstance(self.reconcile(namespace), work.Again)
+        self.assertNotIn("remaining", self.db.namespaces.get(namespace.id).status_reason or "")
+        held.metadata.deletionTimestamp = now - datetime.timedelta(minutes=1)
         self.assertIsInstance(self.reconcile(namespace), work.Again)
         reason = self.db.namespaces.get(namespace.id).status_reason or ""
         self.assertIn("has 1 resource instances.", reason)
