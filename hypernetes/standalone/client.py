@@ -68,6 +68,9 @@ def ensure_kubeconfig(installation: Installation, user: str, cluster: str) -> No
     path = kubeconfig(installation, user)
     if path.exists() and kubectl_succeeds(installation, user, "get", "--raw", "/version"):
         return
+    if path.exists():
+        # The new file has another credential, by which the old one's token would not be found any more.
+        _forget_tokens_of(path)
     openstack(installation, user, "kube", "config", cluster, "--file", str(path))
 
 
@@ -77,9 +80,13 @@ def forget_tokens(installation: Installation) -> None:
     They are worthless once Keystone has gone, and nobody would know whose they were.
     """
     for path in installation.layout.clients.glob("*.kubeconfig"):
-        for user in yaml.safe_load(path.read_text())["users"]:
-            variables = {one["name"]: one["value"] for one in user["user"]["exec"]["env"]}
-            cached = login.cache_path({**os.environ, **variables})
-            cached.unlink(missing_ok=True)
-            if cached.parent.is_dir() and not any(cached.parent.iterdir()):
-                cached.parent.rmdir()
+        _forget_tokens_of(path)
+
+
+def _forget_tokens_of(path: Path) -> None:
+    for user in yaml.safe_load(path.read_text())["users"]:
+        variables = {one["name"]: one["value"] for one in user["user"]["exec"]["env"]}
+        cached = login.cache_path({**os.environ, **variables})
+        cached.unlink(missing_ok=True)
+        if cached.parent.is_dir() and not any(cached.parent.iterdir()):
+            cached.parent.rmdir()

@@ -53,7 +53,8 @@ def settings(who: str) -> Mapping[str, str]:
     script = f'eval "$("{QUICKSTART}" env {who})" && env -0'
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=120, check=True)
     pairs = (line.partition("=") for line in done.stdout.decode().split("\0") if line)
-    return {name: value for name, _, value in pairs}
+    # The tests' own users have tokens that nobody would clear away below the home folder.
+    return {name: value for name, _, value in pairs} | {"XDG_CACHE_HOME": str(LAYOUT.clients / "cache")}
 
 
 def run(
