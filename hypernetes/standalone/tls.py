@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography import exceptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
@@ -90,7 +91,7 @@ class Authority:
         authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         try:
             x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(authority)
-        except Exception:
+        except (ValueError, TypeError, exceptions.InvalidSignature):
             return False
         return True
 

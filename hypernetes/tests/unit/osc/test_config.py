@@ -146,8 +146,11 @@ class ConfigTest(testtools.TestCase):
         self.assertEqual([], self.app.connection.made)
 
     def _fill_the_disk(self) -> None:
+        self._end_writing_by(OSError(errno.ENOSPC, "No space left on device"))
+
+    def _end_writing_by(self, error: BaseException) -> None:
         def refuse(*_arguments: Any) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise error
 
         self.useFixture(fixtures.MonkeyPatch("hypernetes.osc.kubeconfig.write", refuse))
 
@@ -156,6 +159,12 @@ class ConfigTest(testtools.TestCase):
         error = self.assertRaises(exceptions.CommandError, self._run, "demo")
         self.assertIn("--file", str(error))
         self.assertEqual((1, [("u1", "c1")]), (len(self.app.connection.made), self.app.connection.deleted))
+
+    def test_an_interruption_leaves_no_credential(self) -> None:
+        self._end_writing_by(KeyboardInterrupt())
+        with testtools.ExpectedException(KeyboardInterrupt):
+            self._run("demo")
+        self.assertEqual([("u1", "c1")], self.app.connection.deleted)
 
     def test_a_credential_that_could_not_be_taken_back_is_named(self) -> None:
         self._fill_the_disk()

@@ -53,6 +53,10 @@ class ProgramTest(unittest.TestCase):
 
 
 class WsgiTest(unittest.TestCase):
+    def test_the_standard_input_stays_open(self) -> None:
+        """supervisord holds its other end and may poll that without a pause once it is closed."""
+        self.assertIn("honour-stdin = true\n", wsgi.render(wsgi.Service("x", "m:a", 9), Path("/venv")))
+
     def test_a_service_with_a_certificate_speaks_tls_only(self) -> None:
         service = wsgi.Service("x", "m:a", 9, certificate=(Path("/c"), Path("/k")))
         text = wsgi.render(service, Path("/venv"))
