@@ -43,6 +43,9 @@ state = {text(layout.containerd_run)}
   enable_unprivileged_icmp = false
   # Lowering oom_score_adj takes CAP_SYS_RESOURCE, which containerd may lack.
   restrict_oom_score_adj = true
+  # An image's VOLUME is a directory of the container's root file system: in the machine, filled from the image and gone
+  # with the container. containerd would mount the tenant's image on this host to copy the content out.
+  ignore_image_defined_volumes = true
   # Network namespaces' mounts stay in this node's own folder.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.cri.v1.runtime".containerd]

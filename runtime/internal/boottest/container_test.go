@@ -31,6 +31,7 @@ type pod struct {
 	size  int64 // memory limit of containers made from now on; 0: none
 }
 
+// layerDisk is a whole image: the payload and what a container needs.
 func layerDisk(t *testing.T) vmm.Disk {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "image")
@@ -41,9 +42,14 @@ func layerDisk(t *testing.T) vmm.Disk {
 	}
 	t.Setenv("CGO_ENABLED", "0")
 	run(t, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join(root, "payload"), "./payload")
-	image := filepath.Join(t.TempDir(), "layer.erofs")
+	return erofs(t, "layer-1", root)
+}
+
+func erofs(t *testing.T, serial, root string) vmm.Disk {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), serial+".erofs")
 	run(t, "mkfs.erofs", image, root)
-	return vmm.Disk{Path: image, ReadOnly: true, Serial: "layer-1"}
+	return vmm.Disk{Path: image, ReadOnly: true, Serial: serial}
 }
 
 func newPod(t *testing.T) *pod {
@@ -97,7 +103,9 @@ func (p *pod) spec(arguments ...string) []byte {
 func (p *pod) create(request *guestv1.CreateContainerRequest, arguments ...string) {
 	p.t.Helper()
 	request.Spec = p.spec(arguments...)
-	request.Layers = []string{p.layer.Serial}
+	if request.Layers == nil {
+		request.Layers = []string{p.layer.Serial}
+	}
 	request.Stdout = true
 	_, err := p.api.CreateContainer(p.t.Context(), request)
 	p.must(err)

@@ -130,8 +130,13 @@ func (n *node) kill(t *testing.T) {
 
 func (n *node) load(t *testing.T) {
 	t.Helper()
-	layout := filepath.Join(os.Getenv("HYPERNETES_DIST"), "images/library/busybox")
-	tar := filepath.Join(t.TempDir(), "busybox.tar")
+	n.importLayout(t, filepath.Join(os.Getenv("HYPERNETES_DIST"), "images/library/busybox"), image)
+}
+
+// importLayout gives containerd the image of an OCI layout.
+func (n *node) importLayout(t *testing.T, layout, image string) {
+	t.Helper()
+	tar := filepath.Join(t.TempDir(), "image.tar")
 	if out, err := exec.Command("tar", "-C", layout, "-cf", tar, ".").CombinedOutput(); err != nil {
 		t.Fatalf("pack the image: %v: %s", err, out)
 	}

@@ -35,6 +35,9 @@ class ContainerdTest(testtools.TestCase):
         self.assertEqual("/node/dist/bin/runc", runc["options"]["BinaryName"])
         self.assertEqual("registry.test/pause:1", self.images["pinned_images"]["sandbox"])
 
+    def test_an_images_volume_is_a_directory_of_the_container_and_never_one_of_the_host(self) -> None:
+        self.assertTrue(self.runtime["ignore_image_defined_volumes"])
+
     def test_what_a_node_cannot_or_need_not_do_is_switched_off(self) -> None:
         self.assertTrue(self.runtime["restrict_oom_score_adj"])
         self.assertTrue(self.runtime["netns_mounts_under_state_dir"])

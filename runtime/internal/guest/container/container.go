@@ -135,7 +135,7 @@ func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
 			s.layers.drop(made.serial)
 		}
 	}()
-	if err := mountOverlay(place.rootfs, s.writable(id), lower); err != nil {
+	if err := mountOverlay(place.rootfs, s.writable(id), s.layers.dir, lower); err != nil {
 		return errors.Join(err, os.RemoveAll(s.writable(id)))
 	}
 	defer func() {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +32,7 @@ type layers struct {
 }
 
 type layer struct {
-	path  string
+	name  string // of its directory in layers.dir
 	users int
 }
 
@@ -38,8 +40,9 @@ func newLayers(dir string) *layers {
 	return &layers{dir: dir, used: map[string]*layer{}}
 }
 
-// take mounts what is not mounted yet and gives the paths in the same order.
-func (l *layers) take(serials []string) (paths []string, err error) {
+// take mounts what is not mounted yet and gives the names below dir in the same
+// order.
+func (l *layers) take(serials []string) (names []string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var taken []string
@@ -58,9 +61,9 @@ func (l *layers) take(serials []string) (paths []string, err error) {
 		}
 		found.users++
 		taken = append(taken, serial)
-		paths = append(paths, found.path)
+		names = append(names, found.name)
 	}
-	return paths, nil
+	return names, nil
 }
 
 func (l *layers) mount(serial string) (*layer, error) {
@@ -69,15 +72,15 @@ func (l *layers) mount(serial string) (*layer, error) {
 		return nil, fmt.Errorf("image layer: %w", err)
 	}
 	l.number++
-	// Short, since all of an image's layers go into one mount option of 4 KiB.
-	path := filepath.Join(l.dir, strconv.Itoa(l.number))
+	name := strconv.Itoa(l.number)
+	path := filepath.Join(l.dir, name)
 	if err := os.Mkdir(path, 0o700); err != nil {
-		return nil, fmt.Errorf("image layer: %w", err)
+		return nil, errors.Join(fmt.Errorf("image layer: %w", err), disk.Release(serial))
 	}
 	if err := unix.Mount(device, path, "erofs", unix.MS_RDONLY, ""); err != nil {
-		return nil, errors.Join(fmt.Errorf("mounting image layer %q: %w", serial, err), os.Remove(path))
+		return nil, errors.Join(fmt.Errorf("mounting image layer %q: %w", serial, err), os.Remove(path), disk.Release(serial))
 	}
-	return &layer{path: path}, nil
+	return &layer{name: name}, nil
 }
 
 // drop gives back what take gave, and says which serials nobody uses any more.
@@ -98,31 +101,53 @@ func (l *layers) dropLocked(serials []string) []string {
 			continue
 		}
 		delete(l.used, serial)
+		path := filepath.Join(l.dir, found.name)
 		// A mount that is still busy goes when its last user does.
-		_ = unix.Unmount(found.path, unix.MNT_DETACH)
-		_ = os.Remove(found.path)
+		_ = unix.Unmount(path, unix.MNT_DETACH)
+		_ = os.Remove(path)
+		// One that stays shows what it is when it is looked at the next time.
+		_ = disk.Release(serial)
 		released = append(released, serial)
 	}
 	return released
 }
 
-// mountOverlay makes a root file system of layers, lowest first, and a
-// writable folder. "volatile": nothing of it outlives the machine, so that
-// syncing it would only cost.
-func mountOverlay(target, writable string, lower []string) error {
+// mountOverlay makes a root file system of layers in layersDir, lowest first,
+// and a writable directory. "volatile": nothing of it outlives the machine, so
+// that syncing it would only cost.
+func mountOverlay(target, writable, layersDir string, lower []string) error {
 	upper, work := filepath.Join(writable, "upper"), filepath.Join(writable, "work")
 	for _, dir := range []string{writable, upper, work, target} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return fmt.Errorf("preparing the root file system: %w", err)
 		}
 	}
-	topFirst := make([]string, 0, len(lower))
-	for i := len(lower) - 1; i >= 0; i-- {
-		topFirst = append(topFirst, lower[i])
-	}
+	topFirst := slices.Clone(lower)
+	slices.Reverse(topFirst)
 	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,volatile", strings.Join(topFirst, ":"), upper, work)
-	if err := unix.Mount("overlay", target, "overlay", 0, options); err != nil {
+	if err := mountFrom(layersDir, target, options); err != nil {
 		return fmt.Errorf("mounting the root file system: %w", err)
 	}
 	return nil
+}
+
+// mountFrom mounts an overlay whose options name layers relative to dir. They
+// have to fit into a page (mount(2)), which 200 absolute paths do not.
+func mountFrom(dir, target, options string) error {
+	done := make(chan error, 1)
+	go func() {
+		// The working directory is made this thread's own; the thread ends with
+		// the goroutine, since it is never unlocked.
+		runtime.LockOSThread()
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_FS); err != nil {
+				return err
+			}
+			if err := unix.Chdir(dir); err != nil {
+				return err
+			}
+			return unix.Mount("overlay", target, "overlay", 0, options)
+		}()
+	}()
+	return <-done
 }

@@ -1,125 +1,167 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package disk finds the machine's SCSI disks by the serial the host gave them.
-// Names like sda depend on the order of plugging; serials are the contract.
+// Names like sda depend on the order of plugging and are used again for other
+// disks; serials are the contract.
 package disk
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
+// How long a disk that was just plugged may take to announce itself, and how
+// often its bus is asked after that. virtio-scsi has 8 buffers for such events
+// and drops what does not fit (virtio 1.2, 5.6.6.3): an image with more layers
+// loses some. The kernel would then look for them, but is told not to (see
+// boot.LoadModules).
 const (
-	classDir = "/sys/block"
-	hostsDir = "/sys/class/scsi_host"
-	// Channel 0, target 0, any unit: where the machine's first disks are.
-	firstDisks = "0 0 -"
+	announceTime = 20 * time.Millisecond
+	scanInterval = 100 * time.Millisecond
+	pollInterval = 2 * time.Millisecond
 )
 
-var (
+// bus is what is known of the machine's disks.
+type bus struct {
+	kernel kernel
+
 	mu    sync.Mutex
-	known = map[string]string{} // serial -> /sys/block entry, checked again before use
-)
+	known map[string]string // serial -> entry of /sys/block: a hint, verified at every use
+	taken map[string]string // the same for the disks that are in use
+}
+
+func newBus(kernel kernel) *bus {
+	return &bus{kernel: kernel, known: map[string]string{}, taken: map[string]string{}}
+}
+
+var machine = newBus(sysfs{root: "/sys", dev: "/dev"})
 
 // Scan finds the disks that were there from the start, which the host puts at
 // target 0 (runtime/internal/vmm/qemu). Nothing else is looked for at boot.
-func Scan() error {
-	files, err := filepath.Glob(filepath.Join(hostsDir, "host*", "scan"))
+func Scan() error { return machine.kernel.scan() }
+
+// Find waits for the disk with this serial and returns its device node. The
+// timeout is for the host's hot-plug to arrive, which takes some 40 ms.
+func Find(serial string, timeout time.Duration) (string, error) { return machine.find(serial, timeout) }
+
+// Release makes the kernel forget a disk that is no longer used, before the
+// host unplugs it: the event of that may be lost, and a disk that stayed behind
+// would show its old serial over the content of the next disk at its address.
+func Release(serial string) error { return machine.release(serial) }
+
+func (b *bus) find(serial string, timeout time.Duration) (string, error) {
+	begin := time.Now()
+	scan := begin.Add(announceTime)
+	for ; ; time.Sleep(pollInterval) {
+		name, found, err := b.look(serial)
+		if found && err == nil {
+			return b.kernel.node(name), nil
+		}
+		now := time.Now()
+		if now.Sub(begin) > timeout {
+			if err != nil {
+				return "", fmt.Errorf("disk %q: %w", serial, err)
+			}
+			return "", fmt.Errorf("no disk with serial %q was plugged within %s", serial, timeout)
+		}
+		if now.Before(scan) {
+			continue
+		}
+		if err := b.ask(); err != nil {
+			return "", err
+		}
+		scan = time.Now().Add(scanInterval)
+	}
+}
+
+// look goes through the disks the kernel shows. What a name stood for before is
+// worth nothing: it is read again, and the disk itself has the last word.
+func (b *bus) look(serial string) (name string, found bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name, found = b.known[serial]
+	if !found || b.kernel.shown(name) != serial {
+		if err := b.learn(); err != nil {
+			return "", false, err
+		}
+		if name, found = b.known[serial]; !found {
+			return "", false, nil
+		}
+	}
+	// A serial shows in /sys a moment before the disk can be opened.
+	actual, err := b.kernel.ask(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return name, true, err
+	}
+	if err != nil || actual != serial {
+		// Unplugged without the kernel having heard of it.
+		delete(b.known, serial)
+		delete(b.taken, serial)
+		return "", false, errors.Join(err, b.kernel.remove(name))
+	}
+	b.taken[serial] = name
+	return name, true, nil
+}
+
+// learn reads every disk's serial anew, but those in use, whose names cannot
+// come to stand for another disk.
+func (b *bus) learn() error {
+	b.known = map[string]string{}
+	inUse := map[string]bool{}
+	for serial, name := range b.taken {
+		b.known[serial] = name
+		inUse[name] = true
+	}
+	names, err := b.kernel.names()
 	if err != nil {
 		return fmt.Errorf("looking for disks: %w", err)
 	}
-	if len(files) == 0 {
-		return errors.New("the machine has no SCSI host")
-	}
-	for _, file := range files {
-		if err := os.WriteFile(file, []byte(firstDisks), 0); err != nil {
-			return fmt.Errorf("looking for disks: %w", err)
+	for _, name := range names {
+		if inUse[name] {
+			continue
+		}
+		if serial := b.kernel.shown(name); serial != "" {
+			b.known[serial] = name
 		}
 	}
 	return nil
 }
 
-// Find waits for the disk with this serial and returns its device node. The
-// timeout is for the host's hot-plug to arrive, which takes some 40 ms.
-func Find(serial string, timeout time.Duration) (string, error) {
-	for deadline := time.Now().Add(timeout); ; time.Sleep(2 * time.Millisecond) {
-		if name, found := look(serial); found {
-			node := "/dev/" + name
-			// A serial shows in /sys a moment before the disk can be opened.
-			if err := openable(node); err == nil {
-				return node, nil
-			} else if time.Now().After(deadline) {
-				return "", fmt.Errorf("disk %q: %w", serial, err)
-			}
-		} else if time.Now().After(deadline) {
-			return "", fmt.Errorf("no disk with serial %q was plugged within %s", serial, timeout)
-		}
-	}
-}
-
-func look(serial string) (string, bool) {
-	mu.Lock()
-	defer mu.Unlock()
-	if name, ok := known[serial]; ok {
-		if read(name) == serial {
-			return name, true
-		}
-		delete(known, serial)
-	}
-	seen := map[string]bool{}
-	for _, name := range known {
-		seen[name] = true
-	}
-	entries, err := os.ReadDir(classDir)
-	if err != nil {
-		return "", false
-	}
-	for _, entry := range entries {
-		// Loop and RAM disks are there too and have no serial page.
-		name := entry.Name()
-		if seen[name] || len(name) < 3 || name[:2] != "sd" {
-			continue
-		}
-		if found := read(name); found != "" {
-			known[found] = name
-		}
-	}
-	name, ok := known[serial]
-	return name, ok
-}
-
-func read(name string) string {
-	page, err := os.ReadFile(filepath.Join(classDir, name, "device/vpd_pg80"))
-	if err != nil {
-		return ""
-	}
-	return parseSerialPage(page)
-}
-
-// parseSerialPage reads SCSI's unit serial number page (SPC-4, 7.8.15): byte 1 is
-// the page code 0x80, bytes 2 and 3 the length.
-func parseSerialPage(page []byte) string {
-	if len(page) < 4 || page[1] != 0x80 {
-		return ""
-	}
-	length := int(page[2])<<8 | int(page[3])
-	if length > len(page)-4 {
-		return ""
-	}
-	return string(bytes.TrimRight(page[4:4+length], " \x00"))
-}
-
-func openable(node string) error {
-	file, err := os.OpenFile(node, os.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
+// ask makes the kernel see what is plugged by now. A disk that was unplugged
+// unheard is removed first: as long as the kernel has it, it does not look for
+// another one at its address.
+func (b *bus) ask() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.learn(); err != nil {
 		return err
 	}
-	return errors.Join(file.Close())
+	for serial, name := range b.known {
+		if _, inUse := b.taken[serial]; inUse {
+			continue
+		}
+		actual, err := b.kernel.ask(name)
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && actual == serial) {
+			continue
+		}
+		if err := b.kernel.remove(name); err != nil {
+			return err
+		}
+	}
+	return b.kernel.scan()
+}
+
+func (b *bus) release(serial string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name, ok := b.taken[serial]
+	if !ok {
+		return nil
+	}
+	delete(b.taken, serial)
+	delete(b.known, serial)
+	return b.kernel.remove(name)
 }
