@@ -15,6 +15,7 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
         "guest_dir": str(layout.guest),
         "qemu": conf.node.qemu,
         "accelerator": conf.node.accelerator,
+        "translation_buffer": conf.node.translation_buffer,
         "records_dir": str(layout.sandbox_records),
         "vm_dir": str(layout.run / "vm"),
         "scratch_dir": str(layout.state / "scratch"),

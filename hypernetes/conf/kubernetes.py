@@ -55,8 +55,9 @@ OPTIONS = [
         "pod_overhead_memory",
         default="256Mi",
         help="Memory a pod takes beyond its containers, declared in the RuntimeClass: shim, virtual machine monitor "
-        "and what [node] overhead_memory gives the guest. The pod's cgroup is limited to the sum, so too little "
-        "ends machines. An emulated processor (TCG) needs some 200 MiB more than KVM.",
+        "and what [node] overhead_memory gives the guest. The pod's machine is limited to its containers' memory and "
+        "this, so too little ends machines (OOMKilled). The default is for KVM; where the processor is emulated (TCG), "
+        "add [node] translation_buffer and 64 MiB.",
     ),
     cfg.StrOpt(
         "pod_overhead_cpu",

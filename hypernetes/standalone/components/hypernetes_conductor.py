@@ -21,6 +21,9 @@ from hypernetes.standalone.supervision import Program
 NAME = "hypernetes-conductor"
 CA_FILE_ON_NODES = "/etc/hypernetes/ca.pem"
 # This machine has no swap control, no systemd and few cores: kubeadm's checks of these only warn.
+POD_OVERHEAD_MEMORY = "384Mi"
+"""More than the default, by TCG's translation buffer: there may be no usable KVM."""
+
 IGNORED_PREFLIGHT_CHECKS = ["all"]
 
 
@@ -53,8 +56,7 @@ def configuration(installation: Installation) -> ini.Sections:
             "ignored_preflight_checks": IGNORED_PREFLIGHT_CHECKS,
             # One node is all there is here.
             "taint_control_nodes": False,
-            # Where QEMU emulates the processor it takes some 200 MiB more than the default allows for.
-            "pod_overhead_memory": "512Mi",
+            "pod_overhead_memory": POD_OVERHEAD_MEMORY,
         },
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),
     }

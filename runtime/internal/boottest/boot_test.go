@@ -22,6 +22,7 @@ import (
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/config"
 	"hypernetes.org/runtime/internal/vmm"
 	"hypernetes.org/runtime/internal/vmm/qemu"
 )
@@ -62,7 +63,8 @@ func specification(t *testing.T) vmm.Spec {
 	}
 	return vmm.Spec{
 		ID: "boottest", GuestDir: dir, Executable: executable, Accelerator: accelerator, TSCkHz: qemu.TSCkHz(),
-		Memory: 192 << 20, CPUs: 1, UID: testUser, GID: testUser, Stderr: os.Stderr,
+		TranslationBuffer: config.Default().TranslationBuffer,
+		Memory:            192 << 20, CPUs: 1, UID: testUser, GID: testUser, Stderr: os.Stderr,
 	}
 }
 

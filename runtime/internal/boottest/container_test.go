@@ -28,7 +28,11 @@ type pod struct {
 	*guest
 	t     *testing.T
 	layer vmm.Disk
-	size  int64 // memory limit of containers made from now on; 0: none
+
+	memory      int64 // the machine's
+	accelerator string
+	env         []string // of containers made from now on; nil: the usual
+	size        int64    // memory limit of containers made from now on; 0: none
 }
 
 // layerDisk is a whole image: the payload and what a container needs.
@@ -42,6 +46,9 @@ func layerDisk(t *testing.T) vmm.Disk {
 	}
 	t.Setenv("CGO_ENABLED", "0")
 	run(t, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join(root, "payload"), "./payload")
+	if tree := os.Getenv(goRoot); tree != "" {
+		run(t, "cp", "-a", tree, filepath.Join(root, "go"))
+	}
 	return erofs(t, "layer-1", root)
 }
 
@@ -54,10 +61,17 @@ func erofs(t *testing.T, serial, root string) vmm.Disk {
 
 func newPod(t *testing.T) *pod {
 	t.Helper()
+	return newPodOf(t, func(*vmm.Spec) {})
+}
+
+// newPodOf is a pod whose machine differs from the usual.
+func newPodOf(t *testing.T, change func(*vmm.Spec)) *pod {
+	t.Helper()
 	spec := specification(t)
+	change(&spec)
 	spec.Disks = []vmm.Disk{scratchDisk(t)}
 	layer := layerDisk(t)
-	p := &pod{guest: boot(t, spec), t: t, layer: layer}
+	p := &pod{guest: boot(t, spec), t: t, layer: layer, memory: spec.Memory, accelerator: spec.Accelerator}
 	begin := time.Now()
 	_, err := p.api.Configure(t.Context(), &guestv1.ConfigureRequest{Hostname: "pod-1", TimeUnixNano: time.Now().UnixNano()})
 	p.must(err)
@@ -78,10 +92,17 @@ func (p *pod) must(err error) {
 	}
 }
 
+func (p *pod) environment() []string {
+	if p.env != nil {
+		return p.env
+	}
+	return []string{"GOGC=off"}
+}
+
 func (p *pod) spec(arguments ...string) []byte {
 	spec := specs.Spec{
 		Version: "1.1.0",
-		Process: &specs.Process{Args: arguments, Cwd: "/", Env: []string{"GOGC=off"}},
+		Process: &specs.Process{Args: arguments, Cwd: "/", Env: p.environment()},
 		Root:    &specs.Root{Path: "rootfs"},
 		Mounts: []specs.Mount{
 			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},

@@ -77,6 +77,9 @@ func Plan(hierarchies []string, parent, name string) ([]string, error) {
 // Create makes planned directories.
 func Create(dirs []string) error {
 	for _, dir := range dirs {
+		if err := enable(filepath.Dir(dir)); err != nil {
+			return err
+		}
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("make a cgroup: %w", err)
 		}
@@ -86,6 +89,29 @@ func Create(dirs []string) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// enable hands the controllers that a machine's directory needs down from its
+// pod's: in version 2 the kubelet enables them only down to the pod.
+func enable(pod string) error {
+	control := filepath.Join(pod, "cgroup.subtree_control")
+	if _, err := os.Stat(control); errors.Is(err, fs.ErrNotExist) {
+		return nil // version 1
+	}
+	text, err := os.ReadFile(filepath.Join(pod, "cgroup.controllers"))
+	if err != nil {
+		return fmt.Errorf("read a cgroup's controllers: %w", err)
+	}
+	var wanted []string
+	for _, controller := range strings.Fields(string(text)) {
+		if slices.Contains([]string{"cpu", "io", "memory", "pids"}, controller) {
+			wanted = append(wanted, "+"+controller)
+		}
+	}
+	if err := os.WriteFile(control, []byte(strings.Join(wanted, " ")), 0); err != nil {
+		return fmt.Errorf("enable a cgroup's controllers: %w", err)
 	}
 	return nil
 }

@@ -23,13 +23,18 @@ const MiB int64 = 1 << 20
 const (
 	minMemory      = 80 * MiB // a guest of 64 MiB does not boot, 80 MiB does (measured)
 	minScratchSize = 16 * MiB
+	maxTranslation = 2048 * MiB
+	minTranslation = 8 * MiB // see qemu.MinimumTranslationBuffer
 )
 
 // Config holds a node's runtime settings. Sizes are bytes.
 type Config struct {
-	GuestDir       string `json:"guest_dir"`       // vmlinux, initramfs, root.erofs, manifest.json
-	QEMU           string `json:"qemu"`            // the emulator's executable
-	Accelerator    string `json:"accelerator"`     // auto (by a trial boot), kvm or tcg
+	GuestDir    string `json:"guest_dir"`   // vmlinux, initramfs, root.erofs, manifest.json
+	QEMU        string `json:"qemu"`        // the emulator's executable
+	Accelerator string `json:"accelerator"` // auto (by a trial boot), kvm or tcg
+	// TranslationBuffer bounds what TCG keeps of translated code, in bytes.
+	TranslationBuffer int64 `json:"translation_buffer"`
+
 	RecordsDir     string `json:"records_dir"`     // sandbox records, written by the agent
 	VMDir          string `json:"vm_dir"`          // one directory per machine: sockets and state
 	ScratchDir     string `json:"scratch_dir"`     // file system that holds the writable disks
@@ -45,9 +50,11 @@ type Config struct {
 // Default returns the settings a node has when its file names none.
 func Default() Config {
 	return Config{
-		GuestDir:       "/usr/lib/hypernetes/guest",
-		QEMU:           "/usr/bin/qemu-system-x86_64",
-		Accelerator:    "auto",
+		GuestDir:          "/usr/lib/hypernetes/guest",
+		QEMU:              "/usr/bin/qemu-system-x86_64",
+		Accelerator:       "auto",
+		TranslationBuffer: 64 * MiB,
+
 		RecordsDir:     "/run/hypernetes/sandboxes",
 		VMDir:          "/run/hypernetes/vm",
 		ScratchDir:     "/var/lib/hypernetes/scratch",
@@ -95,6 +102,9 @@ func (c Config) validate() error {
 	case "auto", "kvm", "tcg":
 	default:
 		return fmt.Errorf("accelerator must be auto, kvm or tcg, not %q", c.Accelerator)
+	}
+	if c.TranslationBuffer < minTranslation || c.TranslationBuffer > maxTranslation {
+		return fmt.Errorf("translation_buffer must be between %d and %d bytes", minTranslation, maxTranslation)
 	}
 	if c.ScratchSize < minScratchSize {
 		return fmt.Errorf("scratch_size must be at least %d bytes", minScratchSize)

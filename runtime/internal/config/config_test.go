@@ -24,6 +24,7 @@ func TestLoad(t *testing.T) {
 		{name: "an unknown accelerator is refused", text: `{"accelerator":"xen"}`, fault: "accelerator"},
 		{name: "a tiny machine is refused", text: `{"default_memory":1,"overhead_memory":0}`, fault: "memory"},
 		{name: "root as the emulator's user is refused", text: `{"uid_base":0}`, fault: "uid_base"},
+		{name: "a buffer too small for emulation is refused", text: `{"translation_buffer":1}`, fault: "translation_buffer"},
 		{name: "a tiny scratch disk is refused", text: `{"scratch_size":1}`, fault: "scratch_size"},
 	}
 	for _, c := range cases {

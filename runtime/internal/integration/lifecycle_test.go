@@ -5,6 +5,7 @@
 package integration
 
 import (
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -147,6 +148,31 @@ func TestAMachineThatDiesTakesItsPodAlong(t *testing.T) {
 	// What the kubelet does next: a new sandbox of the same pod.
 	if _, err := p.runtime.StopPodSandbox(within(t, time.Minute), &cri.StopPodSandboxRequest{PodSandboxId: p.id}); err != nil {
 		t.Fatal(err)
+	}
+	p.remove()
+	nothingLeft(t)
+}
+
+// The machine may take what its pod was scheduled with and no more; a program
+// without a limit of its own makes it want more.
+func TestAMachineThatTheNodeEndsForWantOfMemoryIsOOMKilled(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, func(c *cri.PodSandboxConfig) {
+		c.Linux.Resources.MemoryLimitInBytes = 512 << 20
+		c.Linux.Overhead = &cri.LinuxContainerResources{MemoryLimitInBytes: 130 << 20} // 2 MiB for the emulator
+	})
+	volumes := p.kubeletVolumes()
+	id := p.run("main", "sleep 1; dd if=/dev/zero of=/dev/null bs=500M count=1", func(c *cri.ContainerConfig) {
+		c.Mounts = []*cri.Mount{volumes["log"]}
+	})
+	if status := p.exits(id); status.GetExitCode() != 137 || status.GetReason() != "OOMKilled" {
+		t.Errorf("got %v", status)
+	}
+	if text, err := os.ReadFile(volumes["log"].GetHostPath()); err != nil || !strings.Contains(string(text), "of the 642 MiB") {
+		t.Errorf("the last message is %q, %v", text, err)
+	}
+	if !strings.Contains(n.log.String(), "The node ended the pod's virtual machine") {
+		t.Error("the log does not say so")
 	}
 	p.remove()
 	nothingLeft(t)

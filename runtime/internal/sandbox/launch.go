@@ -35,6 +35,12 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if err := cgroup.Create(s.cgroups); err != nil {
 		return err
 	}
+	machine := size.ForPod(s.pod.GetLinux(), cfg, hostCPUs())
+	if limit := size.HostMemory(s.pod.GetLinux(), machine, cfg); limit > 0 {
+		if err := cgroup.LimitMemory(s.cgroups, limit); err != nil {
+			return err
+		}
+	}
 	if s.uid, err = vmstate.LeaseUID(cfg.VMDir, s.id, cfg.UIDBase, cfg.UIDCount); err != nil {
 		return err
 	}
@@ -42,7 +48,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 		return err
 	}
 	defer os.Remove(state.Scratch) // the machine has it open, or is not
-	spec, err := s.spec(ctx, netns)
+	spec, err := s.spec(ctx, machine, netns)
 	if err != nil {
 		return err
 	}
@@ -90,16 +96,15 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 		Scratch: disk.ScratchPath(s.host.Config.ScratchDir, s.id), Socket: s.host.Socket}, nil
 }
 
-func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
+func (s *Sandbox) spec(ctx context.Context, machine size.Machine, netns string) (vmm.Spec, error) {
 	cfg := s.host.Config
 	accelerator, tsc, err := s.host.Accelerator(ctx, cfg, s.uid.Value)
 	if err != nil {
 		return vmm.Spec{}, fmt.Errorf("choose the accelerator: %w", err)
 	}
-	machine := size.ForPod(s.pod.GetLinux(), cfg, hostCPUs())
 	return vmm.Spec{
 		ID: s.id, GuestDir: cfg.GuestDir, Executable: cfg.QEMU,
-		Accelerator: accelerator, TSCkHz: tsc,
+		Accelerator: accelerator, TSCkHz: tsc, TranslationBuffer: cfg.TranslationBuffer,
 		Memory: machine.Memory, CPUs: machine.CPUs,
 		UID: s.uid.Value, GID: s.uid.Value,
 		NetnsPath: netns, Cgroups: s.cgroups,

@@ -87,6 +87,9 @@ type Sandbox struct {
 	guest   guestv1.GuestService
 	fault   error
 
+	ended  chan struct{} // closed when memory is set: the monitor is gone
+	memory cgroup.Memory // what the monitor's cgroup counted, once it ended
+
 	exited chan struct{} // closed when exit is set and the host side is cleaned
 	exit   Exit
 	stop   sync.Once
@@ -113,7 +116,7 @@ func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		host: host, id: request.ID, pod: request.Pod, record: found, created: time.Now(),
-		booted: make(chan struct{}), exited: make(chan struct{}), wanted: make(chan struct{}),
+		booted: make(chan struct{}), ended: make(chan struct{}), exited: make(chan struct{}), wanted: make(chan struct{}),
 		disks: map[string]*layerDisk{}, volumes: map[string]*volumeState{},
 	}
 	s.live, s.kill = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -180,6 +183,18 @@ func (s *Sandbox) Exited() <-chan struct{} { return s.exited }
 
 // Exit tells how the machine ended; valid once Exited is closed.
 func (s *Sandbox) Exit() Exit { return s.exit }
+
+// OutOfMemory says what happened if it was the node's kernel that ended the
+// machine, for want of memory; else nothing. It waits for the machine's end.
+func (s *Sandbox) OutOfMemory() string {
+	<-s.ended
+	if s.memory.Kills == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The node ended the pod's virtual machine for want of memory (OOMKilled): guest and emulator used %d MiB"+
+		" of the %d MiB that the containers' memory and the RuntimeClass's overhead allow.",
+		s.memory.Peak/config.MiB, s.memory.Limit/config.MiB)
+}
 
 // Ready says whether the machine runs and its guest answers.
 func (s *Sandbox) Ready() bool {
@@ -274,6 +289,8 @@ func (s *Sandbox) watch() {
 	case <-time.After(killTimeout):
 		log.L.Error("the pod's machine does not end") // its directory stays, for shim.Manager
 	}
+	s.memory = cgroup.ReadMemory(s.cgroups) // they are removed below
+	close(s.ended)
 	<-s.booted // boot ends with live; it owns channel and guest until then
 	if s.channel != nil {
 		_ = s.channel.Close() // the peer is dead
@@ -288,6 +305,9 @@ func (s *Sandbox) watch() {
 		s.exit.Code = exitCodeStopped
 	default:
 		log.L.WithError(context.Cause(s.live)).Warn("the pod's machine ended unasked")
+		if told := s.OutOfMemory(); told != "" {
+			log.L.Error(told)
+		}
 	}
 	close(s.exited)
 }

@@ -40,6 +40,8 @@ type fixture struct {
 	guest *fakeguest.Guest
 	cfg   config.Config
 	tasks *tasks
+	// groups is the mount point of the only cgroup hierarchy, if any.
+	groups []string
 
 	mu     sync.Mutex
 	events []string
@@ -74,7 +76,7 @@ func newFixture(t *testing.T, guest *fakeguest.Guest) *fixture {
 		Config: cfg, Driver: guest,
 		Accelerator: func(context.Context, config.Config, uint32) (string, int, error) { return "tcg", 0, nil },
 		OpenTAP:     func(string) (*os.File, error) { return os.Open(os.DevNull) },
-		Hierarchies: func() ([]string, error) { return nil, nil },
+		Hierarchies: func() ([]string, error) { return f.groups, nil },
 	}
 	f.Service = New(ctx, id, func() (sandbox.Host, error) { return host, nil }, f, func() {})
 	f.tasks = (*tasks)(f.Service)
@@ -219,6 +221,44 @@ func TestAMachinesEndIsEverybodysEnd(t *testing.T) {
 	if err := f.container("c2", nil); !errdefs.IsUnavailable(err) {
 		t.Errorf("a container of a dead machine: %v", err)
 	}
+}
+
+func TestAMachineKilledForWantOfMemoryIsReportedAsSuch(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.groups = []string{filepath.Join(t.TempDir(), "memory")}
+	pod := filepath.Join(f.groups[0], "kubepods/pod1")
+	must(t, os.MkdirAll(pod, 0o755))
+	must(t, f.create(func(p *criruntime.PodSandboxConfig) { p.Linux.CgroupParent = "/kubepods/pod1" }))
+	_, err := f.StartSandbox(t.Context(), &sandboxapi.StartSandboxRequest{SandboxID: id})
+	must(t, err)
+	log := filepath.Join(f.cfg.KubeletDir, "pods/u1/containers/c1/0")
+	must(t, os.WriteFile(log, nil, 0o600))
+	must(t, f.container("c1", func(s *specs.Spec) {
+		s.Mounts = []specs.Mount{{Type: "bind", Source: log, Destination: "/dev/termination-log", Options: []string{"rbind", "rw"}}}
+	}))
+	f.start("c1")
+	for name, text := range map[string]string{
+		"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", "memory.max_usage_in_bytes": "536870912\n",
+		"memory.limit_in_bytes": "671088640\n",
+	} {
+		must(t, os.WriteFile(filepath.Join(pod, "hyper-"+id, name), []byte(text), 0o600))
+	}
+	must(t, f.guest.Kill())
+	if code := f.wait("c1"); code != 137 {
+		t.Errorf("exit code %d", code)
+	}
+	_, err = f.WaitSandbox(t.Context(), &sandboxapi.WaitSandboxRequest{})
+	must(t, err)
+	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "used 512 MiB of the 640 MiB") {
+		t.Errorf("the container's last message is %q, %v", text, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	order := []string{"/tasks/create", "/tasks/start", "/tasks/oom"}
+	if len(f.events) < len(order) || !slices.Equal(f.events[:len(order)], order) {
+		t.Errorf("events %v", f.events)
+	}
+	must(t, os.RemoveAll(f.groups[0])) // a real cgroup's files go with it
 }
 
 func TestStoppingAsksTheGuestAndLeavesNothing(t *testing.T) {

@@ -16,6 +16,18 @@ type Machine struct {
 	Memory int64 // bytes
 }
 
+// HostMemory is the most that a machine may take on its node, in bytes: what its
+// pod was scheduled with, which is the containers' memory and the overhead that
+// the RuntimeClass declares. The latter holds the guest's own part too. 0: the
+// pod declares no overhead, so that there is nothing to hold it to.
+func HostMemory(pod *runtime.LinuxPodSandboxConfig, machine Machine, cfg config.Config) int64 {
+	overhead := pod.GetOverhead().GetMemoryLimitInBytes()
+	if overhead == 0 {
+		return 0
+	}
+	return machine.Memory - cfg.OverheadMemory + max(overhead, cfg.OverheadMemory)
+}
+
 // ForPod follows the limits the kubelet summed over the pod's containers
 // (LinuxPodSandboxConfig.resources): processors are the CPU limits rounded up,
 // memory is the memory limits, or the default where there is none, plus what

@@ -11,6 +11,22 @@ import (
 	"hypernetes.org/runtime/internal/vmm"
 )
 
+func TestAMachineTakesNoMoreOfItsNodeThanWasPromised(t *testing.T) {
+	cfg := config.Default()
+	cfg.OverheadMemory = 128 * config.MiB
+	machine := Machine{CPUs: 1, Memory: 384 * config.MiB} // 256 for the containers
+	for overhead, want := range map[int64]int64{
+		0:                0, // declared nowhere
+		384 * config.MiB: 640 * config.MiB,
+		64 * config.MiB:  384 * config.MiB, // less than the guest's own part: it must boot
+	} {
+		pod := &runtime.LinuxPodSandboxConfig{Overhead: &runtime.LinuxContainerResources{MemoryLimitInBytes: overhead}}
+		if got := HostMemory(pod, machine, cfg); got != want {
+			t.Errorf("overhead %d: got %d, want %d", overhead, got, want)
+		}
+	}
+}
+
 func TestForPod(t *testing.T) {
 	cfg := config.Default()
 	cfg.DefaultMemory, cfg.OverheadMemory = 128*config.MiB, 64*config.MiB

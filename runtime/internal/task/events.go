@@ -32,8 +32,9 @@ const (
 )
 
 type event struct {
-	topic string
-	body  proto.Message
+	topic     string
+	body      proto.Message
+	delivered chan struct{} // closed once it was sent; nil where nobody waits
 }
 
 // queueLength is how many events wait while containerd is away. Each answers a
@@ -56,6 +57,9 @@ func newQueue(ctx context.Context, publisher Publisher) *queue {
 				if err := publisher.Publish(ctx, next.topic, next.body); err != nil {
 					log.L.WithError(err).WithField("topic", next.topic).Warn("publish an event")
 				}
+				if next.delivered != nil {
+					close(next.delivered)
+				}
 			case <-ctx.Done():
 				return
 			}
@@ -64,11 +68,32 @@ func newQueue(ctx context.Context, publisher Publisher) *queue {
 	return q
 }
 
-func (q *queue) send(topic string, body proto.Message) {
+func (q *queue) send(topic string, body proto.Message) { q.put(event{topic: topic, body: body}) }
+
+// put says whether there was room.
+func (q *queue) put(next event) bool {
 	select {
-	case q.events <- event{topic, body}:
+	case q.events <- next:
+		return true
 	default:
-		log.L.WithField("topic", topic).Error("containerd takes no events; one was dropped")
+		log.L.WithField("topic", next.topic).Error("containerd takes no events; one was dropped")
+		return false
+	}
+}
+
+// deliveryPatience is how long an event may hold up what must come after it.
+const deliveryPatience = 2 * time.Second
+
+// deliver returns when containerd has the event: CRI takes an exit from the answer
+// to Wait, which would overtake the reason for it.
+func (q *queue) deliver(topic string, body proto.Message) {
+	delivered := make(chan struct{})
+	if !q.put(event{topic, body, delivered}) {
+		return
+	}
+	select {
+	case <-delivered:
+	case <-time.After(deliveryPatience):
 	}
 }
 

@@ -163,6 +163,7 @@ func (s *Service) Start(ctx context.Context, r *api.StartRequest) (*api.StartRes
 // follow waits for one process to exit; it ends with the process or the machine.
 func (s *Service) follow(c *container, p *process) {
 	exit := sandbox.Exit{Code: killedCode}
+	var told string // why the machine ended, where containerd asks for a reason
 	guest, err := s.sandbox.Guest()
 	if err == nil {
 		var answer *guestv1.WaitResponse
@@ -170,17 +171,19 @@ func (s *Service) follow(c *container, p *process) {
 		if err == nil {
 			exit.Code = answer.GetExitCode() & 0xff // the guest's word: kept in range
 			if p.exec == "" && answer.GetOomKilled() {
-				s.events.send(topicOOM, &eventtypes.TaskOOM{ContainerID: c.id})
+				s.events.deliver(topicOOM, &eventtypes.TaskOOM{ContainerID: c.id})
 			}
 		}
 	}
 	if err != nil && !s.machineEnds(err) {
 		log.L.WithError(sandbox.GuestError(err)).WithField("container", c.id).Error("the guest lost a process")
 		exit.Code = lostCode
+	} else if err != nil && p.exec == "" {
+		told = s.outOfMemory(c)
 	}
 	// The host's clock: the guest's may be anything.
 	exit.At = time.Now()
-	if p.exec == "" {
+	if p.exec == "" && told == "" {
 		s.bringBackLogs(c)
 	}
 	s.finish(c, p, exit)
@@ -211,6 +214,24 @@ func (s *Service) finish(c *container, p *process, exit sandbox.Exit) {
 	if p.finish(exit) {
 		s.events.exit(p, s.pid(), exit)
 	}
+}
+
+// outOfMemory reports a container whose machine the node ended for want of memory:
+// as OOMKilled, and in the words that the kubelet shows as its last message. It
+// returns these words, or nothing where the machine ended otherwise.
+func (s *Service) outOfMemory(c *container) string {
+	told := s.sandbox.OutOfMemory()
+	if told == "" {
+		return ""
+	}
+	// Before the exit: containerd keeps a reason that is there already.
+	s.events.deliver(topicOOM, &eventtypes.TaskOOM{ContainerID: c.id})
+	for _, volume := range c.logs {
+		if err := mirror.WriteLog(volume.Source, []byte(told)); err != nil {
+			log.L.WithError(err).Warn("write the termination log")
+		}
+	}
+	return told
 }
 
 // bringBackLogs copies termination logs to where the kubelet reads them.

@@ -48,10 +48,14 @@ type Spec struct {
 	Executable  string // the monitor's program
 	Accelerator string // AcceleratorKVM or AcceleratorTCG (see qemu.ChooseAccelerator for auto)
 	TSCkHz      int    // the host's time stamp counter, kHz; 0 lets a TCG guest calibrate (slower)
-	Memory      int64  // bytes of guest memory, at least MinimumMemory
-	CPUs        int    // at least 1
-	UID, GID    uint32 // the monitor's own user, never 0
-	NetnsPath   string // network namespace the monitor runs in; "" stays in the caller's (tests)
+	// TranslationBuffer bounds, in bytes, the code that TCG keeps translated; the
+	// monitor's own bound, 1 GiB, would be reached. Ignored with other accelerators.
+	TranslationBuffer int64
+
+	Memory    int64  // bytes of guest memory, at least MinimumMemory
+	CPUs      int    // at least 1
+	UID, GID  uint32 // the monitor's own user, never 0
+	NetnsPath string // network namespace the monitor runs in; "" stays in the caller's (tests)
 	// Cgroups are directories whose cgroup.procs the monitor is put in before it runs.
 	Cgroups []string
 	NIC     *NIC

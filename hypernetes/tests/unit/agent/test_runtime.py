@@ -19,4 +19,5 @@ class RuntimeTest(testtools.TestCase):
         written = json.loads(layout.runtime.read_text())
         self.assertEqual(str(folder / "dist" / "guest"), written["guest_dir"])
         self.assertEqual((10 << 30, 128 << 20), (written["scratch_size"], written["default_memory"]))
+        self.assertEqual(64 << 20, written["translation_buffer"])
         self.assertEqual(0o644, layout.runtime.stat().st_mode & 0o777)

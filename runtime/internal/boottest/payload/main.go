@@ -5,13 +5,19 @@ package main
 
 import (
 	"bufio"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -60,6 +66,10 @@ func act(verb string, arguments []string) error {
 			kept = append(kept, block)
 		}
 		fmt.Println(len(kept))
+	case "spawn": // small programs, one after another
+		return spawn(arguments[0], arguments[1:])
+	case "compute":
+		return compute(arguments[0])
 	case "terminal": // says its size for each line it reads
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 			var size [4]uint16
@@ -74,6 +84,53 @@ func act(verb string, arguments []string) error {
 	default:
 		return fmt.Errorf("what is %q?", verb)
 	}
+	return nil
+}
+
+// spawn runs a program again and again for as long as it is told.
+func spawn(limit string, arguments []string) error {
+	patience, err := time.ParseDuration(limit)
+	if err != nil {
+		return err
+	}
+	count := 0
+	for begin := time.Now(); time.Since(begin) < patience; count++ {
+		if err := exec.Command(arguments[0], arguments[1:]...).Run(); err != nil {
+			return err
+		}
+	}
+	fmt.Println(count)
+	return nil
+}
+
+// compute is work for the processor with much code: it packs, digests and
+// formats, so many rounds as it is told.
+func compute(rounds string) error {
+	count, err := strconv.Atoi(rounds)
+	if err != nil {
+		return err
+	}
+	words := make([]string, 0, 4096)
+	for round := range count {
+		words = words[:0]
+		for i := range cap(words) {
+			words = append(words, fmt.Sprintf("%08x", (i*2654435761+round)&0xffffffff))
+		}
+		slices.Sort(words)
+		text, err := json.Marshal(words)
+		if err != nil {
+			return err
+		}
+		packed := gzip.NewWriter(io.Discard)
+		if _, err := packed.Write(text); err != nil {
+			return err
+		}
+		if err := packed.Close(); err != nil {
+			return err
+		}
+		_ = sha256.Sum256(text)
+	}
+	fmt.Println("done")
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 
 func example() vmm.Spec {
 	return vmm.Spec{
-		ID: "abc", GuestDir: "/guest", Executable: "/usr/bin/qemu", Accelerator: vmm.AcceleratorTCG, TSCkHz: 2600000,
+		ID: "abc", GuestDir: "/guest", Executable: "/usr/bin/qemu", Accelerator: vmm.AcceleratorTCG, TSCkHz: 2600000, TranslationBuffer: 64 << 20,
 		Memory: 256 << 20, CPUs: 1, UID: 200001, GID: 200001,
 		NIC:   &vmm.NIC{MAC: "fa:16:3e:00:00:01", MTU: 1442},
 		Disks: []vmm.Disk{{Path: "/secret/path", Serial: "scratch"}},
@@ -32,7 +32,7 @@ func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 			name: "always",
 			has: []string{
 				"-nodefaults", "-no-user-config", "-no-reboot", "obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-				"-m 256M", "-smp 1", "accel=tcg", "/guest/vmlinux", "/guest/initramfs", "serial=hypernetes-root", "serial=scratch",
+				"-m 256M", "-smp 1", "-accel tcg,tb-size=64 ", "/guest/vmlinux", "/guest/initramfs", "serial=hypernetes-root", "serial=scratch",
 				"fd=5,set=1", "fd=6,set=2", "scsi-id=0,lun=0", "scsi-id=0,lun=1", "tap,id=net,fd=7", "host_mtu=1442",
 			},
 			hasNot: []string{"/secret/path"},
@@ -44,7 +44,7 @@ func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 		{name: "several CPUs keep their timers", change: func(s *vmm.Spec) { s.CPUs = 2 }, has: []string{"-smp 2"}, hasNot: []string{"nolapic_timer"}},
 		{
 			name: "KVM keeps the kernel's own clocks", change: func(s *vmm.Spec) { s.Accelerator = vmm.AcceleratorKVM },
-			has: []string{"accel=kvm", "-cpu host"}, hasNot: []string{"tsc=reliable", "nolapic_timer", "tsc_early_khz"},
+			has: []string{"-accel kvm ", "-cpu host"}, hasNot: []string{"tb-size", "tsc=reliable", "nolapic_timer", "tsc_early_khz"},
 		},
 		{name: "no network card", change: func(s *vmm.Spec) { s.NIC = nil }, hasNot: []string{"virtio-net", "tap"}},
 	} {
