@@ -55,9 +55,9 @@ class Layout:
         return self.prebuilt or self.cache / "dist"
 
     @property
-    def distro_cache(self) -> Path:
-        """The content-addressed cache of ``distro/build``."""
-        return self.cache / "distro"
+    def distribution_cache(self) -> Path:
+        """The content-addressed cache of ``distribution/build``."""
+        return self.cache / "distribution"
 
     def sources(self) -> list[Path]:
         """The code of the services: a process that runs an older one is restarted."""

@@ -8,7 +8,7 @@ from hypernetes.standalone.components import agent
 from hypernetes.standalone.components import bridge
 from hypernetes.standalone.components import cluster
 from hypernetes.standalone.components import demonstration
-from hypernetes.standalone.components import distro
+from hypernetes.standalone.components import distribution
 from hypernetes.standalone.components import evidence
 from hypernetes.standalone.components import hypernetes_api
 from hypernetes.standalone.components import hypernetes_conductor
@@ -31,7 +31,7 @@ COMPONENTS = component.by_name(
     (
         supervisor.COMPONENT,
         tls.COMPONENT,
-        distro.COMPONENT,
+        distribution.COMPONENT,
         bridge.COMPONENT,
         mariadb.COMPONENT,
         rabbitmq.COMPONENT,

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from distro.builder import toolchain
+from distribution.builder import toolchain
 from hypernetes.standalone.layout import Layout
 
 LAYOUT = Layout.from_environment()
 REPOSITORY = LAYOUT.repository
 BIN = Path(sys.executable).parent
-GO_MODULES = ("runtime", "distro/demo")
+GO_MODULES = ("runtime", "distribution/demo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 @cache
 def go_environment() -> dict[str, str]:
     """The toolchain and the caches of the builder; they lie with ours, so that ``clean`` removes them."""
-    versions = tomllib.loads((REPOSITORY / "distro" / "versions.toml").read_text())["go"]
-    found = toolchain.provide(versions["minimum"], versions["pypi"], LAYOUT.distro_cache)
-    return {**found.environment(LAYOUT.distro_cache), "HYPERNETES_GO": str(found.executable.parent)}
+    versions = tomllib.loads((REPOSITORY / "distribution" / "versions.toml").read_text())["go"]
+    found = toolchain.provide(versions["minimum"], versions["pypi"], LAYOUT.distribution_cache)
+    return {**found.environment(LAYOUT.distribution_cache), "HYPERNETES_GO": str(found.executable.parent)}
 
 
 def check(name: str, argv: Sequence[str], *, directory: Path = REPOSITORY, timeout: float = 900) -> Count:
@@ -89,7 +89,7 @@ def lint() -> Count:
     for name, argv in (
         ("ruff check", ("ruff", "check")),
         ("ruff format", ("ruff", "format", "--check")),
-        ("hacking", ("flake8", "--select", "H", "hypernetes", "distro")),
+        ("hacking", ("flake8", "--select", "H", "hypernetes", "distribution")),
         ("mypy --strict", ("mypy",)),
         ("import-linter", ("lint-imports",)),
         ("largest file", (sys.executable, "-m", "hypernetes.tests.largest")),
@@ -170,7 +170,7 @@ def go() -> Count:
         ("runtime", "", "./..."),
         ("runtime", "boot", "./internal/boottest"),
         ("runtime", "containerd", "./internal/integration"),
-        ("distro/demo", "", "./..."),
+        ("distribution/demo", "", "./..."),
     ):
         folder = REPOSITORY / module
         done = subprocess.run(

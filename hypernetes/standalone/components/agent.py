@@ -91,7 +91,7 @@ def component(name: str) -> Component:
     return Component(
         name=f"agent-{name}",
         summary=f"agent of {name}, enrolled",
-        needs=(name, "distro", "registry", "hypernetes-api", "hypernetes-conductor"),
+        needs=(name, "distribution", "registry", "hypernetes-api", "hypernetes-conductor"),
         start=lambda installation: start(installation, node),
         ready=lambda installation: ready(installation, node),
     )

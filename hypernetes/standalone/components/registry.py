@@ -64,7 +64,7 @@ def start(installation: Installation) -> None:
 def _fill(installation: Installation, store: Path) -> None:
     layout = installation.layout
     machine.run_logged(
-        ["/usr/bin/python3", layout.repository / "distro/build", "push", "--store", store, layout.dist],
+        ["/usr/bin/python3", layout.repository / "distribution/build", "push", "--store", store, layout.dist],
         log=layout.log / "images.log",
         timeout=PUSH_TIMEOUT,
         on_line=lambda _line: None,
@@ -79,6 +79,6 @@ def ready(installation: Installation) -> bool:
 
 
 COMPONENT = Component(
-    name="registry", summary="image registry, filled", needs=("supervisor", "bridge", "tls", "distro"), start=start,
-    ready=ready,
+    name="registry", summary="image registry, filled", needs=("supervisor", "bridge", "tls", "distribution"),
+    start=start, ready=ready,
 )  # fmt: skip

@@ -5,7 +5,7 @@
 // Package boottest boots the real guest in a real QEMU and talks with it over
 // the real channel. It needs a built guest and root:
 //
-//	distro/build --output DIST guest
+//	distribution/build --output DIST guest
 //	HYPERNETES_GUEST_DIR=DIST/guest go test -tags boot ./internal/boottest
 package boottest
 
@@ -45,7 +45,7 @@ func guestDir(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("HYPERNETES_GUEST_DIR")
 	if dir == "" {
-		t.Fatal("HYPERNETES_GUEST_DIR is not set: run distro/build --output DIST guest, and set it to DIST/guest")
+		t.Fatal("HYPERNETES_GUEST_DIR is not set: run distribution/build --output DIST guest, and set it to DIST/guest")
 	}
 	return dir
 }

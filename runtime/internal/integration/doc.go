@@ -3,7 +3,7 @@
 // Package integration tests the shim under a real containerd, driven over CRI
 // as the kubelet would, with the real guest.
 //
-//	distro/build --output DIST containerd guest image-busybox
+//	distribution/build --output DIST containerd guest image-busybox
 //	HYPERNETES_DIST=DIST go test -tags containerd ./internal/integration
 //
 // It needs root. Everything happens in namespaces of its own (mount, network,

