@@ -6,7 +6,7 @@ from pathlib import Path
 
 from oslo_config import cfg
 
-from hypernetes.kubernetes import files as kubernetes_files
+from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from hypernetes.auth import access_rules
 from hypernetes.model import ids
+from hypernetes.model import labels
 from hypernetes.model import names
 
 
@@ -81,7 +82,7 @@ def _extra(token: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         "project-name": project.get("name"),
         "application-credential-id": (token.get("application_credential") or {}).get("id"),
     }
-    return {f"{names.LABEL_PREFIX}{key}": (str(value),) for key, value in facts.items() if value}
+    return {f"{labels.PREFIX}{key}": (str(value),) for key, value in facts.items() if value}
 
 
 def _identifier(value: object) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from oslo_config import cfg
 
 from hypernetes.conductor import keys
-from hypernetes.kubernetes import files
-from hypernetes.kubernetes import kubeadm
-from hypernetes.kubernetes import phases
+from hypernetes.kubernetes.bootstrap import apiserver_files
+from hypernetes.kubernetes.bootstrap import kubeadm
+from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import errors
 from hypernetes.model import records
 from hypernetes.rpc import codec
@@ -31,7 +31,7 @@ def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, 
         return {}
     rendered = {KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
     if phase.name == "prepare":
-        rendered |= files.control_node_files(*_webhook(conf, cluster))
+        rendered |= apiserver_files.control_node_files(*_webhook(conf, cluster))
     return rendered
 
 

@@ -18,9 +18,9 @@ from hypernetes.conductor import bootstrap
 from hypernetes.conductor import keys
 from hypernetes.conductor import lease
 from hypernetes.conductor import work
-from hypernetes.kubernetes import install
-from hypernetes.kubernetes import phases
 from hypernetes.kubernetes import verification
+from hypernetes.kubernetes.bootstrap import phases
+from hypernetes.kubernetes.objects import install
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import records

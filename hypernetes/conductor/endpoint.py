@@ -10,8 +10,8 @@ from hypernetes.conductor import clusters
 from hypernetes.conductor import nodes
 from hypernetes.conductor import ports
 from hypernetes.conductor import work
+from hypernetes.model import bus
 from hypernetes.model import errors
-from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import broker
@@ -44,8 +44,8 @@ class ApiEndpoint:
         template = self._world.conf.messaging.node_transport_url
         return messages.Enrolled(
             transport_url=template.replace("{user}", broker.node_user(node.name)),
-            exchange=names.agent_exchange(node.name),
-            topic=names.agent_topic(node.name),
+            exchange=bus.agent_exchange(node.name),
+            topic=bus.agent_topic(node.name),
         )
 
     def wake(self, message: messages.Wake) -> None:

@@ -18,10 +18,10 @@ from oslo_log import log
 
 from hypernetes.conductor import lease
 from hypernetes.conductor import work
-from hypernetes.kubernetes import objects
+from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import errors
 from hypernetes.model import ids
-from hypernetes.model import names
+from hypernetes.model import labels
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.openstack import failures
@@ -150,7 +150,7 @@ def ensure_kubernetes_namespace(world: work.World, namespace: records.Namespace)
             raise errors.Refused(service="Kubernetes", reason=reason)
         return namespace
     if found is None:
-        found = client.create(objects.namespace(namespace))
+        found = client.create(namespace_objects.namespace(namespace))
     elif not _is_ours(found, namespace):
         raise errors.NameTaken(kind="namespace", name=namespace.name)
     return world.db.namespaces.observe(namespace.id, kubernetes_uid=_uid(found))
@@ -159,7 +159,7 @@ def ensure_kubernetes_namespace(world: work.World, namespace: records.Namespace)
 def apply_contents(world: work.World, namespace: records.Namespace) -> records.Namespace:
     """Quota, defaults and role bindings; quota first, so that nobody gets in before it holds."""
     client = world.clusters.of(world.db.clusters.get(namespace.cluster_id))
-    for item in objects.contents(namespace):
+    for item in namespace_objects.contents(namespace):
         client.apply(item)
     return namespace
 
@@ -482,5 +482,5 @@ def _uid(item: core.Namespace) -> str:
 
 def _is_ours(item: core.Namespace, namespace: records.Namespace) -> bool:
     """Whether we created it for this record: only cluster administrators can set labels of namespaces."""
-    labels = (item.metadata.labels if item.metadata is not None else None) or {}
-    return labels.get(names.LABEL_NAMESPACE) == namespace.id
+    found = (item.metadata.labels if item.metadata is not None else None) or {}
+    return found.get(labels.NAMESPACE) == namespace.id

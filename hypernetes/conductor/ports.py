@@ -18,6 +18,7 @@ from hypernetes.conductor import lease
 from hypernetes.conductor import work
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
@@ -173,13 +174,13 @@ def requested_address(pod: core.Pod, namespace: records.Namespace) -> str | None
     :raises errors.Refused: it is no address, or not one of the namespace's subnet.
     """
     annotations = (pod.metadata.annotations if pod.metadata else None) or {}
-    wanted = annotations.get(names.ANNOTATION_ADDRESS)
+    wanted = annotations.get(labels.ADDRESS_ANNOTATION)
     if wanted is None:
         return None
     try:
         address = ipaddress.ip_address(wanted)
     except ValueError as error:
-        reason = f"the annotation {names.ANNOTATION_ADDRESS} holds {wanted[:64]!r}, which is no address"
+        reason = f"the annotation {labels.ADDRESS_ANNOTATION} holds {wanted[:64]!r}, which is no address"
         raise errors.Refused(service=_SERVICE, reason=reason) from error
     if namespace.subnet_cidr is not None and address not in ipaddress.ip_network(namespace.subnet_cidr):
         reason = f"the address {address} is not in the namespace's subnet {namespace.subnet_cidr}"

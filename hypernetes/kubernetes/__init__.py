@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only package that talks to an apiserver, and the pure builders of everything that is put into one.
+"""The only package that talks to an apiserver, and the pure builders of everything that is sent to one.
 
-``kubeadm``, ``phases`` and ``files`` say what a control node is made of; ``objects``, ``roles``, ``flow``, ``classes``
-and ``admission`` build typed objects without I/O; ``install`` lists those of a cluster; ``client`` carries them there.
+``client`` carries typed objects to an apiserver and back. ``bootstrap`` describes a control node: the phases and the
+files of each. ``objects`` and ``admission`` build what a cluster and its namespaces hold, without I/O.
 """

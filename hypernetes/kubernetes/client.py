@@ -26,7 +26,7 @@ from lightkube.core.exceptions import ApiError
 
 from hypernetes.kubernetes import decoding
 from hypernetes.model import errors
-from hypernetes.model import names
+from hypernetes.model import labels
 
 ALL_NAMESPACES = "*"
 WATCH_SECONDS = 300
@@ -63,7 +63,7 @@ class ClusterClient:
         limits = httpx2.Timeout(timeout)
         # The environment's proxies and certificate bundles are not meant for this connection.
         self._client = lightkube.Client(
-            config, timeout=limits, field_manager=names.FIELD_MANAGER, transport=transport, trust_env=False
+            config, timeout=limits, field_manager=labels.FIELD_MANAGER, transport=transport, trust_env=False
         )
         self._http = httpx2.Client(base_url=api_address, transport=transport, timeout=limits, trust_env=False)
 

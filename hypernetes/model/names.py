@@ -1,20 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that more than one package must agree on: labels, groups, roles, reserved namespaces."""
+"""Names that more than one package must agree on: users, groups, roles, the runtime, reserved namespaces."""
 
 import re
 
 from hypernetes.model import ids
-
-LABEL_PREFIX = "hypernetes.openstack.org/"
-LABEL_PROJECT = LABEL_PREFIX + "project-id"
-LABEL_NAMESPACE = LABEL_PREFIX + "namespace-id"
-LABEL_NETWORK = LABEL_PREFIX + "network-id"
-
-ANNOTATION_ADDRESS = LABEL_PREFIX + "ip-address"
-"""On a pod: the address it wants in its namespace's subnet; without it Neutron chooses."""
-
-FIELD_MANAGER = "hypernetes"
-"""Field manager of every server-side apply of ours."""
 
 RUNTIME_CLASS = "hyper"
 """Name of the RuntimeClass and of containerd's runtime handler for tenant pods."""
@@ -84,27 +73,6 @@ def reserved_rule(name: str) -> str | None:
     return None
 
 
-def tap_of(port_id: ids.NeutronPortId) -> str:
+def tap_name(port_id: ids.NeutronPortId) -> str:
     """Name of a port's TAP device; Linux allows 15 characters, Neutron's convention takes 11 of the id."""
     return f"tap{port_id[:11]}"
-
-
-# Who may speak on which exchange and queue. A node's RabbitMQ user is confined to names that carry the node's.
-CONDUCTOR_EXCHANGE = "hypernetes"
-AGENTS_EXCHANGE = "hypernetes-agents"
-"""What agents say arrives here. A message may carry further keys (its CC and BCC headers), and RabbitMQ routes by all
-of them again at every exchange: so an exchange that agents reach must have nothing but their topic bound to it."""
-CONDUCTOR_TOPIC = "hypernetes-conductor"
-"""Topic of calls and casts from the API; no agent can publish to it."""
-AGENTS_TOPIC = "hypernetes-agents"
-"""Topic of calls from agents."""
-
-
-def agent_exchange(node: str) -> str:
-    """The one exchange a node's RabbitMQ user owns."""
-    return f"hypernetes.{node}"
-
-
-def agent_topic(node: str) -> str:
-    """The topic on which one node's agent listens."""
-    return f"hypernetes-agent.{node}"

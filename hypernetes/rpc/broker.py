@@ -15,8 +15,8 @@ from collections.abc import Mapping
 import requests
 from oslo_config import cfg
 
+from hypernetes.model import bus
 from hypernetes.model import errors
-from hypernetes.model import names
 
 _SERVICE = "RabbitMQ's management API"
 
@@ -32,8 +32,8 @@ def node_user(node: str) -> str:
 
 def permission_pattern(node: str) -> str:
     """The names a node's user may configure, write and read, as RabbitMQ's regular expression."""
-    exchange = re.escape(names.agent_exchange(node))
-    topic = re.escape(names.agent_topic(node))
+    exchange = re.escape(bus.agent_exchange(node))
+    topic = re.escape(bus.agent_topic(node))
     return f"^({exchange}|{topic}([._].*)?|reply_{re.escape(node)}:.*)$"
 
 
@@ -66,15 +66,15 @@ class Broker:
         pattern = permission_pattern(node)
         permissions = {"configure": pattern, "write": pattern, "read": pattern}
         self._request("PUT", f"/permissions/{self._vhost}/{user}", permissions)
-        exchange = urllib.parse.quote(names.agent_exchange(node), safe="")
-        for name in (names.AGENTS_EXCHANGE, exchange):
+        exchange = urllib.parse.quote(bus.agent_exchange(node), safe="")
+        for name in (bus.AGENTS_EXCHANGE, exchange):
             self._request("PUT", f"/exchanges/{self._vhost}/{name}", {"type": "topic", "durable": True})
         bindings = f"/bindings/{self._vhost}/e/{exchange}/e"
-        self._request("POST", f"{bindings}/{names.AGENTS_EXCHANGE}", {"routing_key": names.AGENTS_TOPIC})
+        self._request("POST", f"{bindings}/{bus.AGENTS_EXCHANGE}", {"routing_key": bus.AGENTS_TOPIC})
         # Earlier versions bound it to the exchange the API publishes to, where CC and BCC reach the API's topic.
-        for binding in self._list(f"{bindings}/{names.CONDUCTOR_EXCHANGE}", missing_ok=True):
+        for binding in self._list(f"{bindings}/{bus.CONDUCTOR_EXCHANGE}", missing_ok=True):
             key = urllib.parse.quote(binding["properties_key"], safe="")
-            self._request("DELETE", f"{bindings}/{names.CONDUCTOR_EXCHANGE}/{key}", missing_ok=True)
+            self._request("DELETE", f"{bindings}/{bus.CONDUCTOR_EXCHANGE}/{key}", missing_ok=True)
 
     def has_node(self, node: str) -> bool:
         """Whether the node's user exists."""

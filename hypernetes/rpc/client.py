@@ -12,8 +12,8 @@ from typing import cast
 import oslo_messaging
 from oslo_config import cfg
 
+from hypernetes.model import bus
 from hypernetes.model import errors
-from hypernetes.model import names
 from hypernetes.rpc import codec
 from hypernetes.rpc import failures
 from hypernetes.rpc import messages
@@ -95,7 +95,7 @@ class ConductorClient(_Stub):
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         super().__init__(conf, methods.FROM_API, "The conductor")
-        self._target = oslo_messaging.Target(topic=names.CONDUCTOR_TOPIC, version=methods.VERSION)
+        self._target = oslo_messaging.Target(topic=bus.CONDUCTOR_TOPIC, version=methods.VERSION)
 
     def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
         """Have the node's RabbitMQ user made. Repeating it with the same password changes nothing."""
@@ -119,7 +119,7 @@ class AgentsClient(_Stub):
         self._enrolment = enrolment
         self._lock_path = lock_path
         self._target = oslo_messaging.Target(
-            exchange=names.agent_exchange(enrolment.node_name), topic=names.AGENTS_TOPIC, version=methods.VERSION
+            exchange=bus.agent_exchange(enrolment.node_name), topic=bus.AGENTS_TOPIC, version=methods.VERSION
         )
 
     def _make_transport(self) -> Any:
@@ -167,6 +167,6 @@ class AgentCaster(_Stub):
     def run_phase(self, node_name: str, order: messages.PhaseOrder) -> None:
         """Have a node carry out a phase now instead of at its next heartbeat."""
         target = oslo_messaging.Target(
-            exchange=names.agent_exchange(node_name), topic=names.agent_topic(node_name), version=methods.VERSION
+            exchange=bus.agent_exchange(node_name), topic=bus.agent_topic(node_name), version=methods.VERSION
         )
         self._cast(target, "run_phase", order)

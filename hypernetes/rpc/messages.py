@@ -78,7 +78,7 @@ class PhaseOrder:
     order_id: str
     cluster_id: str
     phase: str
-    """A name from :data:`hypernetes.kubernetes.phases.PHASES`."""
+    """A name from :data:`hypernetes.kubernetes.bootstrap.phases.PHASES`."""
     inputs: dict[str, str] = field(default_factory=dict)
     """Rendered files and parameters of the phase (kubeadm configuration, CSR, …); nothing secret."""
 

@@ -15,8 +15,8 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_messaging.rpc import server as oslo_server
 
+from hypernetes.model import bus
 from hypernetes.model import errors
-from hypernetes.model import names
 from hypernetes.rpc import codec
 from hypernetes.rpc import failures
 from hypernetes.rpc import messages
@@ -132,7 +132,7 @@ def conductor_servers(conf: cfg.ConfigOpts, api: ApiEndpoint, agents: AgentsEndp
     name = socket.gethostname()
     for_api = oslo_messaging.get_rpc_server(
         transport,
-        oslo_messaging.Target(exchange=names.CONDUCTOR_EXCHANGE, topic=names.CONDUCTOR_TOPIC, server=name),
+        oslo_messaging.Target(exchange=bus.CONDUCTOR_EXCHANGE, topic=bus.CONDUCTOR_TOPIC, server=name),
         [_Adapter(methods.FROM_API, api)],
         executor="threading",
         access_policy=oslo_messaging.DefaultRPCAccessPolicy,
@@ -140,7 +140,7 @@ def conductor_servers(conf: cfg.ConfigOpts, api: ApiEndpoint, agents: AgentsEndp
     guard = _ReplyGuard([_Adapter(methods.FROM_AGENTS, agents)], None, oslo_messaging.DefaultRPCAccessPolicy)
     for_agents = oslo_server.RPCServer(
         transport,
-        oslo_messaging.Target(exchange=names.AGENTS_EXCHANGE, topic=names.AGENTS_TOPIC, server=name),
+        oslo_messaging.Target(exchange=bus.AGENTS_EXCHANGE, topic=bus.AGENTS_TOPIC, server=name),
         guard,
         executor="threading",
     )
@@ -155,7 +155,7 @@ def agent_server(
     node = enrolment.node_name
     return oslo_messaging.get_rpc_server(
         transport,
-        oslo_messaging.Target(exchange=names.agent_exchange(node), topic=names.agent_topic(node), server=node),
+        oslo_messaging.Target(exchange=bus.agent_exchange(node), topic=bus.agent_topic(node), server=node),
         [_Adapter(methods.TO_AGENT, endpoint)],
         executor="threading",
         access_policy=oslo_messaging.DefaultRPCAccessPolicy,

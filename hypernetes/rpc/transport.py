@@ -16,7 +16,7 @@ import oslo_messaging.opts
 from oslo_concurrency import lockutils
 from oslo_config import cfg
 
-from hypernetes.model import names
+from hypernetes.model import bus
 
 RABBIT_GROUP = "oslo_messaging_rabbit"
 
@@ -45,7 +45,7 @@ def service_transport(conf: cfg.ConfigOpts) -> Any:
     It connects at its first use, so it may be made before a uWSGI worker forks only under ``--lazy-apps``.
     """
     register_options(conf)
-    conf.set_default("control_exchange", names.CONDUCTOR_EXCHANGE)
+    conf.set_default("control_exchange", bus.CONDUCTOR_EXCHANGE)
     return oslo_messaging.get_rpc_transport(conf)
 
 
@@ -61,7 +61,7 @@ def agent_transport(enrolment: Enrolment, *, ca_file: str | None, lock_path: str
     conf = cfg.ConfigOpts()
     conf(args=[], project="hypernetes", default_config_files=[], default_config_dirs=[])
     register_options(conf)
-    conf.set_override("control_exchange", names.agent_exchange(enrolment.node_name))
+    conf.set_override("control_exchange", bus.agent_exchange(enrolment.node_name))
     conf.set_override("use_queue_manager", True, group=RABBIT_GROUP)
     conf.set_override("hostname", enrolment.node_name, group=RABBIT_GROUP)
     conf.set_override("processname", _AGENT_PROCESS, group=RABBIT_GROUP)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which function carries out which phase of :data:`hypernetes.kubernetes.phases.PHASES`."""
+"""Which function carries out which phase of :data:`hypernetes.kubernetes.bootstrap.phases.PHASES`."""
 
 from hypernetes.agent.bootstrap import forget_admin
 from hypernetes.agent.bootstrap import kubeadm

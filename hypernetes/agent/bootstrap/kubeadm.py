@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The phases that ``kubeadm init`` carries out, by the table of :mod:`hypernetes.kubernetes.phases`.
+"""The phases that ``kubeadm init`` carries out, by the table of :mod:`hypernetes.kubernetes.bootstrap.phases`.
 
 kubeadm makes each of its own phases idempotent, so a phase that was killed is run again whole.
 """
@@ -14,7 +14,7 @@ from hypernetes.agent import files
 from hypernetes.agent import kubelet
 from hypernetes.agent import node as nodes
 from hypernetes.agent import services
-from hypernetes.kubernetes import phases
+from hypernetes.kubernetes.bootstrap import phases
 
 INIT_PHASES = (
     "preflight",

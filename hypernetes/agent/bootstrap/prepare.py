@@ -17,7 +17,7 @@ from hypernetes.agent import containerd
 from hypernetes.agent import files
 from hypernetes.agent import node as nodes
 from hypernetes.agent import services
-from hypernetes.kubernetes import files as kubernetes_files
+from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
 
 CONTAINERD_START_SECONDS = 60.0
 

@@ -14,7 +14,7 @@ from hypernetes.agent import kubelet
 from hypernetes.agent import node as nodes
 from hypernetes.agent import services
 from hypernetes.agent.bootstrap import kubeadm
-from hypernetes.kubernetes import phases
+from hypernetes.kubernetes.bootstrap import phases
 
 LOG = log.getLogger(__name__)
 

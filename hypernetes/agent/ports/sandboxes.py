@@ -56,7 +56,7 @@ class Sandbox:
     @property
     def tap(self) -> str | None:
         """Name of its device, once its port is known."""
-        return None if self.binding is None else names.tap_of(ids.NeutronPortId(self.binding.port_id))
+        return None if self.binding is None else names.tap_name(ids.NeutronPortId(self.binding.port_id))
 
 
 def is_sandbox_id(text: str) -> bool:

@@ -7,7 +7,7 @@ from lightkube.models import admissionregistration_v1 as admission_models
 from lightkube.models import meta_v1 as meta
 from lightkube.resources import admissionregistration_v1 as admission
 
-from hypernetes.kubernetes import objects
+from hypernetes.kubernetes.objects import metadata
 from hypernetes.model import names
 
 RULE_PREFIX = "hypernetes/"
@@ -74,7 +74,7 @@ def validating(
     """
     return [
         admission.ValidatingAdmissionPolicy(
-            metadata=_metadata(name),
+            metadata=metadata.managed(name),
             spec=admission_models.ValidatingAdmissionPolicySpec(
                 failurePolicy="Fail",
                 matchConstraints=_match(targets),
@@ -87,7 +87,7 @@ def validating(
             ),
         ),
         admission.ValidatingAdmissionPolicyBinding(
-            metadata=_metadata(name),
+            metadata=metadata.managed(name),
             spec=admission_models.ValidatingAdmissionPolicyBindingSpec(policyName=name, validationActions=["Deny"]),
         ),
     ]
@@ -99,7 +99,7 @@ def mutating(
     """A policy that applies ``configuration`` (CEL of an apply configuration) where ``condition`` holds."""
     return [
         admission.MutatingAdmissionPolicy(
-            metadata=_metadata(name),
+            metadata=metadata.managed(name),
             spec=admission_models.MutatingAdmissionPolicySpec(
                 failurePolicy="Fail",
                 reinvocationPolicy="IfNeeded",
@@ -114,7 +114,7 @@ def mutating(
             ),
         ),
         admission.MutatingAdmissionPolicyBinding(
-            metadata=_metadata(name),
+            metadata=metadata.managed(name),
             spec=admission_models.MutatingAdmissionPolicyBindingSpec(policyName=name),
         ),
     ]
@@ -138,7 +138,3 @@ def _match(targets: tuple[Target, ...]) -> admission_models.MatchResources:
             for target in targets
         ],
     )
-
-
-def _metadata(name: str) -> meta.ObjectMeta:
-    return meta.ObjectMeta(name=name, labels={objects.LABEL_MANAGED_BY: names.FIELD_MANAGER})

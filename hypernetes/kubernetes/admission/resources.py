@@ -3,11 +3,10 @@
 
 from lightkube.core import resource
 
-from hypernetes.kubernetes import objects
 from hypernetes.kubernetes.admission import policy
-from hypernetes.model import names
+from hypernetes.model import labels
 
-_GUARDED_PREFIXES = (names.LABEL_PREFIX, "kubernetes.io/")
+_GUARDED_PREFIXES = (labels.PREFIX, "kubernetes.io/")
 
 SERVICES = (
     policy.Rule(
@@ -69,8 +68,9 @@ ROLE_BINDINGS = (
     policy.Rule(
         "managed-role-bindings",
         # Not request.name: there is none when a collection is deleted or a name is generated.
-        f'!(request.operation == "DELETE" ? oldObject : object).metadata.name.startsWith("{objects.BINDING_PREFIX}")',
-        f"role bindings whose names begin with {objects.BINDING_PREFIX} follow the project's roles in Keystone; "
+        '!(request.operation == "DELETE" ? oldObject : object).metadata.name'
+        f'.startsWith("{labels.ROLE_BINDING_PREFIX}")',
+        f"role bindings whose names begin with {labels.ROLE_BINDING_PREFIX} follow the project's roles in Keystone; "
         "assign roles there, or make a binding of another name.",
     ),
 )

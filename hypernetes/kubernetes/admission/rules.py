@@ -5,9 +5,9 @@ Where a field is open-ended the rule is an allow-list, so that what a later Kube
 been looked at. The rules hold for pods and, with few differences, for pod templates.
 """
 
-from hypernetes.kubernetes import classes
 from hypernetes.kubernetes.admission.policy import cel_list
 from hypernetes.kubernetes.admission.policy import Rule
+from hypernetes.kubernetes.objects import runtime_and_priority
 from hypernetes.model import names
 
 VOLUME_SOURCES = (
@@ -72,8 +72,8 @@ _RULES_OF_BOTH = (
     ),
     Rule(
         "priority-class",
-        f'variables.spec.?priorityClassName.orValue("") in {cel_list(("", *classes.PRIORITIES))}',
-        f"only these PriorityClasses are allowed: {', '.join(classes.PRIORITIES)}.",
+        f'variables.spec.?priorityClassName.orValue("") in {cel_list(("", *runtime_and_priority.PRIORITIES))}',
+        f"only these PriorityClasses are allowed: {', '.join(runtime_and_priority.PRIORITIES)}.",
     ),
     Rule(
         "tolerations",

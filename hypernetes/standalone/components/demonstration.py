@@ -7,7 +7,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from hypernetes.model import names
+from hypernetes.model import labels
 from hypernetes.standalone import client
 from hypernetes.standalone import machine
 from hypernetes.standalone.cloud_api import Api
@@ -31,7 +31,7 @@ def pod(name: str) -> dict[str, Any]:
         "metadata": {
             "name": name,
             "labels": {"app": "demo"},
-            "annotations": {names.ANNOTATION_ADDRESS: ADDRESSES[name]} if name in ADDRESSES else {},
+            "annotations": {labels.ADDRESS_ANNOTATION: ADDRESSES[name]} if name in ADDRESSES else {},
         },
         "spec": {
             "terminationGracePeriodSeconds": 2,

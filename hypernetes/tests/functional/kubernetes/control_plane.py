@@ -28,8 +28,8 @@ from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.kubernetes import client
-from hypernetes.kubernetes import files
-from hypernetes.kubernetes import kubeadm
+from hypernetes.kubernetes.bootstrap import apiserver_files
+from hypernetes.kubernetes.bootstrap import kubeadm
 
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
@@ -164,10 +164,10 @@ class ControlPlane:
         self._write("apiserver.crt", certificate)
         self._write("apiserver.key", key)
         self._write("service-accounts.key", _key_pem(ec.generate_private_key(ec.SECP256R1())))
-        for name, text in files.control_node_files(self._webhook_url, self._webhook_authority_pem).items():
+        for name, text in apiserver_files.control_node_files(self._webhook_url, self._webhook_authority_pem).items():
             self._write(name, text)
-        key_bytes = secrets.token_bytes(files.ENCRYPTION_KEY_BYTES)
-        self._write("encryption.yaml", files.encryption_configuration(key_bytes))
+        key_bytes = secrets.token_bytes(apiserver_files.ENCRYPTION_KEY_BYTES)
+        self._write("encryption.yaml", apiserver_files.encryption_configuration(key_bytes))
         self._run_etcd()
         self._run_api_server()
         ready = self.connect("bootstrap", "system:masters")
@@ -214,7 +214,9 @@ class ControlPlane:
             cgroup_root="/hypernetes/node1",
         )
         arguments = {
-            name: value.replace(files.DIRECTORY, str(self.folder)).replace(files.AUDIT_LOG_DIRECTORY, str(self.folder))
+            name: value.replace(apiserver_files.DIRECTORY, str(self.folder)).replace(
+                apiserver_files.AUDIT_LOG_DIRECTORY, str(self.folder)
+            )
             for name, value in kubeadm.api_server_arguments(spec).items()
         }
         arguments |= {

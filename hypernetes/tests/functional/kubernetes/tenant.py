@@ -9,8 +9,8 @@ from lightkube.resources import admissionregistration_v1 as admission
 from lightkube.resources import core_v1 as core
 
 from hypernetes.kubernetes import client
-from hypernetes.kubernetes import install
-from hypernetes.kubernetes import objects
+from hypernetes.kubernetes.objects import install
+from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import ids
 from hypernetes.model import names
 from hypernetes.model import records
@@ -52,8 +52,8 @@ def install_cluster(administrator: client.ClusterClient) -> None:
 def make_namespace(administrator: client.ClusterClient, name: str, project: ids.ProjectId) -> records.Namespace:
     """A tenant's namespace as the conductor makes it."""
     made = record(name, project)
-    administrator.create(objects.namespace(made))
-    for item in objects.contents(made):
+    administrator.create(namespace_objects.namespace(made))
+    for item in namespace_objects.contents(made):
         administrator.apply(item)
     # The controller manager makes it; without it no pod is admitted.
     control_plane.wait_for(

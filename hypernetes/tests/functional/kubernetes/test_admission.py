@@ -12,10 +12,10 @@ from lightkube.resources import core_v1 as core
 from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.kubernetes import client
-from hypernetes.kubernetes import objects
 from hypernetes.kubernetes import verification
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import tenant
@@ -266,11 +266,11 @@ class AdmissionTest(unittest.TestCase):
     def test_a_tenant_labels_its_namespace_but_not_with_our_labels(self) -> None:
         mine = core.Namespace.from_dict({"metadata": {"name": "red-one", "labels": {"team": "a"}}})
         self.red.apply(mine)
-        for labels in ({names.LABEL_PROJECT: tenant.BLUE_PROJECT}, {names.LABEL_PREFIX + "new": "x"}):
-            with self.subTest(str(labels)), self.assertRaises(errors.Refused) as caught:
-                self.red.apply(core.Namespace.from_dict({"metadata": {"name": "red-one", "labels": labels}}))
+        for changed in ({labels.PROJECT: tenant.BLUE_PROJECT}, {labels.PREFIX + "new": "x"}):
+            with self.subTest(str(changed)), self.assertRaises(errors.Refused) as caught:
+                self.red.apply(core.Namespace.from_dict({"metadata": {"name": "red-one", "labels": changed}}))
             self.assertIn("hypernetes/namespace-labels: ", str(caught.exception))
-        gone = {"metadata": {"labels": {names.LABEL_PROJECT: None}}}
+        gone = {"metadata": {"labels": {labels.PROJECT: None}}}
         with self.assertRaisesRegex(Exception, "hypernetes/namespace-labels: "):
             self.red._client.patch(core.Namespace, "red-one", gone)
         with self.assertRaisesRegex(Exception, "hypernetes/namespace-finalizers: "):
@@ -278,7 +278,7 @@ class AdmissionTest(unittest.TestCase):
 
     def test_a_manager_cannot_touch_what_keystone_decides(self) -> None:
         with self.assertRaisesRegex(Exception, "hypernetes/managed-role-bindings: "):
-            self.manager._client.delete(rbac.RoleBinding, f"{objects.BINDING_PREFIX}member", namespace="red-one")
+            self.manager._client.delete(rbac.RoleBinding, f"{labels.ROLE_BINDING_PREFIX}member", namespace="red-one")
         own = rbac.RoleBinding.from_dict(
             {
                 "metadata": {"name": "mine", "namespace": "red-one"},
@@ -291,7 +291,7 @@ class AdmissionTest(unittest.TestCase):
 
     def test_a_manager_cannot_touch_them_where_the_request_names_none_either(self) -> None:
         managed = [b.metadata.name for b in self.administrator.list(rbac.RoleBinding, "red-one") if b.metadata]
-        self.assertIn(f"{objects.BINDING_PREFIX}member", managed)
+        self.assertIn(f"{labels.ROLE_BINDING_PREFIX}member", managed)
         with self.assertRaisesRegex(Exception, "hypernetes/managed-role-bindings: "):
             self.manager._client.deletecollection(rbac.RoleBinding, namespace="red-one")
         left = [b.metadata.name for b in self.administrator.list(rbac.RoleBinding, "red-one") if b.metadata]
@@ -300,7 +300,7 @@ class AdmissionTest(unittest.TestCase):
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "hypernetes:view"},
             "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "red-one"}],
         }
-        ours = {"metadata": {"generateName": objects.BINDING_PREFIX, "namespace": "red-one"}, **rest}
+        ours = {"metadata": {"generateName": labels.ROLE_BINDING_PREFIX, "namespace": "red-one"}, **rest}
         with self.assertRaisesRegex(Exception, "hypernetes/managed-role-bindings: "):
             self.manager._client.create(rbac.RoleBinding.from_dict(ours))
         own = {"metadata": {"generateName": "mine-", "namespace": "red-one"}, **rest}

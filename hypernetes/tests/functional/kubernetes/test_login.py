@@ -13,7 +13,7 @@ from lightkube.resources import core_v1 as core
 from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
 from hypernetes.auth import webhook
-from hypernetes.kubernetes import kubeadm
+from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import tenant
 from hypernetes.tests.functional.kubernetes import webhook_server

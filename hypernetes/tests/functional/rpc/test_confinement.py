@@ -11,7 +11,7 @@ import amqp
 import testtools
 from amqp import exceptions
 
-from hypernetes.model import names
+from hypernetes.model import bus
 from hypernetes.rpc import broker
 from hypernetes.tests.functional.rpc import rabbitmq
 
@@ -33,9 +33,9 @@ class ConfinementTest(testtools.TestCase):
         for queue in ("hypernetes-agent.node2", "hypernetes-agent.node10", "hypernetes-conductor", "hypernetes-agents"):
             channel.queue_declare(queue, durable=True, auto_delete=False)
         # As the conductors' servers declare and bind them.
-        channel.exchange_declare(names.CONDUCTOR_EXCHANGE, "topic", durable=True, auto_delete=False)
-        channel.queue_bind("hypernetes-conductor", names.CONDUCTOR_EXCHANGE, names.CONDUCTOR_TOPIC)
-        channel.queue_bind("hypernetes-agents", names.AGENTS_EXCHANGE, names.AGENTS_TOPIC)
+        channel.exchange_declare(bus.CONDUCTOR_EXCHANGE, "topic", durable=True, auto_delete=False)
+        channel.queue_bind("hypernetes-conductor", bus.CONDUCTOR_EXCHANGE, bus.CONDUCTOR_TOPIC)
+        channel.queue_bind("hypernetes-agents", bus.AGENTS_EXCHANGE, bus.AGENTS_TOPIC)
         channel.queue_bind("hypernetes-agent.node2", "hypernetes.node2", "hypernetes-agent.node2")
         channel.connection.close()
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import amqp
 import testtools
 
+from hypernetes.model import bus
 from hypernetes.model import errors
-from hypernetes.model import names
 from hypernetes.rpc import broker
 from hypernetes.rpc import client
 from hypernetes.rpc import codec
@@ -188,8 +188,8 @@ class RoundTripTest(testtools.TestCase):
         body = json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(message)})
         channel.basic_publish(
             amqp.Message(body, content_type="application/json", content_encoding="utf-8"),
-            exchange=names.agent_exchange("node1"),
-            routing_key=names.AGENTS_TOPIC,
+            exchange=bus.agent_exchange("node1"),
+            routing_key=bus.AGENTS_TOPIC,
         )
 
     def _await_message(self, channel: Any, name: str) -> None:

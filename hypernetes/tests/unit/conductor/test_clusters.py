@@ -18,7 +18,7 @@ from hypernetes.conductor import bootstrap
 from hypernetes.conductor import clusters
 from hypernetes.conductor import keys
 from hypernetes.conductor import work
-from hypernetes.kubernetes import phases
+from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.model import states

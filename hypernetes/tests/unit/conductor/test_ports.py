@@ -12,7 +12,7 @@ from hypernetes.conductor import ports
 from hypernetes.conductor import work
 from hypernetes.model import errors
 from hypernetes.model import ids
-from hypernetes.model import names
+from hypernetes.model import labels
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.openstack import neutron
@@ -233,7 +233,7 @@ class RequestedAddressTest(PortsCase):
     def annotated(self, value: str) -> messages.Sandbox:
         uid = self.fixture.pod("pinned", "web", "node1")
         pod = self.fixture.apiserver.apiserver.find(core.Pod, "pinned", "web")
-        pod.metadata.annotations = {names.ANNOTATION_ADDRESS: value}
+        pod.metadata.annotations = {labels.ADDRESS_ANNOTATION: value}
         self.db.namespaces.observe(self.namespace.id, subnet_cidr="10.0.0.0/24")
         return messages.Sandbox("e" * 64, "web", "pinned", uid)
 

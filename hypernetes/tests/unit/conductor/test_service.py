@@ -24,9 +24,9 @@ from hypernetes.conductor import work
 from hypernetes.conf import conductor
 from hypernetes.conf import kubernetes
 from hypernetes.conf import openstack
+from hypernetes.model import bus
 from hypernetes.model import errors
 from hypernetes.model import ids
-from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import client
@@ -141,9 +141,7 @@ class ConductorCase(testtools.TestCase):
 
     def beat(self, node: records.Node, token: str = TOKEN) -> Any:
         """A heartbeat as it comes to the exchange of agents' calls, and the answer."""
-        target = oslo_messaging.Target(
-            exchange=names.AGENTS_EXCHANGE, topic=names.AGENTS_TOPIC, version=methods.VERSION
-        )
+        target = oslo_messaging.Target(exchange=bus.AGENTS_EXCHANGE, topic=bus.AGENTS_TOPIC, version=methods.VERSION)
         caller = oslo_messaging.get_rpc_client(transport.service_transport(self.conf), target, timeout=10)
         message = messages.Heartbeat(messages.Caller(node.id, token), node.name, "192.0.2.11", "1.0", "boot")
         return caller.call({}, "heartbeat", message=codec.encode(message))

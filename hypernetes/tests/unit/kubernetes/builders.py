@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small records for the tests of this package."""
 
-from hypernetes.kubernetes import kubeadm
+from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.model import states

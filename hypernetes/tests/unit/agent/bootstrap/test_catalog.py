@@ -5,7 +5,7 @@ import testtools
 
 from hypernetes.agent.bootstrap import catalog
 from hypernetes.agent.bootstrap import kubeadm
-from hypernetes.kubernetes import phases
+from hypernetes.kubernetes.bootstrap import phases
 
 
 class CatalogTest(testtools.TestCase):

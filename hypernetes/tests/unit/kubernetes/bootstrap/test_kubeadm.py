@@ -5,8 +5,8 @@ import testtools
 import yaml
 
 from hypernetes.auth import webhook
-from hypernetes.kubernetes import files
-from hypernetes.kubernetes import kubeadm
+from hypernetes.kubernetes.bootstrap import apiserver_files
+from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.tests.unit.kubernetes import builders
 
 
@@ -73,27 +73,27 @@ class FilesTest(testtools.TestCase):
     """The files the apiserver reads."""
 
     def test_the_webhook_is_reached_over_tls_only(self) -> None:
-        self.assertRaises(ValueError, files.webhook_kubeconfig, "http://192.0.2.1/", "PEM")
+        self.assertRaises(ValueError, apiserver_files.webhook_kubeconfig, "http://192.0.2.1/", "PEM")
 
     def test_anonymous_requests_reach_health_checks_only(self) -> None:
-        document = yaml.safe_load(files.authentication_configuration())
+        document = yaml.safe_load(apiserver_files.authentication_configuration())
         self.assertEqual(["/livez", "/readyz", "/healthz"], [c["path"] for c in document["anonymous"]["conditions"]])
 
     def test_no_body_is_ever_audited(self) -> None:
-        levels = {rule["level"] for rule in yaml.safe_load(files.audit_policy())["rules"]}
+        levels = {rule["level"] for rule in yaml.safe_load(apiserver_files.audit_policy())["rules"]}
         self.assertEqual({"None", "Metadata"}, levels)
 
     def test_what_tenants_do_is_audited(self) -> None:
-        last = yaml.safe_load(files.audit_policy())["rules"][-1]
+        last = yaml.safe_load(apiserver_files.audit_policy())["rules"][-1]
         self.assertEqual({"level": "Metadata"}, last)
 
     def test_the_encryption_key_has_its_length(self) -> None:
-        self.assertRaises(ValueError, files.encryption_configuration, b"short")
+        self.assertRaises(ValueError, apiserver_files.encryption_configuration, b"short")
 
     def test_new_secrets_are_written_encrypted(self) -> None:
-        document = yaml.safe_load(files.encryption_configuration(bytes(files.ENCRYPTION_KEY_BYTES)))
+        document = yaml.safe_load(apiserver_files.encryption_configuration(bytes(apiserver_files.ENCRYPTION_KEY_BYTES)))
         first, second = document["resources"][0]["providers"]
         self.assertEqual((["secretbox"], ["identity"]), (list(first), list(second)))
 
     def test_no_file_of_a_phase_order_is_the_secret_one(self) -> None:
-        self.assertNotIn("encryption.yaml", files.control_node_files("https://192.0.2.1/", "PEM"))
+        self.assertNotIn("encryption.yaml", apiserver_files.control_node_files("https://192.0.2.1/", "PEM"))

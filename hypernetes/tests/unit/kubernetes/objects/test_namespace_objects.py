@@ -5,11 +5,12 @@ from typing import Any
 
 import testtools
 
-from hypernetes.kubernetes import classes
-from hypernetes.kubernetes import flow
-from hypernetes.kubernetes import install
-from hypernetes.kubernetes import objects
-from hypernetes.kubernetes import roles
+from hypernetes.kubernetes.objects import flowcontrol
+from hypernetes.kubernetes.objects import install
+from hypernetes.kubernetes.objects import namespace_objects
+from hypernetes.kubernetes.objects import roles
+from hypernetes.kubernetes.objects import runtime_and_priority
+from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.tests.unit.kubernetes import builders
 
@@ -18,17 +19,17 @@ class NamespaceTest(testtools.TestCase):
     """Objects of one namespace."""
 
     def test_a_namespace_says_whose_it_is(self) -> None:
-        made: Any = objects.namespace(builders.namespace())
+        made: Any = namespace_objects.namespace(builders.namespace())
         self.assertEqual(
-            {names.LABEL_PROJECT: "red", names.LABEL_NAMESPACE: "ns-1", names.LABEL_NETWORK: "net-1"},
+            {labels.PROJECT: "red", labels.NAMESPACE: "ns-1", labels.NETWORK: "net-1"},
             made.metadata.labels,
         )
 
     def test_a_namespace_without_network_is_not_made(self) -> None:
-        self.assertRaises(ValueError, objects.namespace, builders.namespace(network_id=None))
+        self.assertRaises(ValueError, namespace_objects.namespace, builders.namespace(network_id=None))
 
     def test_each_role_is_bound_to_the_project_s_group_and_no_other(self) -> None:
-        made: list[Any] = objects.role_bindings(builders.namespace())
+        made: list[Any] = namespace_objects.role_bindings(builders.namespace())
         bound = {binding.subjects[0].name: binding.roleRef.name for binding in made}
         self.assertEqual(
             {
@@ -42,15 +43,15 @@ class NamespaceTest(testtools.TestCase):
         self.assertEqual({1}, {len(binding.subjects) for binding in made})
 
     def test_bindings_carry_the_prefix_that_admission_guards(self) -> None:
-        made: list[Any] = objects.role_bindings(builders.namespace())
-        self.assertTrue(all(b.metadata.name.startswith(objects.BINDING_PREFIX) for b in made))
+        made: list[Any] = namespace_objects.role_bindings(builders.namespace())
+        self.assertTrue(all(b.metadata.name.startswith(labels.ROLE_BINDING_PREFIX) for b in made))
 
     def test_contents_lie_in_the_namespace(self) -> None:
-        items: list[Any] = objects.contents(builders.namespace())
+        items: list[Any] = namespace_objects.contents(builders.namespace())
         self.assertEqual({"web"}, {item.metadata.namespace for item in items})
 
     def test_no_quota_leaves_room_for_a_node_port(self) -> None:
-        quota: Any = objects.resource_quota(builders.namespace())
+        quota: Any = namespace_objects.resource_quota(builders.namespace())
         self.assertEqual("0", quota.spec.hard["services.nodeports"])
 
 
@@ -100,17 +101,17 @@ class ClusterTest(testtools.TestCase):
     """Objects of the whole cluster."""
 
     def test_no_tenants_class_preempts(self) -> None:
-        made: list[Any] = classes.priority_classes()
+        made: list[Any] = runtime_and_priority.priority_classes()
         self.assertEqual({"Never"}, {one.preemptionPolicy for one in made})
-        self.assertEqual(classes.PRIORITIES, tuple(one.metadata.name for one in made))
+        self.assertEqual(runtime_and_priority.PRIORITIES, tuple(one.metadata.name for one in made))
         self.assertTrue(all(one.value <= 0 for one in made))
 
     def test_the_overhead_is_what_was_measured(self) -> None:
-        made: Any = classes.runtime_class("100Mi", "10m")
+        made: Any = runtime_and_priority.runtime_class("100Mi", "10m")
         self.assertEqual({"memory": "100Mi", "cpu": "10m"}, made.overhead.podFixed)
 
     def test_tenants_queue_by_user_after_the_cluster_s_own_components(self) -> None:
-        made: dict[str, Any] = {f"{type(o).__name__} {o.metadata.name}": o for o in flow.objects_of_flow()}  # type: ignore[union-attr]
+        made: dict[str, Any] = {f"{type(o).__name__} {o.metadata.name}": o for o in flowcontrol.objects_of_flow()}  # type: ignore[union-attr]
         schema = made["FlowSchema hypernetes-tenants"].spec
         self.assertEqual("ByUser", schema.distinguisherMethod.type)
         self.assertGreater(schema.matchingPrecedence, 900)

@@ -2,7 +2,7 @@
 """Renders kubeadm's configuration (``kubeadm.k8s.io/v1beta4``) and the kubelet's, without I/O.
 
 What is set here and why stands beside each value; everything else is kubeadm's default. The files that the
-apiserver is pointed to are rendered by :mod:`hypernetes.kubernetes.files`.
+apiserver is pointed to are rendered by :mod:`hypernetes.kubernetes.bootstrap.apiserver_files`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from hypernetes.kubernetes import files
+from hypernetes.kubernetes.bootstrap import apiserver_files
 
 WEBHOOK_CACHE_SECONDS = 10
 """How long the apiserver trusts a TokenReview. Together with the webhook's own cache (at most 20 s) it must stay
@@ -110,8 +110,8 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
             "extraArgs": _arguments(api_server_arguments(spec)),
             "extraVolumes": [
                 # kubeadm mounts files one by one, so that the rest of /etc stays out of the apiserver's sight.
-                _volume("hypernetes-config", files.DIRECTORY, read_only=True),
-                _volume("hypernetes-audit", files.AUDIT_LOG_DIRECTORY, read_only=False),
+                _volume("hypernetes-config", apiserver_files.DIRECTORY, read_only=True),
+                _volume("hypernetes-audit", apiserver_files.AUDIT_LOG_DIRECTORY, read_only=False),
             ],
         },
         "controllerManager": {
@@ -134,16 +134,16 @@ def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
     """Flags of kube-apiserver beyond kubeadm's own."""
     return {
         # Only health checks are answered without authentication.
-        "authentication-config": files.AUTHENTICATION,
-        "authentication-token-webhook-config-file": files.WEBHOOK,
+        "authentication-config": apiserver_files.AUTHENTICATION,
+        "authentication-token-webhook-config-file": apiserver_files.WEBHOOK,
         "authentication-token-webhook-version": "v1",
         "authentication-token-webhook-cache-ttl": f"{WEBHOOK_CACHE_SECONDS}s",
         "service-account-max-token-expiration": SERVICE_ACCOUNT_LIFETIME,
         # Otherwise projected tokens are silently extended to a year.
         "service-account-extend-token-expiration": "false",
-        "encryption-provider-config": files.ENCRYPTION,
-        "audit-policy-file": files.AUDIT_POLICY,
-        "audit-log-path": f"{files.AUDIT_LOG_DIRECTORY}/audit.log",
+        "encryption-provider-config": apiserver_files.ENCRYPTION,
+        "audit-policy-file": apiserver_files.AUDIT_POLICY,
+        "audit-log-path": f"{apiserver_files.AUDIT_LOG_DIRECTORY}/audit.log",
         "audit-log-maxsize": "100",
         "audit-log-maxbackup": "10",
         "audit-log-maxage": "30",

@@ -3,7 +3,7 @@
 
 import testtools
 
-from hypernetes.kubernetes import phases
+from hypernetes.kubernetes.bootstrap import phases
 
 KUBEADM_ORDER = [
     "preflight", "certs", "kubeconfig", "etcd", "control-plane", "kubelet-start", "wait-control-plane", "upload-config",

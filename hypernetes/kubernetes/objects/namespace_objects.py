@@ -9,14 +9,13 @@ from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import core_v1 as core
 from lightkube.resources import rbac_authorization_v1 as rbac
 
+from hypernetes.kubernetes.objects import metadata
+from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.model import records
 
-LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 QUOTA_NAME = "hypernetes"
 LIMITS_NAME = "hypernetes"
-BINDING_PREFIX = "hypernetes:"
-"""Role bindings whose names begin so are ours; an admission policy keeps tenants from touching them."""
 
 DEFAULT_QUOTA: Mapping[str, str] = {
     "pods": "200",
@@ -55,7 +54,7 @@ on booting it, measured as a pod that starts half as fast.
 DEFAULT_REQUESTS: Mapping[str, str] = {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
 
 
-def labels(record: records.Namespace) -> dict[str, str]:
+def namespace_labels(record: records.Namespace) -> dict[str, str]:
     """Our labels of a namespace; an admission policy keeps tenants from changing them.
 
     :raises ValueError: the record has no network yet, so the namespace must not exist either.
@@ -63,22 +62,22 @@ def labels(record: records.Namespace) -> dict[str, str]:
     if record.network_id is None:
         raise ValueError(f"namespace {record.id} has no network yet")
     return {
-        names.LABEL_PROJECT: record.project_id,
-        names.LABEL_NAMESPACE: record.id,
-        names.LABEL_NETWORK: record.network_id,
+        labels.PROJECT: record.project_id,
+        labels.NAMESPACE: record.id,
+        labels.NETWORK: record.network_id,
     }
 
 
 def namespace(record: records.Namespace) -> core.Namespace:
     """The Kubernetes namespace. It is to be *created*: applying it could take over somebody else's."""
-    return core.Namespace(metadata=meta.ObjectMeta(name=record.name, labels=labels(record)))
+    return core.Namespace(metadata=meta.ObjectMeta(name=record.name, labels=namespace_labels(record)))
 
 
 def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
     """One binding per Keystone role that means something; the groups are those the TokenReview webhook gives."""
     return [
         rbac.RoleBinding(
-            metadata=_metadata(record, f"{BINDING_PREFIX}{role}"),
+            metadata=metadata.managed(f"{labels.ROLE_BINDING_PREFIX}{role}", record.name),
             roleRef=rbac_models.RoleRef(
                 apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name=names.CLUSTER_ROLE_OF[role]
             ),
@@ -95,7 +94,7 @@ def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
 def resource_quota(record: records.Namespace, hard: Mapping[str, str] = DEFAULT_QUOTA) -> core.ResourceQuota:
     """The cap on how many objects the namespace may hold."""
     spec = core_models.ResourceQuotaSpec(hard=dict(hard))
-    return core.ResourceQuota(metadata=_metadata(record, QUOTA_NAME), spec=spec)
+    return core.ResourceQuota(metadata=metadata.managed(QUOTA_NAME, record.name), spec=spec)
 
 
 def limit_range(
@@ -105,13 +104,11 @@ def limit_range(
 ) -> core.LimitRange:
     """Limits and requests of containers that name none: a virtual machine needs a size."""
     item = core_models.LimitRangeItem(type="Container", default=dict(limits), defaultRequest=dict(requests))
-    return core.LimitRange(metadata=_metadata(record, LIMITS_NAME), spec=core_models.LimitRangeSpec(limits=[item]))
+    return core.LimitRange(
+        metadata=metadata.managed(LIMITS_NAME, record.name), spec=core_models.LimitRangeSpec(limits=[item])
+    )
 
 
 def contents(record: records.Namespace) -> list[rbac.RoleBinding | core.ResourceQuota | core.LimitRange]:
     """Everything that is applied inside the namespace once it exists and carries the recorded uid."""
     return [resource_quota(record), limit_range(record), *role_bindings(record)]
-
-
-def _metadata(record: records.Namespace, name: str) -> meta.ObjectMeta:
-    return meta.ObjectMeta(name=name, namespace=record.name, labels={LABEL_MANAGED_BY: names.FIELD_MANAGER})

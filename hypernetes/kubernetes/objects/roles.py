@@ -6,12 +6,10 @@ for the tenant: the family of CVE-2020-8555); ``bind``, ``escalate`` and ``imper
 EndpointSlices (CVE-2021-25740), quotas, limits, any status or finalizers subresource; resizing and binding pods.
 """
 
-from lightkube.models import meta_v1 as meta
 from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import rbac_authorization_v1 as rbac
 
-from hypernetes.kubernetes import objects
-from hypernetes.model import names
+from hypernetes.kubernetes.objects import metadata
 
 VIEW = "hypernetes:view"
 EDIT = "hypernetes:edit"
@@ -63,7 +61,7 @@ def cluster_roles() -> list[rbac.ClusterRole]:
 def catalog_binding() -> rbac.ClusterRoleBinding:
     """Lets everybody who is authenticated read the catalog."""
     return rbac.ClusterRoleBinding(
-        metadata=_metadata(CATALOG),
+        metadata=metadata.managed(CATALOG),
         roleRef=rbac_models.RoleRef(apiGroup=_RBAC, kind="ClusterRole", name=CATALOG),
         subjects=[rbac_models.Subject(apiGroup=_RBAC, kind="Group", name="system:authenticated")],
     )
@@ -76,7 +74,7 @@ def kubelet_api_binding() -> rbac.ClusterRoleBinding:
     kubeadm's own (``KubeletAPIAdminClusterRoleBindingName``).
     """
     return rbac.ClusterRoleBinding(
-        metadata=_metadata("kubeadm:apiserver-kubelet-client"),
+        metadata=metadata.managed("kubeadm:apiserver-kubelet-client"),
         roleRef=rbac_models.RoleRef(apiGroup=_RBAC, kind="ClusterRole", name="system:kubelet-api-admin"),
         subjects=[rbac_models.Subject(apiGroup=_RBAC, kind="User", name="kube-apiserver-kubelet-client")],
     )
@@ -126,8 +124,4 @@ def _rule(group: str, kinds: tuple[str, ...], verbs: tuple[str, ...]) -> rbac_mo
 
 
 def _role(name: str, rules: list[rbac_models.PolicyRule]) -> rbac.ClusterRole:
-    return rbac.ClusterRole(metadata=_metadata(name), rules=rules)
-
-
-def _metadata(name: str) -> meta.ObjectMeta:
-    return meta.ObjectMeta(name=name, labels={objects.LABEL_MANAGED_BY: names.FIELD_MANAGER})
+    return rbac.ClusterRole(metadata=metadata.managed(name), rules=rules)

@@ -3,11 +3,11 @@
 
 from lightkube.core import resource
 
-from hypernetes.kubernetes import classes
-from hypernetes.kubernetes import flow
-from hypernetes.kubernetes import roles
 from hypernetes.kubernetes.admission import resources
 from hypernetes.kubernetes.admission import workloads
+from hypernetes.kubernetes.objects import flowcontrol
+from hypernetes.kubernetes.objects import roles
+from hypernetes.kubernetes.objects import runtime_and_priority
 
 
 def cluster_objects(overhead_memory: str, overhead_cpu: str) -> list[resource.Resource]:
@@ -19,10 +19,10 @@ def cluster_objects(overhead_memory: str, overhead_cpu: str) -> list[resource.Re
     :param overhead_memory: what a pod takes beyond its containers, as a Kubernetes quantity; so with the CPU.
     """
     return [
-        classes.runtime_class(overhead_memory, overhead_cpu),
-        classes.system_runtime_class(),
-        *classes.priority_classes(),
-        *flow.objects_of_flow(),
+        runtime_and_priority.runtime_class(overhead_memory, overhead_cpu),
+        runtime_and_priority.system_runtime_class(),
+        *runtime_and_priority.priority_classes(),
+        *flowcontrol.objects_of_flow(),
         *workloads.policies(),
         *resources.policies(),
         *roles.cluster_roles(),

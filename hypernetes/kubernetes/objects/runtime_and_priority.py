@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The RuntimeClass of tenants' virtual machines and the PriorityClasses tenants may name."""
 
-from lightkube.models import meta_v1 as meta
 from lightkube.models import node_v1 as node_models
 from lightkube.resources import node_v1 as node
 from lightkube.resources import scheduling_v1 as scheduling
 
-from hypernetes.kubernetes import objects
+from hypernetes.kubernetes.objects import metadata
 from hypernetes.model import names
 
 SYSTEM_RUNTIME_CLASS = "runc"
@@ -24,7 +23,7 @@ def runtime_class(overhead_memory: str, overhead_cpu: str, handler: str = names.
     :param handler: containerd's runtime handler.
     """
     return node.RuntimeClass(
-        metadata=_metadata(names.RUNTIME_CLASS),
+        metadata=metadata.managed(names.RUNTIME_CLASS),
         handler=handler,
         overhead=node_models.Overhead(podFixed={"memory": overhead_memory, "cpu": overhead_cpu}),
     )
@@ -36,27 +35,23 @@ def system_runtime_class() -> node.RuntimeClass:
     Pods there need not name it. It exists so that a tenant who asks for it is refused by our rule, which says what to
     do, and not by the apiserver, which would only say that there is no such class.
     """
-    return node.RuntimeClass(metadata=_metadata(SYSTEM_RUNTIME_CLASS), handler=SYSTEM_RUNTIME_CLASS)
+    return node.RuntimeClass(metadata=metadata.managed(SYSTEM_RUNTIME_CLASS), handler=SYSTEM_RUNTIME_CLASS)
 
 
 def priority_classes() -> list[scheduling.PriorityClass]:
     """The default class and one below it."""
     return [
         scheduling.PriorityClass(
-            metadata=_metadata(PRIORITY_NORMAL),
+            metadata=metadata.managed(PRIORITY_NORMAL),
             value=0,
             globalDefault=True,
             preemptionPolicy="Never",
             description="Tenants' pods that name no class.",
         ),
         scheduling.PriorityClass(
-            metadata=_metadata(PRIORITY_LOW),
+            metadata=metadata.managed(PRIORITY_LOW),
             value=-1000,
             preemptionPolicy="Never",
             description="Tenants' pods that may wait, and go first when a node runs short.",
         ),
     ]
-
-
-def _metadata(name: str) -> meta.ObjectMeta:
-    return meta.ObjectMeta(name=name, labels={objects.LABEL_MANAGED_BY: names.FIELD_MANAGER})

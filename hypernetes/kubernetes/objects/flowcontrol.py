@@ -2,11 +2,9 @@
 """Fair queuing in the apiserver (API priority and fairness): no tenant can keep the others from being served."""
 
 from lightkube.models import flowcontrol_v1 as flow_models
-from lightkube.models import meta_v1 as meta
 from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
-from hypernetes.kubernetes import objects
-from hypernetes.model import names
+from hypernetes.kubernetes.objects import metadata
 
 TENANTS = "hypernetes-tenants"
 CONDUCTOR = "hypernetes-conductor"
@@ -30,7 +28,7 @@ def _level() -> flow.PriorityLevelConfiguration:
         limitResponse=flow_models.LimitResponse(type="Queue", queuing=queuing),
     )
     return flow.PriorityLevelConfiguration(
-        metadata=_metadata(TENANTS),
+        metadata=metadata.managed(TENANTS),
         spec=flow_models.PriorityLevelConfigurationSpec(type="Limited", limited=limited),
     )
 
@@ -74,7 +72,7 @@ def _schema(
         nonResourceRules=[flow_models.NonResourcePolicyRule(nonResourceURLs=["*"], verbs=["*"])],
     )
     return flow.FlowSchema(
-        metadata=_metadata(name),
+        metadata=metadata.managed(name),
         spec=flow_models.FlowSchemaSpec(
             matchingPrecedence=precedence,
             priorityLevelConfiguration=flow_models.PriorityLevelConfigurationReference(name=level),
@@ -82,7 +80,3 @@ def _schema(
             distinguisherMethod=distinguisher,
         ),
     )
-
-
-def _metadata(name: str) -> meta.ObjectMeta:
-    return meta.ObjectMeta(name=name, labels={objects.LABEL_MANAGED_BY: names.FIELD_MANAGER})

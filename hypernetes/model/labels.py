@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels, annotations and owners of Kubernetes objects that more than one package must agree on."""
+
+PREFIX = "hypernetes.openstack.org/"
+PROJECT = PREFIX + "project-id"
+NAMESPACE = PREFIX + "namespace-id"
+NETWORK = PREFIX + "network-id"
+
+ADDRESS_ANNOTATION = PREFIX + "ip-address"
+"""On a pod: the address it wants in its namespace's subnet; without it Neutron chooses."""
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+FIELD_MANAGER = "hypernetes"
+"""Field manager of every server-side apply of Hypernetes, and the value of the label :data:`MANAGED_BY`."""
+
+ROLE_BINDING_PREFIX = "hypernetes:"
+"""Role bindings whose names begin so belong to Hypernetes; an admission policy keeps tenants from changing them."""
