@@ -10,9 +10,9 @@ from typing import Protocol
 
 from oslo_log import log
 
-from hypernetes.agent import containerd
-from hypernetes.agent import kubelet
-from hypernetes.agent import node as nodes
+from hypernetes.agent.host import containerd
+from hypernetes.agent.host import kubelet
+from hypernetes.agent.host import node as nodes
 from hypernetes.model import errors
 from hypernetes.rpc import messages
 

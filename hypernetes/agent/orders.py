@@ -17,7 +17,7 @@ from hypernetes.agent import backoff
 from hypernetes.agent import bootstrap
 from hypernetes.agent import commands
 from hypernetes.agent import files
-from hypernetes.agent import node as nodes
+from hypernetes.agent.host import node as nodes
 from hypernetes.model import errors
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages

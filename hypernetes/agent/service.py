@@ -8,13 +8,13 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log
 
-from hypernetes.agent import enrolment
+from hypernetes.agent import enrollment
 from hypernetes.agent import heartbeat
-from hypernetes.agent import node as nodes
 from hypernetes.agent import orders
-from hypernetes.agent import runtime
-from hypernetes.agent import server
 from hypernetes.agent.bootstrap import catalog
+from hypernetes.agent.host import node as nodes
+from hypernetes.agent.host import runtime
+from hypernetes.agent.local import server
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import manager
 from hypernetes.agent.ports import ovs
@@ -46,8 +46,8 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     _make_folders(node)
     runtime.write(conf, node.layout)
     try:
-        enrolled = enrolment.enrol(conf, node.layout.state, stop)
-    except enrolment.Stopped:
+        enrolled = enrollment.enrol(conf, node.layout.state, stop)
+    except enrollment.Stopped:
         return
     lock_path = str(node.layout.state / "locks")
     conductor = client.AgentsClient(conf, enrolled, lock_path=lock_path)

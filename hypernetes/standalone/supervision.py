@@ -20,7 +20,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from hypernetes.agent import services
+from hypernetes.agent.host import services
 from hypernetes.standalone import cgroups
 from hypernetes.standalone import machine
 from hypernetes.standalone import process

@@ -8,7 +8,7 @@ failed, is simply run again. It raises :class:`PhaseFailed` when it cannot go on
 from collections.abc import Callable
 from collections.abc import Mapping
 
-from hypernetes.agent import node as nodes
+from hypernetes.agent.host import node as nodes
 
 Outputs = dict[str, str]
 Phase = Callable[[nodes.Node, Mapping[str, str]], Outputs]

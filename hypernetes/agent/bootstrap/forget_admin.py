@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from hypernetes.agent import bootstrap
-from hypernetes.agent import node as nodes
+from hypernetes.agent.host import node as nodes
 
 FILES = ("admin.conf", "super-admin.conf")
 

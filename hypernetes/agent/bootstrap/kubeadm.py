@@ -11,9 +11,9 @@ from pathlib import Path
 from hypernetes.agent import bootstrap
 from hypernetes.agent import commands
 from hypernetes.agent import files
-from hypernetes.agent import kubelet
-from hypernetes.agent import node as nodes
-from hypernetes.agent import services
+from hypernetes.agent.host import kubelet
+from hypernetes.agent.host import node as nodes
+from hypernetes.agent.host import services
 from hypernetes.kubernetes.bootstrap import phases
 
 INIT_PHASES = (

@@ -10,13 +10,13 @@ from pathlib import PurePath
 import yaml
 
 from hypernetes.agent import bootstrap
-from hypernetes.agent import cgroups
-from hypernetes.agent import cni_installation
 from hypernetes.agent import commands
-from hypernetes.agent import containerd
 from hypernetes.agent import files
-from hypernetes.agent import node as nodes
-from hypernetes.agent import services
+from hypernetes.agent.host import cgroups
+from hypernetes.agent.host import cni
+from hypernetes.agent.host import containerd
+from hypernetes.agent.host import node as nodes
+from hypernetes.agent.host import services
 from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
 
 CONTAINERD_START_SECONDS = 60.0
@@ -33,7 +33,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     node.layout.audit_logs.chmod(0o700)
     write_cluster_files(node, inputs)
     write_encryption_configuration(node)
-    cni_installation.install(node.layout)
+    cni.install(node.layout)
     start_containerd(node)
     return {}
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from oslo_log import log
 
 from hypernetes.agent import bootstrap
-from hypernetes.agent import cgroups
-from hypernetes.agent import containerd
-from hypernetes.agent import kubelet
-from hypernetes.agent import node as nodes
-from hypernetes.agent import services
 from hypernetes.agent.bootstrap import kubeadm
+from hypernetes.agent.host import cgroups
+from hypernetes.agent.host import containerd
+from hypernetes.agent.host import kubelet
+from hypernetes.agent.host import node as nodes
+from hypernetes.agent.host import services
 from hypernetes.kubernetes.bootstrap import phases
 
 LOG = log.getLogger(__name__)

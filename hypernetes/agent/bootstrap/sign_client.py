@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import oid
 
 from hypernetes.agent import bootstrap
-from hypernetes.agent import node as nodes
+from hypernetes.agent.host import node as nodes
 
 COMMON_NAME = "hypernetes-conductor"
 ORGANIZATION = "kubeadm:cluster-admins"

@@ -9,8 +9,9 @@ import json
 
 from oslo_config import cfg
 
-from hypernetes.agent import privileged
 from hypernetes.agent.ports import driver
+from hypernetes.agent.privileged import ovs as privileged_ovs
+from hypernetes.agent.privileged import tap as privileged_tap
 
 SANDBOX_KEY = "hypernetes-sandbox"
 """Key in the interface's external_ids that marks it as ours."""
@@ -50,13 +51,13 @@ class OvsDriver:
 
     def plug(self, port: driver.Plug) -> None:
         try:
-            privileged.create_tap(port.tap, port.mtu, privileged.ALIAS_PREFIX + port.sandbox_id)
+            privileged_tap.create(port.tap, port.mtu, privileged_tap.ALIAS_PREFIX + port.sandbox_id)
         except OSError as error:
             raise driver.PlugError(f"the kernel refuses the device {port.tap}: {error}") from error
         self._transact(plug_arguments(self._bridge, port))
         try:
             # ovs-vsctl follows the database's updates meanwhile; nothing is polled.
-            privileged.ovs_vsctl(
+            privileged_ovs.vsctl(
                 self._connection,
                 self._plug_timeout,
                 ["wait-until", "Interface", port.tap, "external_ids:ovn-installed=true"],
@@ -69,7 +70,7 @@ class OvsDriver:
     def unplug(self, tap: str) -> None:
         self._transact(["--", "--if-exists", "del-port", self._bridge, tap])
         try:
-            privileged.delete_link(tap)
+            privileged_tap.delete(tap)
         except OSError as error:
             raise driver.PlugError(f"the kernel keeps the device {tap}: {error}") from error
 
@@ -80,7 +81,7 @@ class OvsDriver:
             )
         )
         # A device without its port is what a kill between the two leaves.
-        taps: dict[str, str] = privileged.list_taps()
+        taps: dict[str, str] = privileged_tap.list_all()
         return taps | found
 
     def check(self, port: driver.Plug) -> None:
@@ -88,7 +89,7 @@ class OvsDriver:
 
         :raises driver.PlugError: it is not.
         """
-        if port.tap not in privileged.list_taps():
+        if port.tap not in privileged_tap.list_all():
             raise driver.PlugError(f"the device {port.tap} is gone")
         if self.devices().get(port.tap) != port.sandbox_id:
             raise driver.PlugError(f"the device {port.tap} is not connected for this sandbox")
@@ -102,6 +103,6 @@ class OvsDriver:
 
     def _transact(self, arguments: list[str]) -> str:
         try:
-            return str(privileged.ovs_vsctl(self._connection, self._timeout, arguments))
+            return str(privileged_ovs.vsctl(self._connection, self._timeout, arguments))
         except RuntimeError as error:
             raise driver.PlugError(str(error)) from error

@@ -10,9 +10,9 @@ import testtools
 from oslo_config import cfg
 
 from hypernetes.agent import commands
-from hypernetes.agent import layout as layouts
-from hypernetes.agent import node as nodes
-from hypernetes.agent import services
+from hypernetes.agent.host import layout as layouts
+from hypernetes.agent.host import node as nodes
+from hypernetes.agent.host import services
 from hypernetes.conf import opts
 from hypernetes.model import errors
 from hypernetes.rpc import messages

@@ -9,7 +9,7 @@ import fixtures
 import testtools
 
 from hypernetes.agent import heartbeat
-from hypernetes.agent import services
+from hypernetes.agent.host import services
 from hypernetes.model import errors
 from hypernetes.rpc import messages
 from hypernetes.tests.unit.agent import builders

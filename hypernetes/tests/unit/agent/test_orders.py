@@ -11,7 +11,7 @@ import testtools
 
 from hypernetes.agent import bootstrap
 from hypernetes.agent import orders
-from hypernetes.agent import services
+from hypernetes.agent.host import services
 from hypernetes.model import errors
 from hypernetes.rpc import messages
 from hypernetes.tests.unit.agent import builders

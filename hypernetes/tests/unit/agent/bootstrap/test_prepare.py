@@ -5,8 +5,8 @@ import fixtures
 import yaml
 
 from hypernetes.agent import bootstrap
-from hypernetes.agent import services
 from hypernetes.agent.bootstrap import prepare
+from hypernetes.agent.host import services
 from hypernetes.tests.unit.agent import builders
 
 

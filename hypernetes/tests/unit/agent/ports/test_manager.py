@@ -8,7 +8,7 @@ from pathlib import Path
 import fixtures
 import testtools
 
-from hypernetes.agent import services
+from hypernetes.agent.host import services
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import manager
 from hypernetes.agent.ports import sandboxes

@@ -18,18 +18,21 @@ PLUG = drivers.Plug("sandbox-1", "port-1", "tap00000005-31", "fa:16:3e:00:00:05"
 class OvsTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.privileged = self.useFixture(fixtures.MockPatchObject(ovs, "privileged")).mock
-        self.privileged.ALIAS_PREFIX = "hypernetes:"
-        self.privileged.ovs_vsctl.return_value = ""
+        # One parent, so that the order of the calls to both modules is seen.
+        self.privileged = mock.Mock()
+        self.useFixture(fixtures.MockPatchObject(ovs, "privileged_tap", self.privileged.tap))
+        self.useFixture(fixtures.MockPatchObject(ovs, "privileged_ovs", self.privileged.ovs))
+        self.privileged.tap.ALIAS_PREFIX = "hypernetes:"
+        self.privileged.ovs.vsctl.return_value = ""
         self.driver = ovs.OvsDriver(builders.configuration(Path("/nonexistent"), plug_timeout=7.0))
 
     def test_the_device_is_there_before_it_is_connected_and_flows_before_it_returns(self) -> None:
         self.driver.plug(PLUG)
         calls = self.privileged.mock_calls
-        self.assertEqual(mock.call.create_tap("tap00000005-31", 1442, "hypernetes:sandbox-1"), calls[0])
+        self.assertEqual(mock.call.tap.create("tap00000005-31", 1442, "hypernetes:sandbox-1"), calls[0])
         self.assertIn("add-port", calls[1].args[2])
         self.assertEqual(
-            mock.call.ovs_vsctl(
+            mock.call.ovs.vsctl(
                 "unix:/run/openvswitch/db.sock",
                 7.0,
                 ["wait-until", "Interface", "tap00000005-31", "external_ids:ovn-installed=true"],
@@ -44,28 +47,28 @@ class OvsTest(testtools.TestCase):
         self.assertIn('external_ids:hypernetes-sandbox="sandbox-1"', arguments)
 
     def test_flows_that_do_not_come_are_told_with_the_port(self) -> None:
-        self.privileged.ovs_vsctl.side_effect = ["", RuntimeError("Alarm clock")]
+        self.privileged.ovs.vsctl.side_effect = ["", RuntimeError("Alarm clock")]
         failure = self.assertRaises(drivers.PlugError, self.driver.plug, PLUG)
         self.assertIn("OVN has not installed the flows of port port-1 within 7 s", str(failure))
 
     def test_a_kernel_that_refuses_the_device_is_told(self) -> None:
-        self.privileged.create_tap.side_effect = OSError("no such device")
+        self.privileged.tap.create.side_effect = OSError("no such device")
         self.assertRaises(drivers.PlugError, self.driver.plug, PLUG)
-        self.privileged.ovs_vsctl.assert_not_called()
+        self.privileged.ovs.vsctl.assert_not_called()
 
     def test_unplugging_disconnects_before_it_deletes(self) -> None:
         self.driver.unplug("tap00000005-31")
-        self.assertEqual(["ovs_vsctl", "delete_link"], [name for name, _, _ in self.privileged.mock_calls])
+        self.assertEqual(["ovs.vsctl", "tap.delete"], [name for name, _, _ in self.privileged.mock_calls])
 
     def test_devices_without_a_port_are_found_too(self) -> None:
         table = {
             "headings": ["name", "external_ids"],
             "data": [["tap-a", ["map", [["iface-id", "x"], ["hypernetes-sandbox", "a"]]]]],
         }
-        self.privileged.ovs_vsctl.return_value = json.dumps(table)
-        self.privileged.list_taps.return_value = {"tap-b": "b"}
+        self.privileged.ovs.vsctl.return_value = json.dumps(table)
+        self.privileged.tap.list_all.return_value = {"tap-b": "b"}
         self.assertEqual({"tap-a": "a", "tap-b": "b"}, self.driver.devices())
 
     def test_a_check_notices_a_device_that_is_gone_or_not_connected(self) -> None:
-        self.privileged.list_taps.return_value = {}
+        self.privileged.tap.list_all.return_value = {}
         self.assertRaises(drivers.PlugError, self.driver.check, PLUG)

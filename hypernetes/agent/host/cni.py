@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hypernetes
 from hypernetes.agent import files
-from hypernetes.agent.layout import Layout
+from hypernetes.agent.host.layout import Layout
 
 PLUGIN = "hypernetes-cni"
 CONFIGURATION = "10-hypernetes.conflist"

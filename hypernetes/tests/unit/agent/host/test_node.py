@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.node."""
+"""Tests of hypernetes.agent.host.node."""
 
 import dataclasses
 from pathlib import Path
 
 import testtools
 
-from hypernetes.agent import node as nodes
+from hypernetes.agent.host import node as nodes
 from hypernetes.tests.unit.agent import builders
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.services, against a server that answers like supervisor's."""
+"""Tests of hypernetes.agent.host.services, against a server that answers like supervisor's."""
 
 import configparser
 import socketserver
@@ -12,7 +12,7 @@ from typing import Any
 import fixtures
 import testtools
 
-from hypernetes.agent import services
+from hypernetes.agent.host import services
 
 
 class FakeSupervisor:

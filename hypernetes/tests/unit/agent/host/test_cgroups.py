@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.cgroups, on plain folders."""
+"""Tests of hypernetes.agent.host.cgroups, on plain folders."""
 
 from pathlib import Path
 
 import fixtures
 import testtools
 
-from hypernetes.agent import cgroups
+from hypernetes.agent.host import cgroups
 
 MOUNTINFO = """\
 21 20 0:5 / /proc rw - proc proc rw

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.cni_installation."""
+"""Tests of hypernetes.agent.host.cni."""
 
 import json
 import subprocess
@@ -8,16 +8,16 @@ from pathlib import Path
 import fixtures
 import testtools
 
-from hypernetes.agent import cni_installation
+from hypernetes.agent.host import cni
 from hypernetes.tests.unit.agent import builders
 
 
 class CniInstallationTest(testtools.TestCase):
     def test_the_installed_program_runs_in_a_bare_environment(self) -> None:
         layout = builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
-        cni_installation.install(layout)
+        cni.install(layout)
         ended = subprocess.run(
-            [layout.cni_programs / cni_installation.PLUGIN],
+            [layout.cni_programs / cni.PLUGIN],
             input='{"cniVersion": "1.1.0"}',
             env={"CNI_COMMAND": "VERSION"},
             capture_output=True,
@@ -28,7 +28,7 @@ class CniInstallationTest(testtools.TestCase):
         self.assertEqual(["1.0.0", "1.1.0"], json.loads(ended.stdout)["supportedVersions"])
 
     def test_the_network_names_the_plugin_and_the_agents_socket(self) -> None:
-        network = json.loads(cni_installation.network(Path("/run/agent.sock")))
+        network = json.loads(cni.network(Path("/run/agent.sock")))
         self.assertEqual("1.1.0", network["cniVersion"])
         self.assertEqual(
             ("hypernetes-cni", "/run/agent.sock"), (network["plugins"][0]["type"], network["plugins"][0]["socket"])

@@ -6,7 +6,7 @@ from typing import Any
 from oslo_config import cfg
 
 from hypernetes.agent import files
-from hypernetes.agent.layout import Layout
+from hypernetes.agent.host.layout import Layout
 
 
 def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:

@@ -1,33 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All calls that need power over the node's network, carried out by a privsep daemon that has nothing else.
-
-The daemon is forked at the agent's start, keeps CAP_NET_ADMIN alone, and can be asked for exactly the functions
-below. Arguments are checked here again, on the daemon's side of the wall.
-"""
+"""TAP devices of pods' virtual machines."""
 
 import errno
 import fcntl
 import os
 import re
 import struct
-import subprocess
 from pathlib import Path
 
-from oslo_config import cfg
-from oslo_privsep import capabilities
-from oslo_privsep import priv_context
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-SECTION = "hypernetes_privileged"
-DAEMON_THREADS = 16
-
-context = priv_context.PrivContext(
-    "hypernetes",
-    cfg_section=SECTION,
-    pypath=__name__ + ".context",
-    capabilities=[capabilities.CAP_NET_ADMIN],
-)
+from hypernetes.agent import privileged
 
 # linux/if_tun.h
 _TUNSETIFF = 0x400454CA
@@ -42,22 +26,13 @@ ALIAS_PREFIX = "hypernetes:"
 """Our TAPs carry this and the sandbox' id as their alias, so that no other's are ever taken for ours."""
 
 
-def start() -> None:
-    """Fork the daemon. Must run before the agent has threads."""
-    # oslo.privsep takes its number of threads from the number of processors: too few for calls that wait.
-    cfg.CONF.set_default("thread_pool_size", DAEMON_THREADS, group=SECTION)
-    # Should the daemon die, privsep starts another through this command; root needs no sudo.
-    priv_context.init(root_helper=[])
-    context.start(priv_context.Method.FORK)
-
-
 def _check(name: str) -> None:
     if not _TAP_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a pod's TAP device")
 
 
-@context.entrypoint
-def create_tap(name: str, mtu: int, alias: str) -> None:
+@privileged.context.entrypoint
+def create(name: str, mtu: int, alias: str) -> None:
     """Make a persistent TAP device for a virtual machine, up; one that exists is only set right.
 
     The host never speaks on it itself: no address, IPv6 off, so that a tenant cannot reach the node through it.
@@ -88,8 +63,8 @@ def _make_persistent(name: str) -> None:
         os.close(descriptor)
 
 
-@context.entrypoint
-def delete_link(name: str) -> None:
+@privileged.context.entrypoint
+def delete(name: str) -> None:
     """Delete a TAP device of ours, also while a virtual machine holds it; one that is gone is fine."""
     _check(name)
     with IPRoute() as netlink:
@@ -101,8 +76,8 @@ def delete_link(name: str) -> None:
                     raise
 
 
-@context.entrypoint
-def list_taps() -> dict[str, str]:
+@privileged.context.entrypoint
+def list_all() -> dict[str, str]:
     """Our TAP devices and the sandboxes they belong to."""
     taps: dict[str, str] = {}
     with IPRoute() as netlink:
@@ -112,27 +87,3 @@ def list_taps() -> dict[str, str]:
             if _TAP_NAME.fullmatch(name) and alias.startswith(ALIAS_PREFIX):
                 taps[name] = alias.removeprefix(ALIAS_PREFIX)
     return taps
-
-
-@context.entrypoint
-def ovs_vsctl(connection: str, timeout: float, arguments: list[str]) -> str:
-    """One transaction with Open vSwitch, by ovs-vsctl; returns what it prints.
-
-    :param timeout: seconds until it gives up.
-    :raises RuntimeError: it failed or took too long; with its own words.
-    """
-    command = ["ovs-vsctl", f"--db={connection}", f"--timeout={max(1, round(timeout))}", "--format=json", *arguments]
-    try:
-        ended = subprocess.run(  # noqa: S603 - the arguments are a list built by us; no shell
-            command,
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout + 5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RuntimeError(f"ovs-vsctl: {error}") from error
-    if ended.returncode != 0:
-        raise RuntimeError(f"ovs-vsctl: {ended.stderr.decode(errors='replace').strip()[-500:]}")
-    return ended.stdout.decode()

@@ -28,7 +28,7 @@ OTHER_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Request:
     """One request: what to do when its turn has come, and what when it does not come. Neither raises."""
 
     work: Callable[[], None]
@@ -36,7 +36,7 @@ class Turn:
     since: float
 
 
-class Turns:
+class FairExecutor:
     """Requests to threads. ``expire`` must be called now and then."""
 
     def __init__(self, workers: int) -> None:
@@ -45,14 +45,14 @@ class Turns:
         self._others = futures.ThreadPoolExecutor(OTHER_WORKERS, thread_name_prefix="cni")
         self._lock = threading.Lock()
         self._working: Counter[str] = Counter()
-        self._waiting: dict[str, deque[Turn]] = {}
+        self._waiting: dict[str, deque[Request]] = {}
 
     def submit(self, command: str, namespace: str, work: Callable[[], None], refuse: Callable[[], None]) -> None:
         """Have ``work`` called by a thread that suits the command, or ``refuse`` where its turn does not come."""
         if command == "STATUS":
             self._status.submit(work)
         elif command == "ADD":
-            self._submit_add(namespace, Turn(work, refuse, time.monotonic()))
+            self._submit_add(namespace, Request(work, refuse, time.monotonic()))
         else:
             self._others.submit(work)
 
@@ -66,24 +66,24 @@ class Turns:
         for pool in (self._adds, self._status, self._others):
             pool.shutdown(wait=True)
 
-    def _submit_add(self, namespace: str, turn: Turn) -> None:
+    def _submit_add(self, namespace: str, request: Request) -> None:
         with self._lock:
             if self._working[namespace] < ADDS_PER_NAMESPACE:
-                self._begin(namespace, turn)
+                self._begin(namespace, request)
                 return
             full = sum(map(len, self._waiting.values())) >= MAX_WAITING
             if not full:
-                self._waiting.setdefault(namespace, deque()).append(turn)
+                self._waiting.setdefault(namespace, deque()).append(request)
         if full:
-            turn.refuse()
+            request.refuse()
 
-    def _begin(self, namespace: str, turn: Turn) -> None:
+    def _begin(self, namespace: str, request: Request) -> None:
         self._working[namespace] += 1
-        self._adds.submit(self._carry_out, namespace, turn)
+        self._adds.submit(self._carry_out, namespace, request)
 
-    def _carry_out(self, namespace: str, turn: Turn) -> None:
+    def _carry_out(self, namespace: str, request: Request) -> None:
         try:
-            turn.work()
+            request.work()
         finally:
             with self._lock:
                 self._end(namespace)
@@ -99,13 +99,13 @@ class Turns:
             self._waiting.pop(namespace, None)
 
     def _refuse_before(self, limit: float) -> None:
-        late: list[tuple[str, Turn]] = []
+        late: list[tuple[str, Request]] = []
         with self._lock:
             for namespace, queue in list(self._waiting.items()):
                 while queue and queue[0].since < limit:
                     late.append((namespace, queue.popleft()))
                 if not queue:
                     del self._waiting[namespace]
-        for namespace, turn in late:
+        for namespace, request in late:
             LOG.warning("Namespace %s has more pods to connect than it may have at once", namespace)
-            turn.refuse()
+            request.refuse()

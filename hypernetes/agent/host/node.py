@@ -7,8 +7,8 @@ from pathlib import Path
 from oslo_config import cfg
 
 from hypernetes.agent import commands
-from hypernetes.agent import layout as layouts
-from hypernetes.agent import services
+from hypernetes.agent.host import layout as layouts
+from hypernetes.agent.host import services
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.server: requests and answers, and the socket itself."""
+"""Tests of hypernetes.agent.local.server: requests and answers, and the socket itself."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from unittest import mock
 import fixtures
 import testtools
 
-from hypernetes.agent import server
-from hypernetes.agent import turns
+from hypernetes.agent.local import fair_executor
+from hypernetes.agent.local import server
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import manager
 from hypernetes.agent.ports.sandboxes import Sandbox
@@ -207,7 +207,7 @@ class TurnsTest(testtools.TestCase):
     def _fill(self, number: int) -> list[socket.socket]:
         """So many ADDs of red; returns when as many as may work do."""
         connections = [self._send(ADD) for _ in range(number)]
-        for _ in range(min(number, turns.ADDS_PER_NAMESPACE)):
+        for _ in range(min(number, fair_executor.ADDS_PER_NAMESPACE)):
             self.assertTrue(self.begun.acquire(timeout=5))
         return connections
 
@@ -219,24 +219,24 @@ class TurnsTest(testtools.TestCase):
         self.assertEqual({"result": "ADD"}, self._answer(self._send(blue)))
 
     def test_more_adds_of_a_namespace_are_to_be_tried_again(self) -> None:
-        self.useFixture(fixtures.MockPatchObject(turns, "PATIENCE_SECONDS", 0.1))
-        self._fill(turns.ADDS_PER_NAMESPACE)
+        self.useFixture(fixtures.MockPatchObject(fair_executor, "PATIENCE_SECONDS", 0.1))
+        self._fill(fair_executor.ADDS_PER_NAMESPACE)
         error = self._answer(self._send(ADD))["error"]
         self.assertEqual(11, error["code"])
         self.assertIn("red", error["message"])
 
     def test_a_burst_waits_for_its_turn(self) -> None:
-        connections = self._fill(turns.ADDS_PER_NAMESPACE + 6)
+        connections = self._fill(fair_executor.ADDS_PER_NAMESPACE + 6)
         self.stuck.set()
         self.assertEqual([{"result": "ADD"}] * len(connections), [self._answer(one) for one in connections])
 
     def test_what_waits_is_bounded(self) -> None:
-        self.useFixture(fixtures.MockPatchObject(turns, "MAX_WAITING", 0))
-        self._fill(turns.ADDS_PER_NAMESPACE)
+        self.useFixture(fixtures.MockPatchObject(fair_executor, "MAX_WAITING", 0))
+        self._fill(fair_executor.ADDS_PER_NAMESPACE)
         self.assertEqual(11, self._answer(self._send(ADD))["error"]["code"])
 
     def test_a_stop_refuses_what_waits_and_finishes_what_was_begun(self) -> None:
-        connections = self._fill(turns.ADDS_PER_NAMESPACE)
+        connections = self._fill(fair_executor.ADDS_PER_NAMESPACE)
         waiting = self._send(ADD)
         # Asked after it on another connection and answered: the server has accepted it by now.
         self._answer(self._send({"command": "STATUS"}))

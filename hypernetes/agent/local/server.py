@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_log import log
 
-from hypernetes.agent import turns
+from hypernetes.agent.local import fair_executor
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import manager
 from hypernetes.agent.ports import sandboxes
@@ -166,7 +166,7 @@ class LocalServer:
         self._readers = futures.ThreadPoolExecutor(READERS, thread_name_prefix="cni-read")
         # Accepting stops while all readers are busy: further callers wait in the kernel's queue.
         self._free = threading.Semaphore(READERS)
-        self._turns = turns.Turns(workers)
+        self._turns = fair_executor.FairExecutor(workers)
         self._socket: socket.socket | None = None
 
     def bind(self) -> None:
@@ -246,7 +246,7 @@ def _reply(connection: socket.socket, answer: Callable[[], dict[str, Any]]) -> N
 def _busy(namespace: str) -> dict[str, Any]:
     return _Refusal(
         _TRY_AGAIN_LATER,
-        f"namespace {namespace} has {turns.ADDS_PER_NAMESPACE} pods being connected on this node already",
+        f"namespace {namespace} has {fair_executor.ADDS_PER_NAMESPACE} pods being connected on this node already",
     ).answer
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.kubelet, by running the script with a kubelet that prints its arguments."""
+"""Tests of hypernetes.agent.host.kubelet, by running the script with a kubelet that prints its arguments."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 import fixtures
 import testtools
 
-from hypernetes.agent import kubelet
+from hypernetes.agent.host import kubelet
 from hypernetes.tests.unit.agent import builders
 
 

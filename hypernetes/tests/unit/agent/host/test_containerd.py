@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.containerd."""
+"""Tests of hypernetes.agent.host.containerd."""
 
 import tomllib
 from pathlib import Path
 
 import testtools
 
-from hypernetes.agent import containerd
+from hypernetes.agent.host import containerd
 from hypernetes.tests.unit.agent import builders
 
 LAYOUT = builders.layout(Path("/node"))

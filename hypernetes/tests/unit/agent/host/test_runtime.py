@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.runtime."""
+"""Tests of hypernetes.agent.host.runtime."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 import fixtures
 import testtools
 
-from hypernetes.agent import runtime
+from hypernetes.agent.host import runtime
 from hypernetes.tests.unit.agent import builders
 
 

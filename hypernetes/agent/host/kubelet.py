@@ -3,8 +3,8 @@
 
 import shlex
 
-from hypernetes.agent import services
-from hypernetes.agent.layout import Layout
+from hypernetes.agent.host import services
+from hypernetes.agent.host.layout import Layout
 
 PROGRAM = "kubelet"
 

@@ -7,8 +7,8 @@ Options by containerd v2.4, docs/cri/config.md and docs/hosts.md.
 import json
 from collections.abc import Mapping
 
-from hypernetes.agent import services
-from hypernetes.agent.layout import Layout
+from hypernetes.agent.host import services
+from hypernetes.agent.host.layout import Layout
 from hypernetes.model import names
 
 PROGRAM = "containerd"

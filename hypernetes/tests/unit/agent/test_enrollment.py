@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.enrolment."""
+"""Tests of hypernetes.agent.enrollment."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import fixtures
 import requests
 import testtools
 
-from hypernetes.agent import enrolment
+from hypernetes.agent import enrollment
 from hypernetes.tests.unit.agent import builders
 
 ANSWER = {"node": "node1", "transport_url": "rabbit://node1:{password}@bus.test:5671/", "exchange": "e", "topic": "t"}
@@ -52,7 +52,7 @@ class EnrolmentTest(testtools.TestCase):
         return answer
 
     def _enrol(self) -> Any:
-        return enrolment.enrol(self.conf, self.folder, threading.Event())
+        return enrollment.enrol(self.conf, self.folder, threading.Event())
 
     def test_the_secret_becomes_the_nodes_own_credentials(self) -> None:
         self.answers = [_response(200, ANSWER)]
@@ -89,8 +89,8 @@ class EnrolmentTest(testtools.TestCase):
 
     def _refusal(self, *answers: Any) -> str:
         self.answers = list(answers)
-        choice = enrolment.choose(self.folder / "credentials.json", "node-id")
-        return str(self.assertRaises(enrolment.EnrolmentFailed, enrolment.present, self.conf, choice, "one-time"))
+        choice = enrollment.choose(self.folder / "credentials.json", "node-id")
+        return str(self.assertRaises(enrollment.EnrolmentFailed, enrollment.present, self.conf, choice, "one-time"))
 
     def test_a_refused_secret_is_told_with_what_to_do(self) -> None:
         self.assertIn("create the node anew", self._refusal(_response(401, {})))
@@ -112,10 +112,10 @@ class EnrolmentTest(testtools.TestCase):
         written = json.loads((self.folder / "credentials.json").read_text())
         for secret in ("one-time", written["token"], written["amqp_password"]):
             self.assertNotIn(secret, text)
-        self.assertNotIn(written["token"], repr(enrolment.choose(self.folder / "credentials.json", "node-id")))
+        self.assertNotIn(written["token"], repr(enrollment.choose(self.folder / "credentials.json", "node-id")))
 
     def test_a_stop_ends_the_tries(self) -> None:
         stop = threading.Event()
         stop.set()
         self.answers = [_response(401, {})]
-        self.assertRaises(enrolment.Stopped, enrolment.enrol, self.conf, self.folder, stop)
+        self.assertRaises(enrollment.Stopped, enrollment.enrol, self.conf, self.folder, stop)

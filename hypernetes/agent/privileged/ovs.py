@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transactions with Open vSwitch."""
+
+import subprocess
+
+from hypernetes.agent import privileged
+
+
+@privileged.context.entrypoint
+def vsctl(connection: str, timeout: float, arguments: list[str]) -> str:
+    """One transaction with Open vSwitch, by ovs-vsctl; returns what it prints.
+
+    :param timeout: seconds until it gives up.
+    :raises RuntimeError: it failed or took too long; with its own words.
+    """
+    command = ["ovs-vsctl", f"--db={connection}", f"--timeout={max(1, round(timeout))}", "--format=json", *arguments]
+    try:
+        ended = subprocess.run(  # noqa: S603 - the arguments are a list built by us; no shell
+            command,
+            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout + 5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RuntimeError(f"ovs-vsctl: {error}") from error
+    if ended.returncode != 0:
+        raise RuntimeError(f"ovs-vsctl: {ended.stderr.decode(errors='replace').strip()[-500:]}")
+    return ended.stdout.decode()
