@@ -70,14 +70,14 @@ def ensure_project(world: work.World, namespace: records.Namespace) -> records.N
         if not project.member_granted:
             world.cloud.keystone.grant_member(project_id)
             project = world.db.projects.observe(project_id, member_granted=True)
-        networks = world.cloud.networks(project_id)
-        if project.router_id is None or (is_looked_at and not networks.has_router(project.router_id)):
+        networking = world.cloud.project(project_id)
+        if project.router_id is None or (is_looked_at and not networking.has_router(project.router_id)):
             held.check()
-            project = world.db.projects.observe(project_id, router_id=networks.ensure_router())
+            project = world.db.projects.observe(project_id, router_id=networking.ensure_router())
         pool_id = project.subnet_pool_id
-        if pool_id is None or (is_looked_at and not networks.has_subnet_pool(pool_id)):
+        if pool_id is None or (is_looked_at and not networking.has_subnet_pool(pool_id)):
             held.check()
-            world.db.projects.observe(project_id, subnet_pool_id=networks.ensure_subnet_pool())
+            world.db.projects.observe(project_id, subnet_pool_id=networking.ensure_subnet_pool())
     return namespace
 
 
@@ -236,7 +236,7 @@ def _delete_stray_ports(world: work.World, namespace: records.Namespace) -> None
     if namespace.network_id is None:
         return
     # A user's own network may serve several namespaces, so the records of all count.
-    for record_id, port_id in world.cloud.ports.marked(namespace.project_id, namespace.network_id):
+    for record_id, port_id in world.cloud.ports.pod_ports(namespace.project_id, namespace.network_id):
         try:
             world.db.ports.get(record_id)
         except errors.NotFound:
@@ -283,13 +283,13 @@ def record_unrecorded(world: work.World, namespace: records.Namespace) -> record
     return world.db.namespaces.observe(namespace.id, **seen) if seen else namespace
 
 
-def delete_copies(world: work.World, namespace: records.Namespace) -> records.Namespace:
+def delete_duplicates(world: work.World, namespace: records.Namespace) -> records.Namespace:
     """What a late answer had us make twice is gone; what is recorded goes in the next steps."""
     if world.db.projects.ensure(namespace.project_id).member_granted:
         kept = (namespace.network_id, namespace.subnet_id, namespace.security_group_id)
         # Of a user's own network nothing is ours but the security group.
         of_networks = namespace.requested_network_id is None
-        world.cloud.networks(namespace.project_id).delete_copies(namespace.id, kept, of_networks=of_networks)
+        world.cloud.networks(namespace.project_id).delete_duplicates(namespace.id, kept, of_networks=of_networks)
     return namespace
 
 
@@ -335,7 +335,7 @@ STEPS_DOWN: tuple[Step, ...] = (
     ensure_membership,
     record_unrecorded,
     delete_router_interface,
-    delete_copies,
+    delete_duplicates,
     delete_subnet,
     delete_network,
     delete_security_group,
@@ -358,18 +358,18 @@ def _release_project(world: work.World, project_id: ids.ProjectId, held: lease.L
 
 
 def _delete_project_parts(world: work.World, project: records.Project, held: lease.Lease) -> None:
-    networks = world.cloud.networks(project.id)
-    if project.router_id is None and (router_id := networks.find_router()) is not None:
+    networking = world.cloud.project(project.id)
+    if project.router_id is None and (router_id := networking.find_router()) is not None:
         project = world.db.projects.observe(project.id, router_id=router_id)
-    if project.subnet_pool_id is None and (pool_id := networks.find_subnet_pool()) is not None:
+    if project.subnet_pool_id is None and (pool_id := networking.find_subnet_pool()) is not None:
         project = world.db.projects.observe(project.id, subnet_pool_id=pool_id)
-    networks.delete_project_copies((project.router_id, project.subnet_pool_id))
+    networking.delete_duplicates((project.router_id, project.subnet_pool_id))
     held.check()
     # Forgotten first: what a kill leaves unrecorded is found by its mark, a recorded id of nothing would be believed.
     if (router_id := project.router_id) is not None:
         world.db.projects.observe(project.id, router_id=None)
         try:
-            networks.delete_router(router_id)
+            networking.delete_router(router_id)
         except errors.HypernetesError:
             world.db.projects.observe(project.id, router_id=router_id)
             raise
@@ -377,7 +377,7 @@ def _delete_project_parts(world: work.World, project: records.Project, held: lea
     if (pool_id := project.subnet_pool_id) is not None:
         world.db.projects.observe(project.id, subnet_pool_id=None)
         try:
-            networks.delete_subnet_pool(pool_id)
+            networking.delete_subnet_pool(pool_id)
         except errors.HypernetesError:
             world.db.projects.observe(project.id, subnet_pool_id=pool_id)
             raise

@@ -22,7 +22,7 @@ from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
-from hypernetes.openstack import neutron
+from hypernetes.openstack.neutron import records as neutron
 from hypernetes.rpc import messages
 
 LOG = log.getLogger(__name__)
@@ -236,7 +236,7 @@ class PortReconciler:
                 held.check()
                 if port.neutron_port_id is not None:
                     world.cloud.ports.delete(port.neutron_port_id)
-                self._delete_copies(port)
+                self._delete_duplicates(port)
                 world.db.ports.delete(port.id)
         except errors.NotFound:
             return work.Settled()
@@ -245,11 +245,11 @@ class PortReconciler:
             return work.Failed()
         return work.Settled()
 
-    def _delete_copies(self, port: records.Port) -> None:
+    def _delete_duplicates(self, port: records.Port) -> None:
         """Delete what was made just before a kill, or by a request whose answer came too late."""
         namespace = self._world.db.namespaces.get(port.namespace_id)
         node = self._world.db.nodes.get(port.node_id)
-        self._world.cloud.ports.delete_copies(port.id, namespace.project_id, node.name)
+        self._world.cloud.ports.delete_duplicates(port.id, namespace.project_id, node.name)
 
     def unsettled(self) -> Iterable[str]:
         """Those to be deleted."""

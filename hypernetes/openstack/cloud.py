@@ -5,8 +5,10 @@ from oslo_config import cfg
 
 from hypernetes.model import ids
 from hypernetes.openstack import keystone
-from hypernetes.openstack import neutron
 from hypernetes.openstack import session
+from hypernetes.openstack.neutron import namespace
+from hypernetes.openstack.neutron import ports
+from hypernetes.openstack.neutron import project
 
 
 class Cloud:
@@ -16,8 +18,12 @@ class Cloud:
         self._conf = conf
         self._sessions = session.Sessions(conf)
         self.keystone = keystone.Keystone(conf, self._sessions)
-        self.ports = neutron.Ports(self._sessions)
+        self.ports = ports.Ports(self._sessions)
 
-    def networks(self, project_id: ids.ProjectId) -> neutron.ProjectNetworks:
-        """What can be made in one project."""
-        return neutron.ProjectNetworks(self._conf, self._sessions, project_id)
+    def project(self, project_id: ids.ProjectId) -> project.ProjectNetworking:
+        """Return what a project has once: router and subnet pool."""
+        return project.ProjectNetworking(self._conf, self._sessions, project_id)
+
+    def networks(self, project_id: ids.ProjectId) -> namespace.NamespaceNetworking:
+        """Return what the namespaces of a project have."""
+        return namespace.NamespaceNetworking(self._conf, self._sessions, project_id)

@@ -10,8 +10,8 @@ from typing import Any
 from gabbi import fixture
 
 from hypernetes.tests.functional.db import mariadb
-from hypernetes.tests.unit.api import application
-from hypernetes.tests.unit.db import database as builders
+from hypernetes.tests.support import application
+from hypernetes.tests.support import database as builders
 
 _running: list[application.Application] = []
 

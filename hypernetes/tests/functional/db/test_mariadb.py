@@ -16,8 +16,8 @@ from hypernetes.db import models
 from hypernetes.model import errors
 from hypernetes.model import records
 from hypernetes.tests.functional.db import mariadb
-from hypernetes.tests.unit.db import contract
-from hypernetes.tests.unit.db import database as builders
+from hypernetes.tests.support import database as builders
+from hypernetes.tests.support import repository_contract as contract
 
 T = TypeVar("T")
 
@@ -35,7 +35,11 @@ class MariaDBTest(testtools.TestCase):
 
 
 class RepositoriesTest(
-    contract.RecordContract, contract.AggregateContract, contract.NodeContract, contract.LeaseContract, MariaDBTest
+    contract.RecordContract,
+    contract.AggregateContract,
+    contract.NodeContract,
+    contract.LeaseContract,
+    MariaDBTest,
 ):
     """What every database must do, done by MariaDB."""
 

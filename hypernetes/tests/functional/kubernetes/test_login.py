@@ -17,8 +17,8 @@ from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import tenant
 from hypernetes.tests.functional.kubernetes import webhook_server
+from hypernetes.tests.support import tokens
 from hypernetes.tests.unit.auth import test_webhook as keystones
-from hypernetes.tests.unit.auth import tokens
 
 CACHE_SECONDS = 2.0
 

@@ -12,7 +12,7 @@ import requests
 import testtools
 
 from hypernetes.agent import enrollment
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 ANSWER = {"node": "node1", "transport_url": "rabbit://node1:{password}@bus.test:5671/", "exchange": "e", "topic": "t"}
 
@@ -29,7 +29,7 @@ class EnrolmentTest(testtools.TestCase):
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
         self.folder = Path(self.useFixture(fixtures.TempDir()).path)
-        self.conf = builders.configuration(self.folder)
+        self.conf = agent_builders.configuration(self.folder)
         self.secret_file = Path(self.conf.agent.enrolment_secret_file)
         self.secret_file.write_text("one-time\n")
         self.answers: list[Any] = []

@@ -12,26 +12,26 @@ from hypernetes.agent import heartbeat
 from hypernetes.agent.host import services
 from hypernetes.model import errors
 from hypernetes.rpc import messages
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
 class HeartbeatTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
-        self.node, self.services, _ = builders.node(Path(self.useFixture(fixtures.TempDir()).path))
+        self.node, self.services, _ = agent_builders.node(Path(self.useFixture(fixtures.TempDir()).path))
         self.node.conf.set_override("heartbeat_interval", 0.2, group="agent")
 
     def test_the_report_says_who_where_and_how_the_programs_are(self) -> None:
         self.services.states["containerd"] = services.ServiceState.RUNNING
-        report = heartbeat.report(self.node, builders.CALLER)
+        report = heartbeat.report(self.node, agent_builders.CALLER)
         self.assertEqual(("node1", "192.0.2.1"), (report.hostname, report.address))
         self.assertEqual({"containerd": "RUNNING", "kubelet": "UNKNOWN"}, report.services)
 
     def test_it_goes_on_after_a_failure_and_hands_an_order_over(self) -> None:
         stop = threading.Event()
         order = messages.PhaseOrder("order-1", "cluster-1", "certs")
-        conductor = mock.Mock(caller=builders.CALLER)
+        conductor = mock.Mock(caller=agent_builders.CALLER)
         conductor.heartbeat.side_effect = [
             errors.Unavailable(service="The conductor", reason="gone"),
             ValueError("a surprise"),

@@ -14,7 +14,7 @@ from hypernetes.agent import orders
 from hypernetes.agent.host import services
 from hypernetes.model import errors
 from hypernetes.rpc import messages
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 ORDER = messages.PhaseOrder("order-1", "cluster-1", "certs", {"kubeadm.yaml": "x"})
 
@@ -25,7 +25,7 @@ class OrdersTest(testtools.TestCase):
         self.useFixture(fixtures.FakeLogger())
         self.state = Path(self.useFixture(fixtures.TempDir()).path)
         self.useFixture(fixtures.MockPatchObject(orders, "POLL_SECONDS", 0.02))
-        self.conductor = builders.Conductor()
+        self.conductor = agent_builders.Conductor()
         self.phase = mock.Mock(return_value={"api_address": "https://a"})
 
     def _run(self, *submitted: messages.PhaseOrder, until: Callable[[], bool]) -> None:
@@ -47,7 +47,7 @@ class OrdersTest(testtools.TestCase):
     def test_a_phase_is_carried_out_and_its_outputs_are_reported(self) -> None:
         self._run(ORDER, until=self._reported())
         self.assertEqual(
-            [messages.PhaseResult(builders.CALLER, "order-1", True, "", {"api_address": "https://a"})],
+            [messages.PhaseResult(agent_builders.CALLER, "order-1", True, "", {"api_address": "https://a"})],
             self.conductor.results,
         )
         self.assertEqual({"kubeadm.yaml": "x"}, self.phase.call_args.args[1])
@@ -104,4 +104,4 @@ class OrdersTest(testtools.TestCase):
 
     def test_the_token_is_not_written_down_with_the_result(self) -> None:
         self._run(ORDER, until=self._reported())
-        self.assertNotIn(builders.CALLER.token, (self.state / "phase-result.json").read_text())
+        self.assertNotIn(agent_builders.CALLER.token, (self.state / "phase-result.json").read_text())

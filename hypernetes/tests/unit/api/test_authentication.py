@@ -11,8 +11,8 @@ from keystonemiddleware.auth_token import _exceptions as keystone
 
 from hypernetes.api import authentication
 from hypernetes.model import errors
-from hypernetes.tests.unit.api import application
-from hypernetes.tests.unit.db import database as builders
+from hypernetes.tests.support import application
+from hypernetes.tests.support import database as builders
 
 _FETCH = "keystonemiddleware.auth_token.AuthProtocol.fetch_token"
 _VERIFY = "keystonemiddleware.auth_token._identity.IdentityServer.verify_token"

@@ -7,7 +7,7 @@ from typing import Any
 import testtools
 import webob
 
-from hypernetes.tests.unit.api import application
+from hypernetes.tests.support import application
 
 TOKEN_HASH = "7" * 64
 PASSWORD = "p" * 43

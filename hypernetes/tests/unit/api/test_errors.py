@@ -9,7 +9,7 @@ import testtools
 import webob
 from oslo_db import exception as db_exception
 
-from hypernetes.tests.unit.api import application
+from hypernetes.tests.support import application
 
 
 class ErrorsTest(testtools.TestCase):

@@ -4,7 +4,7 @@
 import testtools
 
 from hypernetes.api import microversion
-from hypernetes.tests.unit.api import application
+from hypernetes.tests.support import application
 
 
 class MicroversionTest(testtools.TestCase):

@@ -4,8 +4,8 @@
 import testtools
 import webob
 
-from hypernetes.tests.unit.api import application
-from hypernetes.tests.unit.db import database as builders
+from hypernetes.tests.support import application
+from hypernetes.tests.support import database as builders
 
 
 class CreateTest(testtools.TestCase):

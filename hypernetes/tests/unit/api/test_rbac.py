@@ -9,8 +9,8 @@ import yaml
 
 from hypernetes.api import routes
 from hypernetes.model import states
-from hypernetes.tests.unit.api import application
-from hypernetes.tests.unit.db import database as builders
+from hypernetes.tests.support import application
+from hypernetes.tests.support import database as builders
 
 # Scopes this service does not take; only for public requests does the table tell of them.
 _REFUSED = {"system_admin": 403, "domain_admin": 403, "unscoped": 401, "anonymous": 401}

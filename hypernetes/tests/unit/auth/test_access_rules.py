@@ -5,7 +5,7 @@ import testtools
 
 from hypernetes.auth import access_rules
 from hypernetes.model import ids
-from hypernetes.tests.unit.auth import tokens
+from hypernetes.tests.support import tokens
 
 CLUSTER = ids.ClusterId(tokens.CLUSTER)
 LOGIN = access_rules.login_path(CLUSTER)

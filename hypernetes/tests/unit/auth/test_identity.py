@@ -7,7 +7,7 @@ import testtools
 
 from hypernetes.auth import identity
 from hypernetes.model import ids
-from hypernetes.tests.unit.auth import tokens
+from hypernetes.tests.support import tokens
 
 CLUSTER = ids.ClusterId(tokens.CLUSTER)
 

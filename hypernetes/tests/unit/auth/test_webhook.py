@@ -14,7 +14,7 @@ from hypernetes.auth import cache
 from hypernetes.auth import review
 from hypernetes.auth import validator
 from hypernetes.auth import webhook
-from hypernetes.tests.unit.auth import tokens
+from hypernetes.tests.support import tokens
 
 AUDIENCE = "https://kubernetes.default.svc.cluster.local"
 PATH = f"/v1/clusters/{tokens.CLUSTER}/tokenreview"

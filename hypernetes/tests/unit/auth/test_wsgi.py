@@ -10,7 +10,7 @@ from unittest import mock
 import fixtures
 import testtools
 
-from hypernetes.tests.unit.auth import tokens
+from hypernetes.tests.support import tokens
 from hypernetes.wsgi import webhook as entry
 
 CONFIGURATION = """

@@ -11,7 +11,7 @@ from hypernetes.cmd import manage
 from hypernetes.cmd import status
 from hypernetes.conductor import keys
 from hypernetes.db import api as db_api
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import database
 
 SUCCESS, FAILURE = 0, 2
 

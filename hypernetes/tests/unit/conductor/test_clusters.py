@@ -23,8 +23,8 @@ from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import messages
-from hypernetes.tests.unit.conductor import world
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import conductor_fixture
+from hypernetes.tests.support import database
 
 CREATING = states.ClusterStatus.CREATING
 NODE_PHASES = [phase.name for phase in phases.PHASES if phase.where is phases.Where.NODE]
@@ -44,7 +44,7 @@ def sign(csr_pem: str) -> str:
 class ClusterTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.fixture = self.useFixture(world.WorldFixture())
+        self.fixture = self.useFixture(conductor_fixture.WorldFixture())
         self.db = self.fixture.database
         authority = Path(self.useFixture(fixtures.TempDir()).path) / "ca.crt"
         authority.write_text("the webhook's authority")
@@ -61,7 +61,7 @@ class ClusterTest(testtools.TestCase):
         self.db.nodes.heartbeat_many([report])
 
     def reconcile(self) -> work.Outcome:
-        return clusters.ClusterReconciler(self.fixture.world).reconcile(self.cluster.id, world.never_lost())
+        return clusters.ClusterReconciler(self.fixture.world).reconcile(self.cluster.id, conductor_fixture.never_lost())
 
     def order(self) -> messages.PhaseOrder:
         order = bootstrap.decode_order(self.db.nodes.get(self.node_id).order)

@@ -16,8 +16,8 @@ from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
-from hypernetes.tests.unit.conductor import world
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import conductor_fixture
+from hypernetes.tests.support import database
 
 TOKEN = "the-agents-token"
 
@@ -25,7 +25,7 @@ TOKEN = "the-agents-token"
 class EndpointCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.fixture = self.useFixture(world.WorldFixture())
+        self.fixture = self.useFixture(conductor_fixture.WorldFixture())
         self.db = self.fixture.database
         self.node = self.enrolled("node1", TOKEN)
         self.heartbeats = nodes.Heartbeats(self.fixture.world)
@@ -161,5 +161,5 @@ class NodeReconcilerTest(EndpointCase):
         self.db.nodes.mark_deleting(self.node.id)
         reconciler = nodes.NodeReconciler(self.fixture.world)
         self.assertEqual([self.node.id], list(reconciler.unsettled()))
-        self.assertIsInstance(reconciler.reconcile(self.node.id, world.never_lost()), work.Settled)
+        self.assertIsInstance(reconciler.reconcile(self.node.id, conductor_fixture.never_lost()), work.Settled)
         self.assertEqual(({}, ()), (self.fixture.broker.nodes, self.db.nodes.list()))

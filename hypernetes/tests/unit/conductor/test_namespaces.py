@@ -17,8 +17,9 @@ from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.openstack import failures
-from hypernetes.tests.unit.conductor import world
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import conductor_fixture
+from hypernetes.tests.support import database
+from hypernetes.tests.support.fakes import fate as fates
 
 ACTIVE = states.NamespaceStatus.ACTIVE
 ERROR = states.NamespaceStatus.ERROR
@@ -32,7 +33,7 @@ MADE = ("router", "pool", "network", "subnet", "interface", "group")
 class NamespaceTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.fixture = self.useFixture(world.WorldFixture())
+        self.fixture = self.useFixture(conductor_fixture.WorldFixture())
         self.db = self.fixture.database
         self.neutron = self.fixture.cloud.neutron
         self.apiserver = self.fixture.apiserver.apiserver
@@ -50,7 +51,7 @@ class NamespaceTest(testtools.TestCase):
 
     def reconcile(self, namespace: records.Namespace, seen: work.World | None = None) -> work.Outcome:
         reconciler = namespaces.NamespaceReconciler(seen or self.fixture.world)
-        return reconciler.reconcile(namespace.id, world.never_lost())
+        return reconciler.reconcile(namespace.id, conductor_fixture.never_lost())
 
     def settle(self, namespace: records.Namespace, seen: work.World | None = None) -> None:
         for _ in range(10):
@@ -114,7 +115,7 @@ class NamespaceTest(testtools.TestCase):
         fate.calls, fate.dies_at, fate.after_effect = 0, call, after_effect
         try:
             self.settle(namespace)
-        except world.Killed:
+        except fates.Killed:
             restarted = self.fixture.restart()
             if go_on:
                 self.settle(namespace, restarted)
@@ -357,7 +358,7 @@ class NamespaceTest(testtools.TestCase):
 
     def test_a_lost_lease_ends_the_work_before_the_next_step(self) -> None:
         namespace = self.make()
-        lost = world.never_lost()
+        lost = conductor_fixture.never_lost()
         lost.lose()
         reconciler = namespaces.NamespaceReconciler(self.fixture.world)
         self.assertRaises(lease.LeaseLost, reconciler.reconcile, namespace.id, lost)
@@ -365,4 +366,4 @@ class NamespaceTest(testtools.TestCase):
 
     def test_a_namespace_that_is_gone_is_settled(self) -> None:
         reconciler = namespaces.NamespaceReconciler(self.fixture.world)
-        self.assertIsInstance(reconciler.reconcile(ids.new_uuid(), world.never_lost()), work.Settled)
+        self.assertIsInstance(reconciler.reconcile(ids.new_uuid(), conductor_fixture.never_lost()), work.Settled)

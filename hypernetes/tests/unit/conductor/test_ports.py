@@ -15,10 +15,11 @@ from hypernetes.model import ids
 from hypernetes.model import labels
 from hypernetes.model import records
 from hypernetes.model import states
-from hypernetes.openstack import neutron
+from hypernetes.openstack.neutron import records as neutron
 from hypernetes.rpc import messages
-from hypernetes.tests.unit.conductor import world
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import conductor_fixture
+from hypernetes.tests.support import database
+from hypernetes.tests.support.fakes import fate as fates
 
 
 class PortsCase(testtools.TestCase):
@@ -26,7 +27,7 @@ class PortsCase(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.fixture = self.useFixture(world.WorldFixture())
+        self.fixture = self.useFixture(conductor_fixture.WorldFixture())
         self.db = self.fixture.database
         self.neutron = self.fixture.cloud.neutron
         self.cluster = database.cluster(self.db)
@@ -54,7 +55,7 @@ class PortsCase(testtools.TestCase):
     def reconcile(self, seen: work.World | None = None) -> None:
         reconciler = ports.PortReconciler(seen or self.fixture.world)
         for identifier in list(reconciler.unsettled()):
-            reconciler.reconcile(identifier, world.never_lost())
+            reconciler.reconcile(identifier, conductor_fixture.never_lost())
 
     def neutron_ports(self) -> list[dict[str, Any]]:
         return self.neutron.all("port")
@@ -81,7 +82,7 @@ class AllocateTest(PortsCase):
                 fate.calls, fate.dies_at, fate.after_effect = 0, call, after_effect
                 try:
                     self.allocate(sandbox)
-                except world.Killed:
+                except fates.Killed:
                     self.allocate(sandbox, seen=self.fixture.restart())
                 fate.dies_at = None
                 self.assertEqual(1, len(self.neutron_ports()))
@@ -170,7 +171,7 @@ class TakeBackTest(PortsCase):
     def test_killed_between_neutron_and_the_record_it_is_found_by_its_mark(self) -> None:
         fate = self.fixture.fate
         fate.calls, fate.dies_at, fate.after_effect = 0, 0, True
-        self.assertRaises(world.Killed, self.allocate)
+        self.assertRaises(fates.Killed, self.allocate)
         restarted = self.fixture.restart()
         (port,) = self.db.ports.list()
         self.assertIsNone(port.neutron_port_id)
@@ -200,7 +201,7 @@ class TakeBackTest(PortsCase):
             self.fixture.conf.set_override("port_grace", grace, group="conductor")
             if gone:
                 self.fixture.apiserver.apiserver.objects.clear()
-            self.assertIsInstance(reconciler.reconcile(self.cluster.id, world.never_lost()), work.Settled)
+            self.assertIsInstance(reconciler.reconcile(self.cluster.id, conductor_fixture.never_lost()), work.Settled)
             self.assertIs(expected, self.db.ports.get(port.id).status)
 
 

@@ -34,8 +34,8 @@ from hypernetes.rpc import codec
 from hypernetes.rpc import messages
 from hypernetes.rpc import methods
 from hypernetes.rpc import transport
-from hypernetes.tests.unit.conductor import world
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import conductor_fixture
+from hypernetes.tests.support import database
 
 TOKEN = "the-agents-token"
 
@@ -93,7 +93,7 @@ class ConductorCase(testtools.TestCase):
             conf.register_opts(module.OPTIONS, group=cfg.OptGroup(module.GROUP.name))
         transport.register_options(conf)
         key_file = self.folder / "conductor.key"
-        key_file.write_text(world.FERNET_KEY)
+        key_file.write_text(conductor_fixture.FERNET_KEY)
         key_file.chmod(0o600)
         conf.set_override("transport_url", "fake://")
         self.override(conf, "messaging", management_url=self.management.url, call_timeout=10.0)

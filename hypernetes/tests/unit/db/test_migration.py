@@ -8,7 +8,7 @@ import testtools
 
 from hypernetes.db import migration
 from hypernetes.db import migrations
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import database
 
 
 class MigrationTest(testtools.TestCase):

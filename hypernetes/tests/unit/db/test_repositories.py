@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The repositories on SQLite."""
 
-from hypernetes.tests.unit.db import contract
-from hypernetes.tests.unit.db import database
+from hypernetes.tests.support import database
+from hypernetes.tests.support import repository_contract
 
 
 class RepositoriesTest(
-    contract.RecordContract,
-    contract.AggregateContract,
-    contract.NodeContract,
-    contract.LeaseContract,
+    repository_contract.RecordContract,
+    repository_contract.AggregateContract,
+    repository_contract.NodeContract,
+    repository_contract.LeaseContract,
 ):
     """What every database must do, done by SQLite."""
 

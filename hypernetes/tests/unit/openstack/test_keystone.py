@@ -8,10 +8,10 @@ import testtools
 from hypernetes.model import errors
 from hypernetes.openstack import cloud
 from hypernetes.openstack import failures
-from hypernetes.tests.unit.db.database import RED
-from hypernetes.tests.unit.openstack import services
+from hypernetes.tests.support.database import RED
+from hypernetes.tests.support.fakes import openstack_http
 
-ASSIGNMENT = f"/projects/{RED}/users/{services.USER_ID}/roles/{services.MEMBER_ROLE_ID}"
+ASSIGNMENT = f"/projects/{RED}/users/{openstack_http.USER_ID}/roles/{openstack_http.MEMBER_ROLE_ID}"
 
 
 def refusal(status: int, message: str = "because.") -> dict[str, Any]:
@@ -22,17 +22,17 @@ def refusal(status: int, message: str = "because.") -> dict[str, Any]:
 class KeystoneTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.services = self.useFixture(services.Services())
+        self.services = self.useFixture(openstack_http.Services())
         self.use()
 
     def use(self, **overrides: Any) -> None:
         """Start anew with this configuration."""
-        self.cloud = cloud.Cloud(services.configuration(self.services, **overrides))
+        self.cloud = cloud.Cloud(openstack_http.configuration(self.services, **overrides))
         self.keystone = self.cloud.keystone
 
     def member_token(self) -> str | None:
         """The token with which the project's networks are asked for."""
-        self.cloud.networks(RED).find_router()
+        self.cloud.project(RED).find_router()
         return self.services.sent()[-1].token
 
     # ---- requests ---------------------------------------------------------------------------------------

@@ -14,18 +14,18 @@ import testtools
 from hypernetes.model import errors
 from hypernetes.openstack import failures
 from hypernetes.openstack import session
-from hypernetes.tests.unit.db.database import BLUE
-from hypernetes.tests.unit.db.database import RED
-from hypernetes.tests.unit.openstack import services
+from hypernetes.tests.support.database import BLUE
+from hypernetes.tests.support.database import RED
+from hypernetes.tests.support.fakes import openstack_http
 
 
 class SessionsCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.services = self.useFixture(services.Services())
+        self.services = self.useFixture(openstack_http.Services())
 
     def sessions(self, **overrides: Any) -> session.Sessions:
-        return session.Sessions(services.configuration(self.services, **overrides))
+        return session.Sessions(openstack_http.configuration(self.services, **overrides))
 
     def failure(self, call: Callable[[], object]) -> errors.HypernetesError:
         try:

@@ -18,7 +18,7 @@ from hypernetes.osc import namespace
 from hypernetes.osc import node
 from hypernetes.osc import proxy
 from hypernetes.osc import waiting
-from hypernetes.tests.unit.osc import cloud
+from hypernetes.tests.support.fakes import openstack_cli as cloud
 
 
 class CommandsTest(testtools.TestCase):

@@ -14,7 +14,7 @@ from osc_lib import exceptions
 from hypernetes.osc import config
 from hypernetes.osc import kubeconfig
 from hypernetes.osc import proxy
-from hypernetes.tests.unit.osc import cloud
+from hypernetes.tests.support.fakes import openstack_cli
 
 SECRET = "planted-secret"
 
@@ -76,11 +76,11 @@ class ConfigTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.app = cloud.App(cloud.Service(cloud.cluster()))
+        self.app = openstack_cli.App(openstack_cli.Service(openstack_cli.cluster()))
         self.path = Path(self.useFixture(fixtures.TempDir()).path) / "new" / "config"
 
     def _run(self, *words: str) -> None:
-        cloud.run(config.KubeConfig, self.app, *words, "--file", str(self.path))
+        openstack_cli.run(config.KubeConfig, self.app, *words, "--file", str(self.path))
 
     def test_the_file_is_for_its_user_alone(self) -> None:
         self._run("demo")
@@ -96,7 +96,7 @@ class ConfigTest(testtools.TestCase):
         self._run("demo")
         (made,) = self.app.connection.made
         rule = {
-            "service": "kubernetes", "method": "POST", "path": f"/v1/clusters/{cloud.CLUSTER_ID}/tokenreview",
+            "service": "kubernetes", "method": "POST", "path": f"/v1/clusters/{openstack_cli.CLUSTER_ID}/tokenreview",
         }  # fmt: skip
         self.assertEqual(([rule], False), (made["access_rules"], made["unrestricted"]))
 
@@ -118,7 +118,7 @@ class ConfigTest(testtools.TestCase):
         self.assertEqual("Config", yaml.safe_load(self.app.stdout.getvalue())["kind"])
 
     def test_standard_output_gets_a_whole_kubeconfig(self) -> None:
-        cloud.run(config.KubeConfig, self.app, "demo", "--file", "-")
+        openstack_cli.run(config.KubeConfig, self.app, "demo", "--file", "-")
         document = yaml.safe_load(self.app.stdout.getvalue())
         self.assertEqual("demo-Red", document["current-context"])
 
@@ -174,7 +174,7 @@ class ConfigTest(testtools.TestCase):
         self.assertNotIn(SECRET, str(error))
 
     def test_a_cluster_that_is_not_ready_has_no_kubeconfig(self) -> None:
-        self.app.client_manager.kube.items = [cloud.cluster(status="CREATING", api_address=None)]
+        self.app.client_manager.kube.items = [openstack_cli.cluster(status="CREATING", api_address=None)]
         error = self.assertRaises(exceptions.CommandError, self._run, "demo")
         self.assertIn("ACTIVE", str(error))
 

@@ -2,10 +2,10 @@
 """Tests of hypernetes.agent.bootstrap.forget_admin."""
 
 from hypernetes.agent.bootstrap import forget_admin
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
-class ForgetAdminTest(builders.PhaseTest):
+class ForgetAdminTest(agent_builders.PhaseTest):
     def test_the_administrators_kubeconfigs_are_deleted_and_no_other(self) -> None:
         self.layout.kubernetes.mkdir()
         for name in ("admin.conf", "super-admin.conf", "kubelet.conf"):

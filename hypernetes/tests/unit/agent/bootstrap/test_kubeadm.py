@@ -5,12 +5,12 @@ from hypernetes.agent import bootstrap
 from hypernetes.agent import commands
 from hypernetes.agent.bootstrap import catalog
 from hypernetes.agent.bootstrap import kubeadm
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 INPUTS = {"kubeadm.yaml": "kind: InitConfiguration\n"}
 
 
-class KubeadmTest(builders.PhaseTest):
+class KubeadmTest(agent_builders.PhaseTest):
     def test_a_phase_is_run_with_the_configuration_of_the_order(self) -> None:
         catalog.PHASES["certs"](self.node, INPUTS)
         path = str(self.layout.kubeadm_configuration)

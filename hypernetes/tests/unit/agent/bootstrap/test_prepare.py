@@ -7,10 +7,10 @@ import yaml
 from hypernetes.agent import bootstrap
 from hypernetes.agent.bootstrap import prepare
 from hypernetes.agent.host import services
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
-class PrepareTest(builders.PhaseTest):
+class PrepareTest(agent_builders.PhaseTest):
     def test_a_key_for_secrets_is_made_once_and_kept(self) -> None:
         prepare.write_encryption_configuration(self.node)
         path = self.layout.cluster_files / "encryption.yaml"

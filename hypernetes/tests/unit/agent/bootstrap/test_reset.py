@@ -2,10 +2,10 @@
 """Tests of hypernetes.agent.bootstrap.reset."""
 
 from hypernetes.agent.bootstrap import reset
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
-class ResetTest(builders.PhaseTest):
+class ResetTest(agent_builders.PhaseTest):
     def setUp(self) -> None:
         super().setUp()
         for folder in (self.layout.kubernetes / "pki", self.layout.etcd / "member", self.layout.containerd_run):

@@ -14,7 +14,7 @@ from cryptography.x509 import oid
 
 from hypernetes.agent import bootstrap
 from hypernetes.agent.bootstrap import sign_client
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 
@@ -77,7 +77,7 @@ class SignTest(testtools.TestCase):
 class PhaseTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.node, _, _ = builders.node(Path(self.useFixture(fixtures.TempDir()).path))
+        self.node, _, _ = agent_builders.node(Path(self.useFixture(fixtures.TempDir()).path))
 
     def test_it_tells_where_the_apiserver_is_and_who_vouches_for_it(self) -> None:
         certificate, key = _authority(100)

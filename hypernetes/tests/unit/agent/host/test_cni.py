@@ -9,12 +9,12 @@ import fixtures
 import testtools
 
 from hypernetes.agent.host import cni
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
 class CniInstallationTest(testtools.TestCase):
     def test_the_installed_program_runs_in_a_bare_environment(self) -> None:
-        layout = builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
+        layout = agent_builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
         cni.install(layout)
         ended = subprocess.run(
             [layout.cni_programs / cni.PLUGIN],

@@ -7,9 +7,9 @@ from pathlib import Path
 import testtools
 
 from hypernetes.agent.host import containerd
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
-LAYOUT = builders.layout(Path("/node"))
+LAYOUT = agent_builders.layout(Path("/node"))
 
 
 class ContainerdTest(testtools.TestCase):

@@ -8,13 +8,13 @@ import fixtures
 import testtools
 
 from hypernetes.agent.host import kubelet
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
 class KubeletTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.layout = builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
+        self.layout = agent_builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
         self.layout.binaries.mkdir(parents=True)
         self.layout.kubelet.mkdir()
         (self.layout.binaries / "kubelet").write_text('#!/bin/sh\nfor word in "$@"; do echo "$word"; done\n')

@@ -8,13 +8,13 @@ import fixtures
 import testtools
 
 from hypernetes.agent.host import runtime
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
 class RuntimeTest(testtools.TestCase):
     def test_the_shim_reads_paths_and_bytes(self) -> None:
         folder = Path(self.useFixture(fixtures.TempDir()).path)
-        conf, layout = builders.configuration(folder), builders.layout(folder)
+        conf, layout = agent_builders.configuration(folder), agent_builders.layout(folder)
         runtime.write(conf, layout)
         written = json.loads(layout.runtime.read_text())
         self.assertEqual(str(folder / "dist" / "guest"), written["guest_dir"])

@@ -20,7 +20,7 @@ from hypernetes.agent.ports import manager
 from hypernetes.agent.ports.sandboxes import Sandbox
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 ADD = {
     "command": "ADD",
@@ -46,7 +46,7 @@ class HandlerTest(testtools.TestCase):
 
     def test_add_answers_the_sandboxs_network(self) -> None:
         self.ports.add.side_effect = lambda sandbox: Sandbox(
-            sandbox.sandbox_id, SandboxState.PLUGGED, binding=builders.binding(5)
+            sandbox.sandbox_id, SandboxState.PLUGGED, binding=agent_builders.binding(5)
         )
         result = self._ask(ADD)["result"]
         self.assertEqual(("tap00000005-31", ["10.0.0.5/24"]), (result["tap"], result["addresses"]))

@@ -15,7 +15,7 @@ from hypernetes.agent.ports import sandboxes
 from hypernetes.agent.ports.sandboxes import Sandbox
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
 class FakeDriver:
@@ -54,7 +54,7 @@ class PortsTest(testtools.TestCase):
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
         self.folder = Path(self.useFixture(fixtures.TempDir()).path)
-        self.driver, self.conductor = FakeDriver(), builders.Conductor()
+        self.driver, self.conductor = FakeDriver(), agent_builders.Conductor()
         self.ports = self._agent()
 
     def _agent(self) -> manager.Ports:
@@ -151,7 +151,7 @@ class PortsTest(testtools.TestCase):
         self.assertEqual({}, self.conductor.ports)
 
     def test_an_unknown_sandbox_is_deleted_at_the_conductor_too(self) -> None:
-        self.conductor.ports["a"] = builders.binding(9)
+        self.conductor.ports["a"] = agent_builders.binding(9)
         self.ports.delete("a")
         self._release()
         self.assertEqual({}, self.conductor.ports)
@@ -201,7 +201,7 @@ class PortsTest(testtools.TestCase):
     def test_a_search_deletes_devices_records_and_ports_of_nobody(self) -> None:
         self.driver.taps["tap00000007-31"] = "x"
         (self.folder / "records" / "y.json").write_text("{}")
-        self.conductor.ports["z"] = builders.binding(8)
+        self.conductor.ports["z"] = agent_builders.binding(8)
         self.ports.collect()
         self._release()
         self.assertEqual(({}, set(), {}), (self.driver.taps, self.store.recorded(), self.conductor.ports))

@@ -10,7 +10,7 @@ import testtools
 
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import ovs
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 PLUG = drivers.Plug("sandbox-1", "port-1", "tap00000005-31", "fa:16:3e:00:00:05", 1442)
 
@@ -24,7 +24,7 @@ class OvsTest(testtools.TestCase):
         self.useFixture(fixtures.MockPatchObject(ovs, "privileged_ovs", self.privileged.ovs))
         self.privileged.tap.ALIAS_PREFIX = "hypernetes:"
         self.privileged.ovs.vsctl.return_value = ""
-        self.driver = ovs.OvsDriver(builders.configuration(Path("/nonexistent"), plug_timeout=7.0))
+        self.driver = ovs.OvsDriver(agent_builders.configuration(Path("/nonexistent"), plug_timeout=7.0))
 
     def test_the_device_is_there_before_it_is_connected_and_flows_before_it_returns(self) -> None:
         self.driver.plug(PLUG)

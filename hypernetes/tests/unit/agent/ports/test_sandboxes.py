@@ -11,7 +11,7 @@ import testtools
 from hypernetes.agent.ports import sandboxes
 from hypernetes.agent.ports.sandboxes import Sandbox
 from hypernetes.agent.ports.sandboxes import SandboxState
-from hypernetes.tests.unit.agent import builders
+from hypernetes.tests.support import agent_builders
 
 
 class SandboxStoreTest(testtools.TestCase):
@@ -21,7 +21,7 @@ class SandboxStoreTest(testtools.TestCase):
         self.store = sandboxes.SandboxStore(self.folder / "state", self.folder / "records")
 
     def test_a_sandbox_comes_back_as_it_went(self) -> None:
-        sandbox = Sandbox("a", SandboxState.PLUGGED, "/n", "red", "p", "u", time.time(), builders.binding(5))
+        sandbox = Sandbox("a", SandboxState.PLUGGED, "/n", "red", "p", "u", time.time(), agent_builders.binding(5))
         self.store.save(sandbox)
         self.assertEqual(sandbox, self.store.get("a"))
         self.store.save(dataclasses.replace(sandbox, binding=None))

@@ -7,7 +7,7 @@ import yaml
 from hypernetes.auth import webhook
 from hypernetes.kubernetes.bootstrap import apiserver_files
 from hypernetes.kubernetes.bootstrap import kubeadm
-from hypernetes.tests.unit.kubernetes import builders
+from hypernetes.tests.support import kubernetes_builders as builders
 
 
 class ConfigurationTest(testtools.TestCase):

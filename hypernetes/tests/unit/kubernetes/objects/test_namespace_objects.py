@@ -12,24 +12,24 @@ from hypernetes.kubernetes.objects import roles
 from hypernetes.kubernetes.objects import runtime_and_priority
 from hypernetes.model import labels
 from hypernetes.model import names
-from hypernetes.tests.unit.kubernetes import builders
+from hypernetes.tests.support import kubernetes_builders
 
 
 class NamespaceTest(testtools.TestCase):
     """Objects of one namespace."""
 
     def test_a_namespace_says_whose_it_is(self) -> None:
-        made: Any = namespace_objects.namespace(builders.namespace())
+        made: Any = namespace_objects.namespace(kubernetes_builders.namespace())
         self.assertEqual(
             {labels.PROJECT: "red", labels.NAMESPACE: "ns-1", labels.NETWORK: "net-1"},
             made.metadata.labels,
         )
 
     def test_a_namespace_without_network_is_not_made(self) -> None:
-        self.assertRaises(ValueError, namespace_objects.namespace, builders.namespace(network_id=None))
+        self.assertRaises(ValueError, namespace_objects.namespace, kubernetes_builders.namespace(network_id=None))
 
     def test_each_role_is_bound_to_the_project_s_group_and_no_other(self) -> None:
-        made: list[Any] = namespace_objects.role_bindings(builders.namespace())
+        made: list[Any] = namespace_objects.role_bindings(kubernetes_builders.namespace())
         bound = {binding.subjects[0].name: binding.roleRef.name for binding in made}
         self.assertEqual(
             {
@@ -43,15 +43,15 @@ class NamespaceTest(testtools.TestCase):
         self.assertEqual({1}, {len(binding.subjects) for binding in made})
 
     def test_bindings_carry_the_prefix_that_admission_guards(self) -> None:
-        made: list[Any] = namespace_objects.role_bindings(builders.namespace())
+        made: list[Any] = namespace_objects.role_bindings(kubernetes_builders.namespace())
         self.assertTrue(all(b.metadata.name.startswith(labels.ROLE_BINDING_PREFIX) for b in made))
 
     def test_contents_lie_in_the_namespace(self) -> None:
-        items: list[Any] = namespace_objects.contents(builders.namespace())
+        items: list[Any] = namespace_objects.contents(kubernetes_builders.namespace())
         self.assertEqual({"web"}, {item.metadata.namespace for item in items})
 
     def test_no_quota_leaves_room_for_a_node_port(self) -> None:
-        quota: Any = namespace_objects.resource_quota(builders.namespace())
+        quota: Any = namespace_objects.resource_quota(kubernetes_builders.namespace())
         self.assertEqual("0", quota.spec.hard["services.nodeports"])
 
 

@@ -11,10 +11,11 @@ from hypernetes.model import ids
 from hypernetes.model import names
 from hypernetes.openstack import cloud
 from hypernetes.openstack import failures
-from hypernetes.openstack import neutron
-from hypernetes.tests.unit.db.database import BLUE
-from hypernetes.tests.unit.db.database import RED
-from hypernetes.tests.unit.openstack import services
+from hypernetes.openstack.neutron import ports
+from hypernetes.openstack.neutron import records as neutron
+from hypernetes.tests.support.database import BLUE
+from hypernetes.tests.support.database import RED
+from hypernetes.tests.support.fakes import openstack_http
 
 RECORD = ids.PortRecordId("22222222-2222-4222-8222-222222222222")
 MARK = f"hypernetes:port:{RECORD}"
@@ -26,14 +27,14 @@ PORT = ids.NeutronPortId("x")
 class PortsCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.services = self.useFixture(services.Services())
+        self.services = self.useFixture(openstack_http.Services())
         self.ports = self.use()
 
-    def use(self, **overrides: Any) -> neutron.Ports:
+    def use(self, **overrides: Any) -> ports.Ports:
         """What is under test, with this configuration."""
-        return cloud.Cloud(services.configuration(self.services, **overrides)).ports
+        return cloud.Cloud(openstack_http.configuration(self.services, **overrides)).ports
 
-    def ensure(self, ports: neutron.Ports | None = None, **changes: Any) -> neutron.Port:
+    def ensure(self, ports: ports.Ports | None = None, **changes: Any) -> neutron.Port:
         """The port of the pod web-0 on node1."""
         wanted: dict[str, Any] = {
             "project_id": RED,
@@ -177,7 +178,7 @@ class StrayTest(PortsCase):
             self.put(description="hypernetes:port:another"),
         }
         self.services.filters = False
-        self.ports.delete_copies(RECORD, RED, "node1")
+        self.ports.delete_duplicates(RECORD, RED, "node1")
         self.assertEqual(planted, set(self.services.things["ports"]))
         self.assertFalse(mine & planted)
 
@@ -194,7 +195,7 @@ class StrayTest(PortsCase):
             self.put(**planted)
         for filters in (True, False):
             self.services.filters = filters
-            self.assertEqual([(RECORD, there)], self.ports.marked(RED, NETWORK))
+            self.assertEqual([(RECORD, there)], self.ports.pod_ports(RED, NETWORK))
 
 
 class DeleteTest(PortsCase):
@@ -216,8 +217,8 @@ class FailureTest(PortsCase):
             lambda: self.ports.find(RECORD, RED, "node1"),
             lambda: self.ports.get(PORT),
             lambda: self.ports.delete(PORT),
-            lambda: self.ports.delete_copies(RECORD, RED, "node1"),
-            lambda: self.ports.marked(RED, NETWORK),
+            lambda: self.ports.delete_duplicates(RECORD, RED, "node1"),
+            lambda: self.ports.pod_ports(RED, NETWORK),
             lambda: self.ports.network(NETWORK),
             lambda: self.ports.subnet(SUBNET),
         )
@@ -232,7 +233,7 @@ class FailureTest(PortsCase):
             (503, "", errors.Unavailable),
         ):
             for method in ("GET", "DELETE"):
-                self.services.answers(method, "/[^a].*", status, services.refusal(kind))
+                self.services.answers(method, "/[^a].*", status, openstack_http.refusal(kind))
             for call in self.calls():
                 self.assertIs(expected, type(self.assertRaises(errors.HypernetesError, call)), f"{status} {kind}")
             self.services.forget_answers()
@@ -245,15 +246,15 @@ class FailureTest(PortsCase):
 
     def test_want_of_quota_is_told_in_neutrons_words(self) -> None:
         words = "Quota exceeded for resources: ['port']."
-        self.services.answers("POST", "/ports", 409, services.refusal("OverQuota", words))
+        self.services.answers("POST", "/ports", 409, openstack_http.refusal("OverQuota", words))
         self.assertIn(f"{words} Delete what is not needed", str(self.assertRaises(errors.QuotaExceeded, self.ensure)))
 
     def test_an_address_that_is_taken_is_told_in_neutrons_words(self) -> None:
         words = "IP address 10.0.0.77 already allocated in subnet s1"
-        self.services.answers("POST", "/ports", 409, services.refusal("IpAddressAlreadyAllocated", words))
+        self.services.answers("POST", "/ports", 409, openstack_http.refusal("IpAddressAlreadyAllocated", words))
         self.assertIn(words, str(self.assertRaises(errors.Refused, self.ensure, address="10.0.0.77")))
 
     def test_after_a_refusal_by_policy_the_next_try_succeeds(self) -> None:
-        self.services.answers("POST", "/ports", 403, services.refusal("PolicyNotAuthorized"), times=1)
+        self.services.answers("POST", "/ports", 403, openstack_http.refusal("PolicyNotAuthorized"), times=1)
         self.assertRaises(failures.NotAMember, self.ensure)
         self.assertIn(self.ensure().id, self.services.things["ports"])

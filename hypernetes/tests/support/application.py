@@ -15,7 +15,7 @@ from hypernetes.api import app
 from hypernetes.api import services
 from hypernetes.model import errors
 from hypernetes.rpc import messages
-from hypernetes.tests.unit.db import database as builders
+from hypernetes.tests.support import database as builders
 
 _IMPLIED = {
     "admin": "admin,manager,member,reader",

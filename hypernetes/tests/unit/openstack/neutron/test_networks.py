@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is asked of Neutron in a tenant's project, with a Neutron that is a small HTTP server.
 
-Pods' ports are in ``test_neutron_ports.py``.
+Pods' ports are in ``test_ports.py``.
 """
 
 from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
+from typing import NamedTuple
 
 import testtools
 
@@ -14,10 +15,12 @@ from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.openstack import cloud
 from hypernetes.openstack import failures
-from hypernetes.openstack import neutron
-from hypernetes.tests.unit.db.database import BLUE
-from hypernetes.tests.unit.db.database import RED
-from hypernetes.tests.unit.openstack import services
+from hypernetes.openstack.neutron import namespace
+from hypernetes.openstack.neutron import project
+from hypernetes.openstack.neutron import records
+from hypernetes.tests.support.database import BLUE
+from hypernetes.tests.support.database import RED
+from hypernetes.tests.support.fakes import openstack_http
 
 RECORD = ids.NamespaceId("11111111-1111-4111-8111-111111111111")
 PROJECT_MARK = f"hypernetes:project:{RED}"
@@ -28,46 +31,54 @@ POOL = ids.SubnetPoolId("p1")
 ROUTER = ids.RouterId("r1")
 GROUP = ids.SecurityGroupId("g1")
 
-Call = Callable[[neutron.ProjectNetworks], Any]
+
+class Networking(NamedTuple):
+    """Everything that is asked of Neutron in one project."""
+
+    project: project.ProjectNetworking
+    namespace: namespace.NamespaceNetworking
+
+
+Call = Callable[[Networking], Any]
 
 # What finds a thing of ours, where, and by which mark.
 FINDS: tuple[tuple[Call, str, str], ...] = (
-    (lambda n: n.find_router(), "routers", PROJECT_MARK),
-    (lambda n: n.find_subnet_pool(), "subnetpools", PROJECT_MARK),
-    (lambda n: n.find_network(RECORD), "networks", MARK),
-    (lambda n: n.find_subnet(RECORD), "subnets", MARK),
-    (lambda n: n.find_security_group(RECORD), "security-groups", MARK),
+    (lambda n: n.project.find_router(), "routers", PROJECT_MARK),
+    (lambda n: n.project.find_subnet_pool(), "subnetpools", PROJECT_MARK),
+    (lambda n: n.namespace.find_network(RECORD), "networks", MARK),
+    (lambda n: n.namespace.find_subnet(RECORD), "subnets", MARK),
+    (lambda n: n.namespace.find_security_group(RECORD), "security-groups", MARK),
 )
 ENSURES: tuple[tuple[Call, str, str], ...] = (
-    (lambda n: n.ensure_router(), "routers", PROJECT_MARK),
-    (lambda n: n.ensure_subnet_pool(), "subnetpools", PROJECT_MARK),
-    (lambda n: n.ensure_network(RECORD, "web"), "networks", MARK),
-    (lambda n: n.ensure_subnet(RECORD, "web", NETWORK, cidr=None, pool_id=POOL), "subnets", MARK),
-    (lambda n: n.ensure_security_group(RECORD, "web"), "security-groups", MARK),
+    (lambda n: n.project.ensure_router(), "routers", PROJECT_MARK),
+    (lambda n: n.project.ensure_subnet_pool(), "subnetpools", PROJECT_MARK),
+    (lambda n: n.namespace.ensure_network(RECORD, "web"), "networks", MARK),
+    (lambda n: n.namespace.ensure_subnet(RECORD, "web", NETWORK, cidr=None, pool_id=POOL), "subnets", MARK),
+    (lambda n: n.namespace.ensure_security_group(RECORD, "web"), "security-groups", MARK),
 )
 DELETES: tuple[tuple[Call, str], ...] = (
-    (lambda n: n.delete_router(ids.RouterId("x")), "routers"),
-    (lambda n: n.delete_subnet_pool(ids.SubnetPoolId("x")), "subnetpools"),
-    (lambda n: n.delete_network(ids.NetworkId("x")), "networks"),
-    (lambda n: n.delete_subnet(ids.SubnetId("x")), "subnets"),
-    (lambda n: n.delete_security_group(ids.SecurityGroupId("x")), "security-groups"),
+    (lambda n: n.project.delete_router(ids.RouterId("x")), "routers"),
+    (lambda n: n.project.delete_subnet_pool(ids.SubnetPoolId("x")), "subnetpools"),
+    (lambda n: n.namespace.delete_network(ids.NetworkId("x")), "networks"),
+    (lambda n: n.namespace.delete_subnet(ids.SubnetId("x")), "subnets"),
+    (lambda n: n.namespace.delete_security_group(ids.SecurityGroupId("x")), "security-groups"),
 )
 GETS: tuple[tuple[Call, str], ...] = (
-    (lambda n: n.network(NETWORK), "networks"),
-    (lambda n: n.subnet(SUBNET), "subnets"),
-    (lambda n: n.first_subnet(NETWORK), "subnets"),
+    (lambda n: n.namespace.network(NETWORK), "networks"),
+    (lambda n: n.namespace.subnet(SUBNET), "subnets"),
+    (lambda n: n.namespace.first_subnet(NETWORK), "subnets"),
 )
 HAS: tuple[tuple[Call, str], ...] = (
-    (lambda n: n.has_router(ids.RouterId("x")), "routers"),
-    (lambda n: n.has_subnet_pool(ids.SubnetPoolId("x")), "subnetpools"),
+    (lambda n: n.project.has_router(ids.RouterId("x")), "routers"),
+    (lambda n: n.project.has_subnet_pool(ids.SubnetPoolId("x")), "subnetpools"),
 )
 COPIES: tuple[Call, ...] = (
-    lambda n: n.delete_copies(RECORD, (), of_networks=True),
-    lambda n: n.delete_project_copies(()),
+    lambda n: n.namespace.delete_duplicates(RECORD, (), of_networks=True),
+    lambda n: n.project.delete_duplicates(()),
 )
 INTERFACES: tuple[Call, ...] = (
-    lambda n: n.ensure_router_interface(ROUTER, SUBNET),
-    lambda n: n.delete_router_interface(ROUTER, SUBNET),
+    lambda n: n.namespace.ensure_router_interface(ROUTER, SUBNET),
+    lambda n: n.namespace.delete_router_interface(ROUTER, SUBNET),
 )
 ALL: tuple[Call, ...] = (
     *(find for find, _, _ in FINDS),
@@ -83,12 +94,13 @@ ALL: tuple[Call, ...] = (
 class NetworksCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.services = self.useFixture(services.Services())
+        self.services = self.useFixture(openstack_http.Services())
         self.networks = self.use()
 
-    def use(self, **overrides: Any) -> neutron.ProjectNetworks:
+    def use(self, **overrides: Any) -> Networking:
         """What is under test, with this configuration."""
-        return cloud.Cloud(services.configuration(self.services, **overrides)).networks(RED)
+        used = cloud.Cloud(openstack_http.configuration(self.services, **overrides))
+        return Networking(used.project(RED), used.networks(RED))
 
     def put(self, collection: str, project_id: str = RED, **fields: Any) -> str:
         """Something that exists already."""
@@ -123,17 +135,17 @@ class CopiesTest(NetworksCase):
         for collection in collections:
             self.put_three(collection, MARK)
         kept = tuple(f"kept-{collection}" for collection in collections)
-        self.networks.delete_copies(RECORD, kept, of_networks=False)
+        self.networks.namespace.delete_duplicates(RECORD, kept, of_networks=False)
         self.assertEqual({"kept", "blue", "other"}, self.left("security-groups"))
         self.assertEqual({"kept", "copy-1", "copy-2", "blue", "other"}, self.left("networks"))
-        self.networks.delete_copies(RECORD, kept, of_networks=True)
+        self.networks.namespace.delete_duplicates(RECORD, kept, of_networks=True)
         for collection in collections:
             self.assertEqual({"kept", "blue", "other"}, self.left(collection), collection)
 
     def test_the_projects_own_go_alike(self) -> None:
         for collection in ("routers", "subnetpools"):
             self.put_three(collection, PROJECT_MARK)
-        self.networks.delete_project_copies(("kept-routers", "kept-subnetpools"))
+        self.networks.project.delete_duplicates(("kept-routers", "kept-subnetpools"))
         for collection in ("routers", "subnetpools"):
             self.assertEqual({"kept", "blue", "other"}, self.left(collection), collection)
 
@@ -208,14 +220,16 @@ class MakeTest(NetworksCase):
 
     def test_a_router_has_the_external_gateway_where_one_is_configured(self) -> None:
         contents = {"name": "hypernetes", "description": PROJECT_MARK}
-        self.use().ensure_router()
+        self.use().project.ensure_router()
         self.services.things["routers"].clear()
-        self.use(external_network_id="ext").ensure_router()
+        self.use(external_network_id="ext").project.ensure_router()
         gateway = {"external_gateway_info": {"network_id": "ext"}}
         self.assertEqual([("/routers", contents), ("/routers", contents | gateway)], self.made())
 
     def test_a_pool_has_the_configured_prefixes(self) -> None:
-        self.use(default_pool_prefixes=["10.8.0.0/16", "10.9.0.0/16"], default_prefix_length=26).ensure_subnet_pool()
+        self.use(
+            default_pool_prefixes=["10.8.0.0/16", "10.9.0.0/16"], default_prefix_length=26
+        ).project.ensure_subnet_pool()
         ((path, contents),) = self.made()
         self.assertEqual("/subnetpools", path)
         # Neutron's API reference has the length as an integer and answers it as text; it takes both.
@@ -224,7 +238,7 @@ class MakeTest(NetworksCase):
         self.assertEqual({"name": "hypernetes", "description": PROJECT_MARK, "prefixes": prefixes}, contents)
 
     def test_a_network_is_marked_when_it_is_made(self) -> None:
-        self.networks.ensure_network(RECORD, "web")
+        self.networks.namespace.ensure_network(RECORD, "web")
         self.assertEqual([("/networks", {"name": "hypernetes-web", "description": MARK})], self.made())
 
     def test_a_subnet_comes_from_the_pool_unless_its_prefix_is_elsewhere(self) -> None:
@@ -237,7 +251,9 @@ class MakeTest(NetworksCase):
             ("fd00::/64", {"cidr": "fd00::/64"}),
         ):
             self.services.things["subnets"].clear()
-            self.use(name_servers=["192.0.2.53"]).ensure_subnet(RECORD, "web", NETWORK, cidr=cidr, pool_id=POOL)
+            self.use(name_servers=["192.0.2.53"]).namespace.ensure_subnet(
+                RECORD, "web", NETWORK, cidr=cidr, pool_id=POOL
+            )
             path, contents = self.made()[-1]
             common = {"name": "hypernetes-web", "description": MARK, "network_id": NETWORK, "ip_version": 4}
             self.assertEqual("/subnets", path)
@@ -245,12 +261,12 @@ class MakeTest(NetworksCase):
 
     def test_a_marked_subnet_of_another_network_is_not_taken(self) -> None:
         other = self.put("subnets", description=MARK, network_id="another")
-        made = self.networks.ensure_subnet(RECORD, "web", NETWORK, cidr=None, pool_id=POOL)
+        made = self.networks.namespace.ensure_subnet(RECORD, "web", NETWORK, cidr=None, pool_id=POOL)
         self.assertNotEqual(other, made.id)
         self.assertEqual(NETWORK, made.network_id)
 
     def test_a_group_lets_in_its_own_members_only(self) -> None:
-        group_id = self.networks.ensure_security_group(RECORD, "web")
+        group_id = self.networks.namespace.ensure_security_group(RECORD, "web")
         inwards = {"security_group_id": group_id, "direction": "ingress", "remote_group_id": group_id}
         self.assertEqual(
             [
@@ -262,12 +278,12 @@ class MakeTest(NetworksCase):
         )
 
     def test_only_the_missing_rules_of_a_group_are_made(self) -> None:
-        group_id = self.networks.ensure_security_group(RECORD, "web")
-        self.networks.ensure_security_group(RECORD, "web")
+        group_id = self.networks.namespace.ensure_security_group(RECORD, "web")
+        self.networks.namespace.ensure_security_group(RECORD, "web")
         self.assertEqual(3, len(self.made()))
         rules = self.services.things["security-group-rules"]
         next(rule for rule in rules.values() if rule["ethertype"] == "IPv6")["remote_group_id"] = "another"
-        self.networks.ensure_security_group(RECORD, "web")
+        self.networks.namespace.ensure_security_group(RECORD, "web")
         self.assertEqual(("/security-group-rules", "IPv6"), (self.made()[3][0], self.made()[3][1]["ethertype"]))
         look_up = [request.query for request in self.services.sent("GET")][-1]
         self.assertEqual({"project_id": RED, "security_group_id": group_id, "direction": "ingress"}, look_up)
@@ -281,7 +297,7 @@ class InterfaceTest(NetworksCase):
         self.put("routers", id=ROUTER)
 
     def attach(self) -> None:
-        self.networks.ensure_router_interface(ROUTER, SUBNET)
+        self.networks.namespace.ensure_router_interface(ROUTER, SUBNET)
 
     def test_a_subnet_is_attached_by_ids(self) -> None:
         self.attach()
@@ -305,16 +321,16 @@ class InterfaceTest(NetworksCase):
     def test_a_subnet_is_detached_by_ids_and_again_without_harm(self) -> None:
         self.attach()
         for _ in range(2):
-            self.networks.delete_router_interface(ROUTER, SUBNET)
+            self.networks.namespace.delete_router_interface(ROUTER, SUBNET)
             put = self.services.sent("PUT")[-1]
             self.assertEqual(f"/routers/{ROUTER}/remove_router_interface", put.path)
             self.assertEqual({"subnet_id": SUBNET}, put.body)
         self.assertEqual({}, self.services.things["ports"])
 
     def test_a_subnet_in_use_is_not_detached_and_the_user_is_told_why(self) -> None:
-        body = services.refusal("RouterInterfaceInUseByFloatingIP", "It is required by one or more floating IPs.")
+        body = openstack_http.refusal("RouterInterfaceInUseByFloatingIP", "It is required by one or more floating IPs.")
         self.services.answers("PUT", ".*remove_router_interface", 409, body)
-        error = self.assertRaises(errors.Refused, self.networks.delete_router_interface, ROUTER, SUBNET)
+        error = self.assertRaises(errors.Refused, self.networks.namespace.delete_router_interface, ROUTER, SUBNET)
         self.assertIn("required by one or more floating IPs. Correct", str(error))
 
 
@@ -324,21 +340,21 @@ class ReadTest(NetworksCase):
     def test_a_network_of_the_project(self) -> None:
         self.put("networks", id=NETWORK, mtu=1442, subnets=["s1", "s2"])
         self.assertEqual(
-            neutron.Network(NETWORK, RED, 1442, (SUBNET, ids.SubnetId("s2"))), self.networks.network(NETWORK)
+            records.Network(NETWORK, RED, 1442, (SUBNET, ids.SubnetId("s2"))), self.networks.namespace.network(NETWORK)
         )
 
     def test_a_network_that_another_project_shares_is_not_the_tenants(self) -> None:
         self.put("networks", BLUE, id=NETWORK, shared=True)
-        self.assertIsNone(self.networks.network(NETWORK))
+        self.assertIsNone(self.networks.namespace.network(NETWORK))
 
     def test_a_subnet(self) -> None:
         route = {"destination": "10.1.0.0/16", "nexthop": "10.0.0.9"}
         self.put("subnets", id=SUBNET, host_routes=[route], dns_nameservers=["192.0.2.53"])
         self.assertEqual(
-            neutron.Subnet(
+            records.Subnet(
                 SUBNET, NETWORK, "10.0.0.0/24", 4, "10.0.0.1", (("10.1.0.0/16", "10.0.0.9"),), ("192.0.2.53",)
             ),
-            self.networks.subnet(SUBNET),
+            self.networks.namespace.subnet(SUBNET),
         )
 
     def test_the_first_subnet_is_the_oldest_of_ipv4(self) -> None:
@@ -346,7 +362,7 @@ class ReadTest(NetworksCase):
         self.put("subnets", network_id="another", created_at="2025-01-01")
         self.put("subnets", created_at="2025-01-03")
         oldest = self.put("subnets", created_at="2025-01-02")
-        self.assertEqual(oldest, self.identity(self.networks.first_subnet(NETWORK)))
+        self.assertEqual(oldest, self.identity(self.networks.namespace.first_subnet(NETWORK)))
         self.assertEqual(
             {"project_id": RED, "network_id": NETWORK, "ip_version": "4"}, self.services.sent("GET")[-1].query
         )
@@ -369,7 +385,7 @@ class DeleteTest(NetworksCase):
 
     def test_what_is_in_use_stays_and_the_user_is_told_by_whom(self) -> None:
         for delete, collection in DELETES:
-            body = services.refusal("InUse", "It is in use by port q.")
+            body = openstack_http.refusal("InUse", "It is in use by port q.")
             self.services.answers("DELETE", f"/{collection}/x", 409, body)
             self.assertIn("in use by port q. Correct", str(self.assertRaises(errors.Refused, delete, self.networks)))
 
@@ -391,7 +407,7 @@ class FailureTest(NetworksCase):
     def test_every_operation_translates_every_answer(self) -> None:
         for status, kind, expected in self.CASES:
             for method in ("GET", "POST", "PUT", "DELETE"):
-                self.services.answers(method, "/[^a].*", status, services.refusal(kind), times=len(ALL))
+                self.services.answers(method, "/[^a].*", status, openstack_http.refusal(kind), times=len(ALL))
             for call in ALL:
                 error = self.assertRaises(errors.HypernetesError, call, self.networks)
                 self.assertIs(expected, type(error), f"{status} {kind}")
@@ -401,7 +417,7 @@ class FailureTest(NetworksCase):
     def test_a_refusal_to_make_is_translated_as_well(self) -> None:
         words = "Quota exceeded for resources: ['network']."
         for ensure, collection, _ in ENSURES:
-            self.services.answers("POST", f"/{collection}", 409, services.refusal("OverQuota", words))
+            self.services.answers("POST", f"/{collection}", 409, openstack_http.refusal("OverQuota", words))
             error = self.assertRaises(errors.QuotaExceeded, ensure, self.networks)
             self.assertIn(f"{words} Delete what is not needed", str(error))
 
@@ -412,7 +428,7 @@ class FailureTest(NetworksCase):
             self.assertIs(errors.Unavailable, type(self.assertRaises(errors.Unavailable, call, self.networks)))
 
     def test_after_a_refusal_by_policy_the_next_try_succeeds(self) -> None:
-        self.services.answers("POST", "/networks", 403, services.refusal("PolicyNotAuthorized"), times=1)
-        error = self.assertRaises(failures.NotAMember, self.networks.ensure_network, RECORD, "web")
+        self.services.answers("POST", "/networks", 403, openstack_http.refusal("PolicyNotAuthorized"), times=1)
+        error = self.assertRaises(failures.NotAMember, self.networks.namespace.ensure_network, RECORD, "web")
         self.assertIsInstance(error, errors.Unavailable)
-        self.assertIn(self.networks.ensure_network(RECORD, "web").id, self.services.things["networks"])
+        self.assertIn(self.networks.namespace.ensure_network(RECORD, "web").id, self.services.things["networks"])

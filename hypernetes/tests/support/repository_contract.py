@@ -11,7 +11,7 @@ from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.model import states
-from hypernetes.tests.unit.db import database as builders
+from hypernetes.tests.support import database as builders
 
 HASH = "5" * 64
 TOKEN = "7" * 64

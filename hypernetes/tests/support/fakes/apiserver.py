@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An apiserver that keeps its objects in memory."""
+
+import itertools
+import uuid
+from typing import Any
+
+from lightkube.resources import core_v1 as core
+
+from hypernetes.model import errors
+from hypernetes.tests.support.fakes import fate as fates
+
+
+class FakeApiserver:
+    """Stands for :class:`hypernetes.kubernetes.client.ClusterClient`: objects by kind, namespace and name."""
+
+    def __init__(self, fate: fates.Fate) -> None:
+        self.fate = fate
+        self.objects: dict[tuple[type, str | None, str], Any] = {}
+        self.ready = True
+        self.policies_in_force = True
+        self._numbers = itertools.count(1)
+
+    def is_ready(self) -> bool:
+        return self.ready
+
+    def refusal(self, item: Any) -> str | None:
+        """What the admission policies would say, once they are in force."""
+        in_force = self.policies_in_force and item.spec.hostNetwork
+        return "hypernetes/host-namespaces: no" if in_force else None
+
+    def find(self, kind: type, name: str, namespace: str | None = None) -> Any:
+        return self.objects.get((kind, namespace, name))
+
+    def list(self, kind: type, namespace: str | None = None) -> list[Any]:
+        return [item for (of, _, _), item in self.objects.items() if of is kind]
+
+    def create(self, item: Any) -> Any:
+        with self.fate.decides():
+            key = (type(item), item.metadata.namespace, item.metadata.name)
+            if key in self.objects:
+                raise errors.NameTaken(kind="object", name=item.metadata.name)
+            item.metadata.uid = str(uuid.UUID(int=next(self._numbers)))
+            self.objects[key] = item
+        return item
+
+    def apply(self, item: Any) -> Any:
+        with self.fate.decides():
+            self.objects[type(item), item.metadata.namespace, item.metadata.name] = item
+        return item
+
+    def delete(self, kind: type, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
+        with self.fate.decides():
+            self.objects.pop((kind, namespace, name), None)
+            if kind is core.Namespace:
+                self.objects = {key: item for key, item in self.objects.items() if key[1] != name}
+        return True
+
+
+class FakeApiservers:
+    def __init__(self, fate: fates.Fate) -> None:
+        self.apiserver = FakeApiserver(fate)
+
+    def of(self, cluster: object) -> FakeApiserver:
+        return self.apiserver
+
+    def forget(self, cluster_id: str) -> None:
+        pass
