@@ -6,7 +6,7 @@ from typing import cast
 
 from osc_lib.command import command
 
-from hypernetes.osc import proxy
+from hypernetes.sdk import proxy
 
 
 def kube(asked: command.Command) -> proxy.Proxy:

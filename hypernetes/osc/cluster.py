@@ -9,9 +9,9 @@ from osc_lib.command import command
 from hypernetes.osc import clients
 from hypernetes.osc import described
 from hypernetes.osc import errors
-from hypernetes.osc import proxy
 from hypernetes.osc import shown
 from hypernetes.osc import waiting
+from hypernetes.sdk import proxy
 
 WAIT_SECONDS = 1800
 """A bootstrap takes under a minute once images are near; pulling them may take long."""

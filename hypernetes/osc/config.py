@@ -19,7 +19,7 @@ from hypernetes.osc import described
 from hypernetes.osc import errors
 from hypernetes.osc import kubeconfig
 from hypernetes.osc import namespace
-from hypernetes.osc import proxy
+from hypernetes.sdk import proxy
 
 HELPER = "hypernetes-kube-login"
 APPLICATION_CREDENTIAL = "application-credential"

@@ -7,7 +7,7 @@ from typing import Any
 from openstack import service_description
 from osc_lib import utils
 
-from hypernetes.osc import proxy
+from hypernetes.sdk import proxy
 
 DEFAULT_API_VERSION = "1"
 API_VERSION_OPTION = "os_kube_api_version"

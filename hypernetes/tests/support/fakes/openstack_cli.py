@@ -8,7 +8,7 @@ from typing import Any
 
 from openstack import exceptions as sdk
 
-from hypernetes.osc import proxy
+from hypernetes.sdk import proxy
 
 CLUSTER_ID = "11111111-1111-4111-8111-111111111111"
 
@@ -26,7 +26,7 @@ def cluster(**changes: Any) -> proxy.Cluster:
 
 
 class Service:
-    """Plays :class:`hypernetes.osc.proxy.Proxy`; each fetch takes the next of the states it was given."""
+    """Plays :class:`hypernetes.sdk.proxy.Proxy`; each fetch takes the next of the states it was given."""
 
     def __init__(self, *items: Any) -> None:
         self.items = list(items)

@@ -16,8 +16,8 @@ from hypernetes.osc import cluster
 from hypernetes.osc import errors
 from hypernetes.osc import namespace
 from hypernetes.osc import node
-from hypernetes.osc import proxy
 from hypernetes.osc import waiting
+from hypernetes.sdk import proxy
 from hypernetes.tests.support.fakes import openstack_cli as cloud
 
 

@@ -13,7 +13,7 @@ from osc_lib import exceptions
 
 from hypernetes.osc import config
 from hypernetes.osc import kubeconfig
-from hypernetes.osc import proxy
+from hypernetes.sdk import proxy
 from hypernetes.tests.support.fakes import openstack_cli
 
 SECRET = "planted-secret"

@@ -21,7 +21,7 @@ from unittest import mock
 import fixtures
 import testtools
 
-from hypernetes.auth import login
+from hypernetes.login import helper
 
 CREDENTIAL = {"OS_APPLICATION_CREDENTIAL_ID": "c1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
 
@@ -77,7 +77,7 @@ class LoginTest(testtools.TestCase):
         return [path for path in Path(self.folder).rglob("*") if path.is_file()]
 
     def test_an_application_credential_becomes_a_token(self) -> None:
-        token, expires_at = login.credential(self._environment(**CREDENTIAL))
+        token, expires_at = helper.credential(self._environment(**CREDENTIAL))
         self.assertEqual(("token-1", self.keystone.expires_at), (token, expires_at))
         ((path, body),) = self.keystone.requests
         self.assertEqual("/v3/auth/tokens?nocatalog", path)
@@ -85,7 +85,7 @@ class LoginTest(testtools.TestCase):
         self.assertNotIn("scope", body["auth"])
 
     def test_the_token_is_kept_where_only_its_user_can_read_it(self) -> None:
-        login.credential(self._environment(**CREDENTIAL))
+        helper.credential(self._environment(**CREDENTIAL))
         (file,) = self._files()
         self.assertEqual(0o600, file.stat().st_mode & 0o777)
         self.assertEqual(0o700, file.parent.stat().st_mode & 0o777)
@@ -93,67 +93,67 @@ class LoginTest(testtools.TestCase):
 
     def test_a_kept_token_is_used_again(self) -> None:
         environment = self._environment(**CREDENTIAL)
-        first = login.credential(environment)
-        self.assertEqual(first, login.credential(environment))
+        first = helper.credential(environment)
+        self.assertEqual(first, helper.credential(environment))
         self.assertEqual(1, len(self.keystone.requests))
 
     def test_a_token_is_renewed_before_it_expires(self) -> None:
-        self.keystone.expires_at = datetime.now(UTC) + login.RENEW_BEFORE - timedelta(seconds=1)
+        self.keystone.expires_at = datetime.now(UTC) + helper.RENEW_BEFORE - timedelta(seconds=1)
         environment = self._environment(**CREDENTIAL)
-        login.credential(environment)
-        login.credential(environment)
+        helper.credential(environment)
+        helper.credential(environment)
         self.assertEqual(2, len(self.keystone.requests))
 
     def test_another_credential_has_another_token(self) -> None:
-        login.credential(self._environment(**CREDENTIAL))
-        login.credential(self._environment(**{**CREDENTIAL, "OS_APPLICATION_CREDENTIAL_ID": "c2"}))
+        helper.credential(self._environment(**CREDENTIAL))
+        helper.credential(self._environment(**{**CREDENTIAL, "OS_APPLICATION_CREDENTIAL_ID": "c2"}))
         self.assertEqual(2, len(self.keystone.requests))
 
     def test_a_file_others_may_read_is_not_trusted(self) -> None:
         environment = self._environment(**CREDENTIAL)
-        login.credential(environment)
+        helper.credential(environment)
         (file,) = self._files()
         file.chmod(0o644)
-        login.credential(environment)
+        helper.credential(environment)
         self.assertEqual(2, len(self.keystone.requests))
         (file,) = self._files()
         self.assertEqual(0o600, file.stat().st_mode & 0o777)
 
     def test_a_link_in_place_of_the_file_is_not_followed(self) -> None:
         environment = self._environment(**CREDENTIAL)
-        login.credential(environment)
+        helper.credential(environment)
         (file,) = self._files()
         elsewhere = Path(self.useFixture(fixtures.TempDir()).path) / "elsewhere"
         file.rename(elsewhere)
         file.symlink_to(elsewhere)
-        self.assertIsNone(login.read_cache(file))
+        self.assertIsNone(helper.read_cache(file))
 
     def test_a_broken_file_is_replaced(self) -> None:
         environment = self._environment(**CREDENTIAL)
-        login.credential(environment)
+        helper.credential(environment)
         (file,) = self._files()
         file.write_text("{")
-        self.assertEqual("token-2", login.credential(environment)[0])
+        self.assertEqual("token-2", helper.credential(environment)[0])
 
     def test_a_home_that_cannot_be_written_costs_only_the_cache(self) -> None:
-        token, _ = login.credential({**self._environment(**CREDENTIAL), "XDG_CACHE_HOME": "/proc/nowhere"})
+        token, _ = helper.credential({**self._environment(**CREDENTIAL), "XDG_CACHE_HOME": "/proc/nowhere"})
         self.assertEqual("token-1", token)
 
     def test_a_busy_keystone_is_asked_again_with_growing_pauses(self) -> None:
         self.keystone.statuses = [503, 429]
-        self.assertEqual("token-3", login.credential(self._environment(**CREDENTIAL))[0])
+        self.assertEqual("token-3", helper.credential(self._environment(**CREDENTIAL))[0])
         pauses = [call.args[0] for call in self.slept.call_args_list]
         self.assertEqual(2, len(pauses))
         self.assertTrue(0.25 <= pauses[0] <= 0.75 and 0.5 <= pauses[1] <= 1.5, pauses)
 
     def test_a_keystone_that_stays_busy_is_given_up(self) -> None:
-        self.keystone.statuses = [503] * login.ATTEMPTS
-        error = self.assertRaises(login.LoginFailed, login.credential, self._environment(**CREDENTIAL))
+        self.keystone.statuses = [503] * helper.ATTEMPTS
+        error = self.assertRaises(helper.LoginFailed, helper.credential, self._environment(**CREDENTIAL))
         self.assertIn("try again later", str(error))
 
     def test_a_refused_credential_is_not_tried_again(self) -> None:
         self.keystone.statuses = [401]
-        error = self.assertRaises(login.LoginFailed, login.credential, self._environment(**CREDENTIAL))
+        error = self.assertRaises(helper.LoginFailed, helper.credential, self._environment(**CREDENTIAL))
         self.assertIn("openstack kube config", str(error))
         self.assertEqual(1, len(self.keystone.requests))
         self.assertNotIn("s1", str(error))
@@ -176,21 +176,21 @@ class RequestTest(testtools.TestCase):
                     "scope": {"project": {"name": "red", "domain": {"id": "default"}}},
                 }
             },
-            login.auth_request({**self.PROJECT, **self.USER}),
+            helper.auth_request({**self.PROJECT, **self.USER}),
         )
 
     def test_a_token_is_exchanged(self) -> None:
-        request = login.auth_request({"OS_TOKEN": "t", "OS_PROJECT_ID": "p1"})
+        request = helper.auth_request({"OS_TOKEN": "t", "OS_PROJECT_ID": "p1"})
         self.assertEqual({"project": {"id": "p1"}}, request["auth"]["scope"])
         self.assertEqual({"id": "t"}, request["auth"]["identity"]["token"])
 
     def test_an_application_credential_goes_before_the_rest(self) -> None:
-        request = login.auth_request({**CREDENTIAL, **self.PROJECT, **self.USER, "OS_TOKEN": "t"})
+        request = helper.auth_request({**CREDENTIAL, **self.PROJECT, **self.USER, "OS_TOKEN": "t"})
         self.assertEqual(["application_credential"], request["auth"]["identity"]["methods"])
 
     def test_an_application_credential_by_name_names_its_user(self) -> None:
         environment = {**self.USER, "OS_APPLICATION_CREDENTIAL_NAME": "n", "OS_APPLICATION_CREDENTIAL_SECRET": "s"}
-        named = login.auth_request(environment)["auth"]["identity"]["application_credential"]
+        named = helper.auth_request(environment)["auth"]["identity"]["application_credential"]
         self.assertEqual({"name": "ann", "domain": {"name": "Default"}}, named["user"])
 
     def test_what_is_missing_is_named(self) -> None:
@@ -201,13 +201,13 @@ class RequestTest(testtools.TestCase):
             ({**self.PROJECT, "OS_USER_ID": "u"}, "OS_PASSWORD"),
             ({"OS_APPLICATION_CREDENTIAL_ID": "c"}, "OS_APPLICATION_CREDENTIAL_SECRET"),
         ):
-            error = self.assertRaises(login.LoginFailed, login.auth_request, environment)
+            error = self.assertRaises(helper.LoginFailed, helper.auth_request, environment)
             self.assertIn(missing, str(error))
 
     def test_a_secret_does_not_shape_the_file_s_name(self) -> None:
         variable = "OS_APPLICATION_CREDENTIAL_SECRET"
         common = {**CREDENTIAL, "HOME": "/h", "OS_AUTH_URL": "http://keystone/v3"}
-        paths = {login.cache_path({**common, variable: secret}) for secret in ("one", "two")}
+        paths = {helper.cache_path({**common, variable: secret}) for secret in ("one", "two")}
         self.assertEqual(1, len(paths))
 
 
@@ -217,17 +217,17 @@ class MainTest(testtools.TestCase):
     def _main(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with mock.patch.dict(os.environ, environment, clear=True), redirect_stdout(out), redirect_stderr(err):
-            return login.main(list(arguments)), out.getvalue(), err.getvalue()
+            return helper.main(list(arguments)), out.getvalue(), err.getvalue()
 
     def test_it_prints_an_exec_credential(self) -> None:
         keystone = self.useFixture(Keystone())
         folder = self.useFixture(fixtures.TempDir()).path
-        info = json.dumps({"apiVersion": login.API_VERSION, "kind": "ExecCredential", "spec": {"interactive": False}})
+        info = json.dumps({"apiVersion": helper.API_VERSION, "kind": "ExecCredential", "spec": {"interactive": False}})
         status, out, _ = self._main(
             OS_AUTH_URL=keystone.url, XDG_CACHE_HOME=folder, KUBERNETES_EXEC_INFO=info, **CREDENTIAL
         )
         document = json.loads(out)
-        self.assertEqual((0, login.API_VERSION, "ExecCredential"), (status, document["apiVersion"], document["kind"]))
+        self.assertEqual((0, helper.API_VERSION, "ExecCredential"), (status, document["apiVersion"], document["kind"]))
         self.assertEqual("token-1", document["status"]["token"])
         renew_at = datetime.fromisoformat(document["status"]["expirationTimestamp"])
         self.assertLess(renew_at, keystone.expires_at)
@@ -240,7 +240,7 @@ class MainTest(testtools.TestCase):
         info = json.dumps({"apiVersion": "client.authentication.k8s.io/v1beta1"})
         status, _, err = self._main(KUBERNETES_EXEC_INFO=info)
         self.assertEqual(1, status)
-        self.assertIn(login.API_VERSION, err)
+        self.assertIn(helper.API_VERSION, err)
 
     def test_help_has_an_example_and_a_wrong_argument_shows_it(self) -> None:
         self.assertIn("example:", self._main("--help")[1])
@@ -250,6 +250,6 @@ class MainTest(testtools.TestCase):
 
     def test_it_needs_nothing_but_the_standard_library(self) -> None:
         # -I and -S leave out every installed package.
-        command = [sys.executable, "-I", "-S", login.__file__, "--help"]
+        command = [sys.executable, "-I", "-S", helper.__file__, "--help"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        self.assertEqual((0, login.USAGE), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual((0, helper.USAGE), (done.returncode, done.stdout), done.stderr)
