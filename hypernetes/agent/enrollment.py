@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enrolment: the one-time secret becomes the node's own token and its own user of the message bus.
+"""Enrollment: the one-time secret becomes the node's own token and its own user of the message bus.
 
-The agent chooses both and writes them down before it sends anything, so that an enrolment that was cut off anywhere is
+The agent chooses both and writes them down before it sends anything, so that an enrollment that was cut off anywhere is
 simply repeated: the API takes the same choices again, and nobody else's.
 """
 
@@ -20,7 +20,7 @@ from oslo_log import log
 from hypernetes.agent import backoff
 from hypernetes.agent import files
 from hypernetes.rpc import codec
-from hypernetes.rpc.transport import Enrolment
+from hypernetes.rpc.transport import Enrollment
 
 LOG = log.getLogger(__name__)
 
@@ -28,7 +28,7 @@ TOKEN_BYTES = 32
 MAX_ANSWER_BYTES = 64 * 1024
 
 
-class EnrolmentFailed(Exception):
+class EnrollmentFailed(Exception):
     """This try failed; the text says why and what to do, and holds nothing secret."""
 
 
@@ -47,11 +47,11 @@ class Choice:
     transport_url: str | None = field(default=None, repr=False)
 
     @property
-    def enrolment(self) -> Enrolment | None:
-        """The enrolment, or None if the API has not answered yet."""
+    def enrollment(self) -> Enrollment | None:
+        """The enrollment, or None if the API has not answered yet."""
         if self.node_name is None or self.transport_url is None:
             return None
-        return Enrolment(self.node_id, self.node_name, self.token, self.amqp_password, self.transport_url)
+        return Enrollment(self.node_id, self.node_name, self.token, self.amqp_password, self.transport_url)
 
 
 def choose(path: Path, node_id: str) -> Choice:
@@ -70,9 +70,9 @@ def choose(path: Path, node_id: str) -> Choice:
 def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
     """Present the secret and the choice to the API, once.
 
-    :raises EnrolmentFailed: no answer, a refusal, or an answer that does not fit this node.
+    :raises EnrollmentFailed: no answer, a refusal, or an answer that does not fit this node.
     """
-    url = f"{conf.agent.api_url.rstrip('/')}/v1/nodes/{choice.node_id}/enrol"
+    url = f"{conf.agent.api_url.rstrip('/')}/v1/nodes/{choice.node_id}/enroll"
     body = {
         "secret": secret,
         "token_hash": hashlib.sha256(choice.token.encode()).hexdigest(),
@@ -85,23 +85,23 @@ def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
         try:
             answer = session.post(url, json=body, timeout=conf.agent.request_timeout, allow_redirects=False)
         except (requests.RequestException, OSError) as error:
-            raise EnrolmentFailed(f"the API at {conf.agent.api_url} does not answer: {error}") from error
+            raise EnrollmentFailed(f"the API at {conf.agent.api_url} does not answer: {error}") from error
     if answer.status_code == 401:
-        raise EnrolmentFailed(
-            "the API does not accept the enrolment secret: it is wrong, has expired or served another machine; "
-            f"create the node anew and write its secret to {conf.agent.enrolment_secret_file}"
+        raise EnrollmentFailed(
+            "the API does not accept the enrollment secret: it is wrong, has expired or served another machine; "
+            f"create the node anew and write its secret to {conf.agent.enrollment_secret_file}"
         )
     if answer.status_code != 200:
-        raise EnrolmentFailed(f"the API answered {answer.status_code}: {_error_text(answer)}")
+        raise EnrollmentFailed(f"the API answered {answer.status_code}: {_error_text(answer)}")
     if len(answer.content) > MAX_ANSWER_BYTES:
-        raise EnrolmentFailed("the API's answer is too long")
+        raise EnrollmentFailed("the API's answer is too long")
     try:
         data = answer.json()
         node_name, transport_url = str(data["node"]), str(data["transport_url"])
     except (ValueError, KeyError, TypeError) as error:
-        raise EnrolmentFailed("the API's answer is not the one of an enrolment") from error
+        raise EnrollmentFailed("the API's answer is not the one of an enrollment") from error
     if node_name != conf.node.name:
-        raise EnrolmentFailed(
+        raise EnrollmentFailed(
             f"the record is of node {node_name}, but [node] name is {conf.node.name}: correct node_id or name"
         )
     return dataclasses.replace(choice, node_name=node_name, transport_url=transport_url)
@@ -114,19 +114,19 @@ def _error_text(answer: requests.Response) -> str:
         return answer.reason or "no reason given"
 
 
-def enrol(conf: cfg.ConfigOpts, state: Path, stop: threading.Event) -> Enrolment:
-    """The node's enrolment, by what is written down or by presenting the secret until the API takes it.
+def enroll(conf: cfg.ConfigOpts, state: Path, stop: threading.Event) -> Enrollment:
+    """The node's enrollment, by what is written down or by presenting the secret until the API takes it.
 
     :raises Stopped: ``stop`` was set first.
     """
     path = state / "credentials.json"
-    secret_file = Path(conf.agent.enrolment_secret_file)
+    secret_file = Path(conf.agent.enrollment_secret_file)
     choice = choose(path, conf.agent.node_id)
     pauses = backoff.Backoff(0.5, conf.agent.retry_max_interval)
-    while choice.enrolment is None:
+    while choice.enrollment is None:
         try:
             choice = present(conf, choice, _secret(secret_file))
-        except EnrolmentFailed as error:
+        except EnrollmentFailed as error:
             LOG.warning("Not enrolled yet: %s", error)
             if stop.wait(pauses.next()):
                 raise Stopped from error
@@ -135,14 +135,14 @@ def enrol(conf: cfg.ConfigOpts, state: Path, stop: threading.Event) -> Enrolment
             LOG.info("Enrolled as node %s", choice.node_name)
     # It has served; what is left lying about can only be stolen. Here, not above: a kill may have come in between.
     secret_file.unlink(missing_ok=True)
-    return choice.enrolment
+    return choice.enrollment
 
 
 def _secret(path: Path) -> str:
     try:
         secret = path.read_text().strip()
     except OSError as error:
-        raise EnrolmentFailed(f"there is no enrolment secret: {error}") from error
+        raise EnrollmentFailed(f"there is no enrollment secret: {error}") from error
     if not secret:
-        raise EnrolmentFailed(f"{path} is empty")
+        raise EnrollmentFailed(f"{path} is empty")
     return secret

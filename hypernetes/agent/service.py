@@ -46,11 +46,11 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     _make_folders(node)
     runtime.write(conf, node.layout)
     try:
-        enrolled = enrollment.enrol(conf, node.layout.state, stop)
+        enrolled = enrollment.enroll(conf, node.layout.state, stop)
     except enrollment.Stopped:
         return
     lock_path = str(node.layout.state / "locks")
-    conductor = client.AgentsClient(conf, enrolled, lock_path=lock_path)
+    conductor = client.ConductorApiForAgents(conf, enrolled, lock_path=lock_path)
     limit: float = conf.agent.retry_max_interval
     phases = orders.Orders(node, catalog.PHASES, conductor, node.layout.state, limit)
     store = sandboxes.SandboxStore(node.layout.sandboxes, node.layout.sandbox_records)

@@ -15,9 +15,9 @@ LOG = logging.getLogger(__name__)
 
 
 class Conductor(Protocol):
-    """What the API asks of :class:`hypernetes.rpc.client.ConductorClient`."""
+    """What the API asks of :class:`hypernetes.rpc.client.ConductorApi`."""
 
-    def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
+    def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         """Have the node's RabbitMQ user made."""
 
     def wake(self, message: messages.Wake) -> None:

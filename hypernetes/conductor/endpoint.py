@@ -14,8 +14,8 @@ from hypernetes.model import bus
 from hypernetes.model import errors
 from hypernetes.model import records
 from hypernetes.model import states
-from hypernetes.rpc import broker
 from hypernetes.rpc import messages
+from hypernetes.rpc import rabbitmq_admin
 
 WAKEABLE = frozenset({"cluster", "node", "namespace", "port"})
 _REPORTED_LENGTH = 64
@@ -27,7 +27,7 @@ class ApiEndpoint:
     def __init__(self, world: work.World) -> None:
         self._world = world
 
-    def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
+    def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         """Make the RabbitMQ user of a node whose secret the API has verified and whose token it has recorded."""
         node = self._world.db.nodes.get(message.node_id)
         if node.status is states.NodeStatus.DELETING or node.token_hash is None:
@@ -43,7 +43,7 @@ class ApiEndpoint:
             raise errors.Conflict(kind="node", id=node.id, reason="it is being deleted")
         template = self._world.conf.messaging.node_transport_url
         return messages.Enrolled(
-            transport_url=template.replace("{user}", broker.node_user(node.name)),
+            transport_url=template.replace("{user}", rabbitmq_admin.node_user(node.name)),
             exchange=bus.agent_exchange(node.name),
             topic=bus.agent_topic(node.name),
         )

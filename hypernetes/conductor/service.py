@@ -21,8 +21,8 @@ from hypernetes.conductor import queue
 from hypernetes.conductor import work
 from hypernetes.db import api as db_api
 from hypernetes.openstack import cloud
-from hypernetes.rpc import broker
 from hypernetes.rpc import client
+from hypernetes.rpc import rabbitmq_admin
 from hypernetes.rpc import server
 
 LOG = log.getLogger(__name__)
@@ -48,13 +48,13 @@ class Conductor:
         )
         database = db_api.Database(conf)
         self._leases = lease.Leases(database.leases, options.lease_seconds)
-        self._agents = client.AgentCaster(conf)
+        self._agents = client.AgentApi(conf)
         self._world = work.World(
             conf=conf,
             db=database,
             cloud=cloud.Cloud(conf),
             clusters=apiservers.ClusterClients(conf, ring),
-            broker=broker.Broker(conf),
+            broker=rabbitmq_admin.RabbitmqAdmin(conf),
             agents=self._agents,
             leases=self._leases,
             keys=ring,

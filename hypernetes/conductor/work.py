@@ -14,8 +14,8 @@ from hypernetes.conductor import keys
 from hypernetes.conductor import lease
 from hypernetes.db import api as db_api
 from hypernetes.openstack import cloud
-from hypernetes.rpc import broker
 from hypernetes.rpc import client
+from hypernetes.rpc import rabbitmq_admin
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class World:
     db: db_api.Database
     cloud: cloud.Cloud
     clusters: apiservers.ClusterClients
-    broker: broker.Broker
-    agents: client.AgentCaster
+    broker: rabbitmq_admin.RabbitmqAdmin
+    agents: client.AgentApi
     leases: lease.Leases
     keys: keys.KeyRing
     wake: Callable[[Key], None]

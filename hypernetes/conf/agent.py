@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the node's agent: how it enrols, where it keeps its state, how often it reports."""
+"""Options of the node's agent: how it enrolls, where it keeps its state, how often it reports."""
 
 from oslo_config import cfg
 
@@ -9,12 +9,12 @@ OPTIONS: list[cfg.Opt] = [
     cfg.URIOpt(
         "api_url",
         schemes=["https"],
-        help="Base URL of the Hypernetes API, without the version, at which the agent enrols.",
+        help="Base URL of the Hypernetes API, without the version, at which the agent enrolls.",
     ),
     cfg.StrOpt("node_id", help="Id of this node's record, as `openstack kube node create` printed it."),
     cfg.StrOpt(
-        "enrolment_secret_file",
-        default="/etc/hypernetes/enrolment-secret",
+        "enrollment_secret_file",
+        default="/etc/hypernetes/enrollment-secret",
         help="File (0600) with the one-time secret that `openstack kube node create` printed. "
         "The agent removes it once it has enrolled.",
     ),
@@ -34,7 +34,9 @@ OPTIONS: list[cfg.Opt] = [
         help="Where the agent's socket and the records for the shims are; may be lost at a reboot.",
     ),
     cfg.FloatOpt("heartbeat_interval", default=10.0, min=0.2, help="Seconds between two reports to the conductor."),
-    cfg.FloatOpt("request_timeout", default=15.0, min=1.0, help="Seconds one HTTPS request of the enrolment may take."),
+    cfg.FloatOpt(
+        "request_timeout", default=15.0, min=1.0, help="Timeout in seconds of one HTTPS request of the enrollment."
+    ),
     cfg.FloatOpt(
         "retry_max_interval",
         default=30.0,

@@ -8,23 +8,23 @@ GROUP = cfg.OptGroup("api", title="REST API")
 OPTIONS = [
     cfg.IntOpt("max_limit", default=1000, min=1, help="Records on one page of a list at most."),
     cfg.IntOpt(
-        "enrolment_secret_lifetime",
+        "enrollment_secret_lifetime",
         default=3600,
         min=60,
         help="Seconds for which the one-time secret that a new node's record comes with can be used.",
     ),
     cfg.IntOpt(
-        "enrolment_failures_allowed",
+        "enrollment_failures_allowed",
         default=10,
         min=1,
-        help="How many wrong enrolment secrets may be presented for one node within enrolment_failure_window before "
+        help="How many wrong enrollment secrets may be presented for one node within enrollment_failure_window before "
         "the API answers 429 to all of them.",
     ),
     cfg.IntOpt(
-        "enrolment_failure_window",
+        "enrollment_failure_window",
         default=60,
         min=1,
-        help="Seconds after which wrong enrolment secrets are forgotten.",
+        help="Seconds after which wrong enrollment secrets are forgotten.",
     ),
     cfg.ListOpt(
         "kubernetes_versions",

@@ -44,7 +44,7 @@ OPTIONS = [
     cfg.StrOpt(
         "node_transport_url",
         default="rabbit://{user}:{password}@127.0.0.1:5672/",
-        help="Transport URL handed to a node that enrols. {user} is filled in by the conductor and {password} by the "
+        help="Transport URL handed to a node that enrolls. {user} is filled in by the conductor and {password} by the "
         "agent, which chose it; with several brokers both appear once for each.",
     ),
     cfg.StrOpt(

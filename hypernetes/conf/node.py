@@ -10,7 +10,7 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "name",
         help="Name of this node: of its record, its OVN chassis' host and its Kubernetes node in one. "
-        "The answer of the enrolment must say the same.",
+        "The answer of the enrollment must say the same.",
     ),
     cfg.Opt(
         "address",

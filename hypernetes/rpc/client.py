@@ -19,9 +19,9 @@ from hypernetes.rpc import failures
 from hypernetes.rpc import messages
 from hypernetes.rpc import methods
 from hypernetes.rpc import transport as transports
-from hypernetes.rpc.transport import Enrolment
+from hypernetes.rpc.transport import Enrollment
 
-__all__ = ["AgentCaster", "AgentsClient", "ConductorClient", "Enrolment"]
+__all__ = ["AgentApi", "ConductorApi", "ConductorApiForAgents", "Enrollment"]
 
 
 class _Stub:
@@ -90,16 +90,16 @@ class _Stub:
             raise failures.RemoteFailure(method=method.name) from error
 
 
-class ConductorClient(_Stub):
+class ConductorApi(_Stub):
     """What the API asks of the conductors; any of them answers."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         super().__init__(conf, methods.FROM_API, "The conductor")
         self._target = oslo_messaging.Target(topic=bus.CONDUCTOR_TOPIC, version=methods.VERSION)
 
-    def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
+    def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         """Have the node's RabbitMQ user made. Repeating it with the same password changes nothing."""
-        answer = self._call(self._target, "enrol_node", message, self._conf.messaging.call_timeout)
+        answer = self._call(self._target, "enroll_node", message, self._conf.messaging.call_timeout)
         return cast(messages.Enrolled, answer)
 
     def wake(self, message: messages.Wake) -> None:
@@ -107,30 +107,30 @@ class ConductorClient(_Stub):
         self._cast(self._target, "wake", message)
 
 
-class AgentsClient(_Stub):
+class ConductorApiForAgents(_Stub):
     """What a node's agent asks of the conductors, sent through the node's own exchange.
 
-    :param enrolment: what the agent persisted when it enrolled.
+    :param enrollment: what the agent persisted when it enrolled.
     :param lock_path: a folder of the agent's own.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, enrolment: Enrolment, *, lock_path: str) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, enrollment: Enrollment, *, lock_path: str) -> None:
         super().__init__(conf, methods.FROM_AGENTS, "The conductor")
-        self._enrolment = enrolment
+        self._enrollment = enrollment
         self._lock_path = lock_path
         self._target = oslo_messaging.Target(
-            exchange=bus.agent_exchange(enrolment.node_name), topic=bus.AGENTS_TOPIC, version=methods.VERSION
+            exchange=bus.agent_exchange(enrollment.node_name), topic=bus.AGENTS_TOPIC, version=methods.VERSION
         )
 
     def _make_transport(self) -> Any:
         return transports.agent_transport(
-            self._enrolment, ca_file=self._conf.messaging.ca_file, lock_path=self._lock_path
+            self._enrollment, ca_file=self._conf.messaging.ca_file, lock_path=self._lock_path
         )
 
     @property
     def caller(self) -> messages.Caller:
         """Who we are, for the messages below."""
-        return messages.Caller(node_id=self._enrolment.node_id, token=self._enrolment.token)
+        return messages.Caller(node_id=self._enrollment.node_id, token=self._enrollment.token)
 
     def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
         """Report, and learn what the conductor wants of the node."""
@@ -158,7 +158,7 @@ class AgentsClient(_Stub):
         )
 
 
-class AgentCaster(_Stub):
+class AgentApi(_Stub):
     """What a conductor tells one node's agent. Nothing comes back; heartbeats carry the same level."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:

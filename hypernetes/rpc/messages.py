@@ -21,17 +21,17 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolNode:
+class EnrollNode:
     """Call: make (or make again) the AMQP user of a node whose one-time secret the API has verified."""
 
     node_id: str
     amqp_password: str = field(repr=False)
-    """Chosen by the agent, so that a repeated enrolment ends the same."""
+    """Chosen by the agent, so that a repeated enrollment ends the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """Answer to :class:`EnrolNode`: how the agent reaches the message bus."""
+    """Answer to :class:`EnrollNode`: how the agent reaches the message bus."""
 
     transport_url: str = field(repr=False)
     """oslo.messaging URL without the password (``{password}`` stands in its place)."""

@@ -3,7 +3,7 @@
 
 History of the interface (version, what it added, why):
 
-* 1.0 - enrol_node, wake; heartbeat, phase_result, allocate_port, release_port, list_ports; run_phase.
+* 1.0 - enroll_node, wake; heartbeat, phase_result, allocate_port, release_port, list_ports; run_phase.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def _table(*methods: Method) -> dict[str, Method]:
 
 
 FROM_API = _table(
-    Method("enrol_node", messages.EnrolNode, messages.Enrolled),
+    Method("enroll_node", messages.EnrollNode, messages.Enrolled),
     Method("wake", messages.Wake, None),
 )
 """API → conductor."""

@@ -28,10 +28,10 @@ LOG = log.getLogger(__name__)
 _AGENT_REPLY_QUEUE = re.compile(r"reply_[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?:[^/]{1,80}")
 
 
-class ApiEndpoint(Protocol):
+class ConductorForApi(Protocol):
     """What a conductor offers the API."""
 
-    def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
+    def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         """Make the node's RabbitMQ user and bindings, or make sure of them."""
         ...
 
@@ -40,7 +40,7 @@ class ApiEndpoint(Protocol):
         ...
 
 
-class AgentsEndpoint(Protocol):
+class ConductorForAgents(Protocol):
     """What a conductor offers agents. Each verifies the caller's token first."""
 
     def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
@@ -64,7 +64,7 @@ class AgentsEndpoint(Protocol):
         ...
 
 
-class AgentEndpoint(Protocol):
+class AgentCommands(Protocol):
     """What an agent offers the conductors."""
 
     def run_phase(self, message: messages.PhaseOrder) -> None:
@@ -123,7 +123,7 @@ class _ReplyGuard(oslo_messaging.RPCDispatcher):
         return super().dispatch(incoming)
 
 
-def conductor_servers(conf: cfg.ConfigOpts, api: ApiEndpoint, agents: AgentsEndpoint) -> tuple[Any, Any]:
+def conductor_servers(conf: cfg.ConfigOpts, api: ConductorForApi, agents: ConductorForAgents) -> tuple[Any, Any]:
     """The two servers of a conductor, for the API and for agents, on the same transport.
 
     They have ``start``, ``stop`` (no new messages) and ``wait`` (until the running ones have ended).
@@ -148,11 +148,11 @@ def conductor_servers(conf: cfg.ConfigOpts, api: ApiEndpoint, agents: AgentsEndp
 
 
 def agent_server(
-    conf: cfg.ConfigOpts, enrolment: transports.Enrolment, endpoint: AgentEndpoint, *, lock_path: str
+    conf: cfg.ConfigOpts, enrollment: transports.Enrollment, endpoint: AgentCommands, *, lock_path: str
 ) -> Any:
     """The server of one node's agent, with ``start``, ``stop`` and ``wait``."""
-    transport = transports.agent_transport(enrolment, ca_file=conf.messaging.ca_file, lock_path=lock_path)
-    node = enrolment.node_name
+    transport = transports.agent_transport(enrollment, ca_file=conf.messaging.ca_file, lock_path=lock_path)
+    node = enrollment.node_name
     return oslo_messaging.get_rpc_server(
         transport,
         oslo_messaging.Target(exchange=bus.agent_exchange(node), topic=bus.agent_topic(node), server=node),

@@ -27,7 +27,7 @@ _MISSING_REPLY_QUEUE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
+class Enrollment:
     """What an agent keeps (mode 0600) once it is enrolled: who it is and how it proves it."""
 
     node_id: str
@@ -49,10 +49,10 @@ def service_transport(conf: cfg.ConfigOpts) -> Any:
     return oslo_messaging.get_rpc_transport(conf)
 
 
-def agent_transport(enrolment: Enrolment, *, ca_file: str | None, lock_path: str) -> Any:
+def agent_transport(enrollment: Enrollment, *, ca_file: str | None, lock_path: str) -> Any:
     """The transport of one node's agent.
 
-    It has a configuration of its own, since the queue names it may use follow from the enrolment and from nothing
+    It has a configuration of its own, since the queue names it may use follow from the enrollment and from nothing
     an operator writes: exchange ``hypernetes.<node>``, replies on ``reply_<node>:agent:<n>``.
 
     :param ca_file: PEM of the authority of RabbitMQ's certificate; None speaks without TLS.
@@ -61,16 +61,16 @@ def agent_transport(enrolment: Enrolment, *, ca_file: str | None, lock_path: str
     conf = cfg.ConfigOpts()
     conf(args=[], project="hypernetes", default_config_files=[], default_config_dirs=[])
     register_options(conf)
-    conf.set_override("control_exchange", bus.agent_exchange(enrolment.node_name))
+    conf.set_override("control_exchange", bus.agent_exchange(enrollment.node_name))
     conf.set_override("use_queue_manager", True, group=RABBIT_GROUP)
-    conf.set_override("hostname", enrolment.node_name, group=RABBIT_GROUP)
+    conf.set_override("hostname", enrollment.node_name, group=RABBIT_GROUP)
     conf.set_override("processname", _AGENT_PROCESS, group=RABBIT_GROUP)
     # oslo.concurrency reads its options from the process-wide configuration only.
     lockutils.set_defaults(lock_path)
     if ca_file is not None:
         conf.set_override("ssl", True, group=RABBIT_GROUP)
         conf.set_override("ssl_ca_file", ca_file, group=RABBIT_GROUP)
-    url = enrolment.transport_url.replace("{password}", enrolment.amqp_password)
+    url = enrollment.transport_url.replace("{password}", enrollment.amqp_password)
     return oslo_messaging.get_rpc_transport(conf, url=url)
 
 

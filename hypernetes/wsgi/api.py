@@ -32,7 +32,7 @@ def init_application() -> Any:
     # The server's own arguments are not ours.
     conf([], project="hypernetes", prog="hypernetes-api", default_config_files=_files() or None)
     log.setup(conf, "hypernetes")
-    return app.build(services.Services(conf, db_api.Database(conf), client.ConductorClient(conf)))
+    return app.build(services.Services(conf, db_api.Database(conf), client.ConductorApi(conf)))
 
 
 def _files() -> list[str]:

@@ -34,7 +34,7 @@ def show(call: routing.Call) -> Mapping[str, Any]:
 def create(call: routing.Call) -> Mapping[str, Any]:
     """Make a node's record and the secret its agent enrols with; the secret is shown this once."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
-    lifetime = datetime.timedelta(seconds=call.services.conf.api.enrolment_secret_lifetime)
+    lifetime = datetime.timedelta(seconds=call.services.conf.api.enrollment_secret_lifetime)
     node = call.services.database.nodes.create(
         records.Node(
             id=ids.NodeId(ids.new_uuid()),
@@ -60,8 +60,8 @@ def enrol(call: routing.Call) -> Mapping[str, Any]:
     Repeating it with the same choices ends the same, so an agent may crash at any point of it.
     """
     node = _verified(call)
-    enrolled = call.services.conductor.enrol_node(
-        messages.EnrolNode(node_id=node.id, amqp_password=call.body["amqp_password"])
+    enrolled = call.services.conductor.enroll_node(
+        messages.EnrollNode(node_id=node.id, amqp_password=call.body["amqp_password"])
     )
     return {
         "node": node.name,
@@ -76,8 +76,8 @@ def _verified(call: routing.Call) -> records.Node:
     nodes = call.services.database.nodes
     api = call.services.conf.api
     identifier = call.path["id"]
-    if nodes.enrolment_failures(identifier) >= api.enrolment_failures_allowed:
-        raise errors.TooManyRequests(kind="node", id=identifier, seconds=api.enrolment_failure_window)
+    if nodes.enrolment_failures(identifier) >= api.enrollment_failures_allowed:
+        raise errors.TooManyRequests(kind="node", id=identifier, seconds=api.enrollment_failure_window)
     presented = _hash(call.body["secret"])
     try:
         expected = nodes.get(identifier).secret_hash
@@ -88,7 +88,7 @@ def _verified(call: routing.Call) -> records.Node:
     except errors.NotFound as error:
         raise errors.Unauthenticated(what="enrolment secret") from error
     except errors.Unauthenticated:
-        nodes.count_enrolment_failure(identifier, window=api.enrolment_failure_window)
+        nodes.count_enrolment_failure(identifier, window=api.enrollment_failure_window)
         raise
 
 

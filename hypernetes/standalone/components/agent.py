@@ -60,7 +60,7 @@ def start(installation: Installation, node: Node) -> None:
 def _ensure_record(installation: Installation, node: Node) -> str:
     """The id of the node's record, made with a fresh secret where the old one cannot serve any more."""
     api = Api(installation, "admin")
-    secret = installation.layout.node(node.name) / "etc/hypernetes/enrolment-secret"
+    secret = installation.layout.node(node.name) / "etc/hypernetes/enrollment-secret"
     remembered = installation.layout.state / "records" / f"{node.name}-id"
     record = api.find("nodes", node.name)
     if record:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import amqp
 from amqp import exceptions
 
-from hypernetes.rpc import broker
+from hypernetes.rpc import rabbitmq_admin
 from hypernetes.standalone import addresses
 from hypernetes.tests.isolation import base
 
@@ -87,8 +87,8 @@ class BusTest(base.IsolationTest):
         """The agent's own count, too, so fewer than the limit are to be had."""
         opened = 0
         with self.assertRaises(exceptions.NotAllowed):
-            for _ in range(broker.USER_LIMITS["max-connections"] + 1):
+            for _ in range(rabbitmq_admin.USER_LIMITS["max-connections"] + 1):
                 self.channel()
                 opened += 1
         # The positive control: what an agent needs after a network's failure fits in.
-        self.assertLess(broker.USER_LIMITS["max-connections"] / 2, opened)
+        self.assertLess(rabbitmq_admin.USER_LIMITS["max-connections"] / 2, opened)

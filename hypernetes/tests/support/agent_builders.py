@@ -28,7 +28,7 @@ def configuration(folder: Path, **node: Any) -> cfg.ConfigOpts:
     for name, value in {
         "api_url": "https://api.test:9518",
         "node_id": "node-id",
-        "enrolment_secret_file": str(folder / "secret"),
+        "enrollment_secret_file": str(folder / "secret"),
         "state_dir": str(folder / "state"),
         "run_dir": str(folder / "run"),
         "retry_max_interval": 0.1,

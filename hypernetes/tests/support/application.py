@@ -63,7 +63,7 @@ class FakeConductor:
 
     def __init__(self) -> None:
         self.woken: list[messages.Wake] = []
-        self.enrolled: list[messages.EnrolNode] = []
+        self.enrolled: list[messages.EnrollNode] = []
         self.broken = False
 
     def wake(self, message: messages.Wake) -> None:
@@ -72,10 +72,10 @@ class FakeConductor:
             raise errors.Unavailable(service="The message bus", reason="it cannot be reached")
         self.woken.append(message)
 
-    def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
+    def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         """Note it, and answer as the conductor does."""
         if self.broken:
-            raise errors.Unavailable(service="The conductor", reason="no answer to enrol_node within 30 s")
+            raise errors.Unavailable(service="The conductor", reason="no answer to enroll_node within 30 s")
         self.enrolled.append(message)
         return messages.Enrolled(
             transport_url="rabbit://node1:{password}@198.51.100.1:5671//",

@@ -12,7 +12,7 @@ import testtools
 from amqp import exceptions
 
 from hypernetes.model import bus
-from hypernetes.rpc import broker
+from hypernetes.rpc import rabbitmq_admin
 from hypernetes.tests.functional.rpc import rabbitmq
 
 PASSWORD = "chosen-by-the-agent"
@@ -26,7 +26,7 @@ class ConfinementTest(testtools.TestCase):
         super().setUpClass()
         cls.rabbit = rabbitmq.RabbitMQ()
         cls.addClassCleanup(cls.rabbit.close)
-        administration = broker.Broker(cls.rabbit.configuration())
+        administration = rabbitmq_admin.RabbitmqAdmin(cls.rabbit.configuration())
         for node in ("node1", "node10", "node2"):
             administration.ensure_node(node, PASSWORD)
         channel = cls.rabbit.channel()
@@ -41,7 +41,7 @@ class ConfinementTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.node = self._channel(broker.node_user("node1"), PASSWORD)
+        self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)
         self.conductor = self._channel()
 
     def _channel(self, *credential: str) -> Any:
@@ -100,7 +100,7 @@ class ConfinementTest(testtools.TestCase):
         self._publish(self.conductor, "hypernetes.node10", "hypernetes-conductor")
         self.assertEqual(before + 1, self._count("hypernetes-conductor"))
         for _ in range(2):
-            broker.Broker(self.rabbit.configuration()).ensure_topology("node10")
+            rabbitmq_admin.RabbitmqAdmin(self.rabbit.configuration()).ensure_topology("node10")
         self._publish(self.conductor, "hypernetes.node10", "hypernetes-conductor")
         self.assertEqual(before + 1, self._count("hypernetes-conductor"))
 
@@ -116,15 +116,15 @@ class ConfinementTest(testtools.TestCase):
         ):
             self._publish(self.conductor, exchange, key)
             self.assertRaises(exceptions.AccessRefused, self._publish, self.node, exchange, key)
-            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+            self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)
 
     def test_reading_others_queues_is_refused(self) -> None:
         for queue in ("hypernetes-agent.node2", "hypernetes-agent.node10", "hypernetes-conductor", "hypernetes-agents"):
             self.conductor.basic_get(queue, no_ack=True)
             self.assertRaises(exceptions.AccessRefused, self.node.basic_get, queue)
-            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+            self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)
             self.assertRaises(exceptions.AccessRefused, self.node.basic_consume, queue)
-            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+            self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)
 
     def test_declaring_what_carries_another_name_is_refused(self) -> None:
         for queue in (
@@ -135,7 +135,7 @@ class ConfinementTest(testtools.TestCase):
             "x",
         ):
             self.assertRaises(exceptions.AccessRefused, self.node.queue_declare, queue)
-            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+            self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)
             self.conductor.queue_declare(queue)
 
     def test_binding_to_others_is_refused(self) -> None:
@@ -154,7 +154,7 @@ class ConfinementTest(testtools.TestCase):
             lambda: self.node.queue_purge("hypernetes-conductor"),
         ):
             self.assertRaises(exceptions.AccessRefused, act)
-            self.node = self._channel(broker.node_user("node1"), PASSWORD)
+            self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)
         self.node.queue_bind("hypernetes-agent.node1", "hypernetes.node1", "hypernetes-agent.node1")
 
     def test_dead_letters_and_alternates_are_no_way_round(self) -> None:
@@ -162,9 +162,9 @@ class ConfinementTest(testtools.TestCase):
         queue = "hypernetes-agent.node1.dead"
         declare = self.node.queue_declare
         self.assertRaises(exceptions.AccessRefused, declare, queue, arguments=dead_letters)
-        self.node = self._channel(broker.node_user("node1"), PASSWORD)
+        self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)
         self.node.exchange_delete("hypernetes.node1")
-        self.addCleanup(broker.Broker(self.rabbit.configuration()).ensure_topology, "node1")
+        self.addCleanup(rabbitmq_admin.RabbitmqAdmin(self.rabbit.configuration()).ensure_topology, "node1")
         self.assertRaises(
             exceptions.AccessRefused,
             self.node.exchange_declare,
@@ -175,17 +175,17 @@ class ConfinementTest(testtools.TestCase):
             arguments={"alternate-exchange": "hypernetes"},
         )
         own = {"x-dead-letter-exchange": "hypernetes.node1"}
-        self._channel(broker.node_user("node1"), PASSWORD).queue_declare(queue, arguments=own)
+        self._channel(rabbitmq_admin.node_user("node1"), PASSWORD).queue_declare(queue, arguments=own)
 
     def test_a_revoked_node_is_cut_off(self) -> None:
-        administration = broker.Broker(self.rabbit.configuration())
+        administration = rabbitmq_admin.RabbitmqAdmin(self.rabbit.configuration())
         administration.ensure_node("node3", PASSWORD)
         self.assertTrue(administration.has_node("node3"))
-        channel = self.rabbit.channel(broker.node_user("node3"), PASSWORD)
+        channel = self.rabbit.channel(rabbitmq_admin.node_user("node3"), PASSWORD)
         channel.queue_declare("hypernetes-agent.node3")
         administration.remove_node("node3")
         administration.remove_node("node3")
         self.assertFalse(administration.has_node("node3"))
         self.assertRaises((OSError, amqp.ConnectionError), channel.queue_declare, "hypernetes-agent.node3")
-        self.assertRaises(amqp.AccessRefused, self._channel, broker.node_user("node3"), PASSWORD)
+        self.assertRaises(amqp.AccessRefused, self._channel, rabbitmq_admin.node_user("node3"), PASSWORD)
         self.assertRaises(amqp.NotFound, self.conductor.queue_declare, "hypernetes-agent.node3", passive=True)

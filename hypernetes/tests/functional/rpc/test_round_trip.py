@@ -13,15 +13,15 @@ import testtools
 
 from hypernetes.model import bus
 from hypernetes.model import errors
-from hypernetes.rpc import broker
 from hypernetes.rpc import client
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
+from hypernetes.rpc import rabbitmq_admin
 from hypernetes.rpc import server
 from hypernetes.tests.functional.rpc import rabbitmq
 
 PASSWORD = "chosen-by-the-agent"
-NODE = client.Enrolment(
+NODE = client.Enrollment(
     node_id="a4a2d1a0-9c1d-4a55-8b6b-3f0c4e8f2a11",
     node_name="node1",
     token="the-agents-token",
@@ -36,7 +36,7 @@ class _Conductor:
     def __init__(self) -> None:
         self.heard: queue.Queue[object] = queue.Queue()
 
-    def enrol_node(self, message: messages.EnrolNode) -> messages.Enrolled:
+    def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         self.heard.put(message)
         return messages.Enrolled(transport_url="rabbit://u:{password}@h//", exchange="e", topic="t")
 
@@ -78,7 +78,7 @@ class RoundTripTest(testtools.TestCase):
         super().setUpClass()
         cls.rabbit = rabbitmq.RabbitMQ()
         cls.addClassCleanup(cls.rabbit.close)
-        broker.Broker(cls.rabbit.configuration()).ensure_node("node1", PASSWORD)
+        rabbitmq_admin.RabbitmqAdmin(cls.rabbit.configuration()).ensure_node("node1", PASSWORD)
 
     def setUp(self) -> None:
         super().setUp()
@@ -88,21 +88,21 @@ class RoundTripTest(testtools.TestCase):
             listening.start()
             self.addCleanup(listening.wait)
             self.addCleanup(listening.stop)
-        template = self.conf.messaging.node_transport_url.replace("{user}", broker.node_user("node1"))
-        self.enrolment = client.Enrolment(
+        template = self.conf.messaging.node_transport_url.replace("{user}", rabbitmq_admin.node_user("node1"))
+        self.enrollment = client.Enrollment(
             NODE.node_id, NODE.node_name, NODE.token, NODE.amqp_password, transport_url=template
         )
         locks = tempfile.TemporaryDirectory(prefix="hypernetes-locks-")
         self.addCleanup(locks.cleanup)
         self.locks = locks.name
-        self.agent = client.AgentsClient(self.conf, self.enrolment, lock_path=self.locks)
+        self.agent = client.ConductorApiForAgents(self.conf, self.enrollment, lock_path=self.locks)
         self.addCleanup(self.agent.close)
 
     def test_the_api_calls_and_casts(self) -> None:
-        api = client.ConductorClient(self.conf)
+        api = client.ConductorApi(self.conf)
         self.addCleanup(api.close)
-        asked = messages.EnrolNode(node_id="n", amqp_password="p")
-        self.assertEqual("e", api.enrol_node(asked).exchange)
+        asked = messages.EnrollNode(node_id="n", amqp_password="p")
+        self.assertEqual("e", api.enroll_node(asked).exchange)
         self.assertEqual(asked, self.conductor.heard.get(timeout=10))
         api.wake(messages.Wake(kind="cluster", id="c"))
         self.assertEqual(messages.Wake(kind="cluster", id="c"), self.conductor.heard.get(timeout=10))
@@ -136,12 +136,12 @@ class RoundTripTest(testtools.TestCase):
 
     def test_the_conductor_casts_to_one_agent(self) -> None:
         agent = _Agent()
-        listening = server.agent_server(self.conf, self.enrolment, agent, lock_path=self.locks)
+        listening = server.agent_server(self.conf, self.enrollment, agent, lock_path=self.locks)
         listening.start()
         self.addCleanup(listening.wait)
         self.addCleanup(listening.stop)
         order = messages.PhaseOrder(order_id="o", cluster_id="c", phase="certs")
-        caster = client.AgentCaster(self.conf)
+        caster = client.AgentApi(self.conf)
         self.addCleanup(caster.close)
         caster.run_phase("node1", order)
         self.assertEqual(order, agent.heard.get(timeout=10))
@@ -152,10 +152,10 @@ class RoundTripTest(testtools.TestCase):
         other.set_override("call_timeout", 1.0, group="messaging")
         other.set_override("transport_url", other.transport_url[:-1] + "elsewhere")
         self._make_virtual_host("elsewhere")
-        api = client.ConductorClient(other)
+        api = client.ConductorApi(other)
         self.addCleanup(api.close)
-        asked = messages.EnrolNode(node_id="n", amqp_password="p")
-        self.assertRaises(errors.Unavailable, api.enrol_node, asked)
+        asked = messages.EnrollNode(node_id="n", amqp_password="p")
+        self.assertRaises(errors.Unavailable, api.enroll_node, asked)
 
     def test_an_answer_is_not_put_into_a_queue_that_is_no_agents(self) -> None:
         victim = "hypernetes-agent.node2"
@@ -163,7 +163,7 @@ class RoundTripTest(testtools.TestCase):
         self.addCleanup(channel.connection.close)
         channel.queue_declare(victim, auto_delete=False)
         own = "reply_node1:agent:77"
-        node = self.rabbit.channel(broker.node_user("node1"), PASSWORD)
+        node = self.rabbit.channel(rabbitmq_admin.node_user("node1"), PASSWORD)
         self.addCleanup(node.connection.close)
         node.queue_declare(own)
         self._call_by_hand(node, victim)

@@ -24,13 +24,13 @@ def _response(status: int, body: Any) -> requests.Response:
     return response
 
 
-class EnrolmentTest(testtools.TestCase):
+class EnrollmentTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
         self.folder = Path(self.useFixture(fixtures.TempDir()).path)
         self.conf = agent_builders.configuration(self.folder)
-        self.secret_file = Path(self.conf.agent.enrolment_secret_file)
+        self.secret_file = Path(self.conf.agent.enrollment_secret_file)
         self.secret_file.write_text("one-time\n")
         self.answers: list[Any] = []
         self.posts: list[tuple[str, Any]] = []
@@ -51,46 +51,46 @@ class EnrolmentTest(testtools.TestCase):
         assert isinstance(answer, requests.Response)
         return answer
 
-    def _enrol(self) -> Any:
-        return enrollment.enrol(self.conf, self.folder, threading.Event())
+    def _enroll(self) -> Any:
+        return enrollment.enroll(self.conf, self.folder, threading.Event())
 
     def test_the_secret_becomes_the_nodes_own_credentials(self) -> None:
         self.answers = [_response(200, ANSWER)]
-        enrolled = self._enrol()
-        self.assertEqual("https://api.test:9518/v1/nodes/node-id/enrol", self.posts[0][0])
+        enrolled = self._enroll()
+        self.assertEqual("https://api.test:9518/v1/nodes/node-id/enroll", self.posts[0][0])
         self.assertEqual(("node-id", "node1"), (enrolled.node_id, enrolled.node_name))
         self.assertIn("{password}", enrolled.transport_url)
 
     def test_the_credentials_are_for_root_only_and_the_secret_is_gone(self) -> None:
         self.answers = [_response(200, ANSWER)]
-        self._enrol()
+        self._enroll()
         self.assertEqual(0o600, (self.folder / "credentials.json").stat().st_mode & 0o777)
         self.assertFalse(self.secret_file.exists())
 
     def test_an_enrolled_node_asks_nobody_again(self) -> None:
         self.answers = [_response(200, ANSWER)]
-        self.assertEqual(self._enrol(), self._enrol())
+        self.assertEqual(self._enroll(), self._enroll())
         self.assertEqual(1, len(self.posts))
 
-    def test_an_enrolment_that_was_cut_off_repeats_the_same_choices(self) -> None:
+    def test_an_enrollment_that_was_cut_off_repeats_the_same_choices(self) -> None:
         self.answers = [requests.ConnectionError("cut"), _response(503, {}), _response(200, ANSWER)]
-        self._enrol()
+        self._enroll()
         self.assertEqual(1, len({json.dumps(body, sort_keys=True) for _, body in self.posts}))
         self.assertEqual(3, len(self.posts))
 
     def test_another_record_gets_other_choices(self) -> None:
         self.answers = [_response(200, ANSWER), _response(200, ANSWER)]
-        first = self._enrol()
+        first = self._enroll()
         self.conf.set_override("node_id", "another-id", group="agent")
         self.secret_file.write_text("one-time")
-        second = self._enrol()
+        second = self._enroll()
         self.assertNotEqual(first.token, second.token)
         self.assertNotEqual(first.amqp_password, second.amqp_password)
 
     def _refusal(self, *answers: Any) -> str:
         self.answers = list(answers)
         choice = enrollment.choose(self.folder / "credentials.json", "node-id")
-        return str(self.assertRaises(enrollment.EnrolmentFailed, enrollment.present, self.conf, choice, "one-time"))
+        return str(self.assertRaises(enrollment.EnrollmentFailed, enrollment.present, self.conf, choice, "one-time"))
 
     def test_a_refused_secret_is_told_with_what_to_do(self) -> None:
         self.assertIn("create the node anew", self._refusal(_response(401, {})))
@@ -105,7 +105,7 @@ class EnrolmentTest(testtools.TestCase):
     def test_an_answer_of_something_else_is_refused(self) -> None:
         bodies: list[Any] = [[], {}, "x"]
         for body in bodies:
-            self.assertIn("not the one of an enrolment", self._refusal(_response(200, body)))
+            self.assertIn("not the one of an enrollment", self._refusal(_response(200, body)))
 
     def test_no_failure_shows_a_secret(self) -> None:
         text = self._refusal(requests.ConnectionError("cut"))
@@ -118,4 +118,4 @@ class EnrolmentTest(testtools.TestCase):
         stop = threading.Event()
         stop.set()
         self.answers = [_response(401, {})]
-        self.assertRaises(enrollment.Stopped, enrollment.enrol, self.conf, self.folder, stop)
+        self.assertRaises(enrollment.Stopped, enrollment.enroll, self.conf, self.folder, stop)

@@ -72,7 +72,7 @@ class EnrolmentTest(testtools.TestCase):
         self.assertEqual(details[0], details[1])
 
     def test_guessing_is_slowed_down(self) -> None:
-        allowed = self.api.conf.api.enrolment_failures_allowed
+        allowed = self.api.conf.api.enrollment_failures_allowed
         self.assertEqual({401}, {self.enrol(secret="x").status_int for _ in range(allowed)})
         answer = self.enrol(secret="x")
         self.assertEqual(429, answer.status_int)

@@ -139,14 +139,14 @@ class ApiEndpointTest(EndpointCase):
 
     def test_enrolment_makes_the_user_and_tells_the_way_without_the_password(self) -> None:
         self.fixture.conf.set_override("node_transport_url", "rabbit://{user}:{password}@h:5671//", group="messaging")
-        answer = self.api.enrol_node(messages.EnrolNode(self.node.id, "chosen"))
+        answer = self.api.enroll_node(messages.EnrollNode(self.node.id, "chosen"))
         self.assertEqual({"node1": "chosen"}, self.fixture.broker.nodes)
         self.assertEqual("rabbit://hypernetes-agent-node1:{password}@h:5671//", answer.transport_url)
         self.assertEqual(("hypernetes.node1", "hypernetes-agent.node1"), (answer.exchange, answer.topic))
 
     def test_a_node_without_a_recorded_token_is_not_enrolled(self) -> None:
         fresh = database.node(self.db, "fresh")
-        self.assertRaises(errors.Conflict, self.api.enrol_node, messages.EnrolNode(fresh.id, "chosen"))
+        self.assertRaises(errors.Conflict, self.api.enroll_node, messages.EnrollNode(fresh.id, "chosen"))
         self.assertEqual({}, self.fixture.broker.nodes)
 
     def test_a_wake_names_an_object_of_ours(self) -> None:

@@ -181,7 +181,7 @@ class ListenTest(ConductorCase):
     def test_the_api_wakes_it(self) -> None:
         self.started()
         node = self.deleting("node1")
-        api = client.ConductorClient(self.conf)
+        api = client.ConductorApi(self.conf)
         self.addCleanup(api.close)
         api.wake(messages.Wake("node", node.id))
         self.until(lambda: self.is_gone(node))
@@ -189,9 +189,9 @@ class ListenTest(ConductorCase):
     def test_the_api_is_answered(self) -> None:
         self.started()
         fresh = database.node(self.db, "fresh")
-        api = client.ConductorClient(self.conf)
+        api = client.ConductorApi(self.conf)
         self.addCleanup(api.close)
-        self.assertRaises(errors.Conflict, api.enrol_node, messages.EnrolNode(fresh.id, "chosen"))
+        self.assertRaises(errors.Conflict, api.enroll_node, messages.EnrollNode(fresh.id, "chosen"))
 
     def test_an_agent_is_answered_and_one_with_a_wrong_token_refused(self) -> None:
         self.started()
@@ -272,7 +272,7 @@ class StopTest(ConductorCase):
         made = self.started()
         made.stop()
         node = self.deleting("node1")
-        api = client.ConductorClient(self.conf)
+        api = client.ConductorApi(self.conf)
         self.addCleanup(api.close)
         with mock.patch.object(made._queue, "add") as added:
             api.wake(messages.Wake("node", node.id))

@@ -18,7 +18,7 @@ FINGERPRINTS = {
     "AllocatePort": "51297e77113766c6",
     "Caller": "28ee81aa4e4b34dd",
     "Done": "4f53cda18c2baa0c",
-    "EnrolNode": "0f1c9e35608fdf4d",
+    "EnrollNode": "0f1c9e35608fdf4d",
     "Enrolled": "ba82d914fc619929",
     "Heartbeat": "8f6699d524dabcbb",
     "HeartbeatAnswer": "dca2502fb91b5907",
@@ -65,7 +65,7 @@ class MessagesTest(testtools.TestCase):
         ]
         self.assertEqual(
             [
-                "enrol_node(EnrolNode) -> Enrolled",
+                "enroll_node(EnrollNode) -> Enrolled",
                 "wake(Wake) -> None",
                 "heartbeat(Heartbeat) -> HeartbeatAnswer",
                 "phase_result(PhaseResult) -> Done",
@@ -80,7 +80,7 @@ class MessagesTest(testtools.TestCase):
     def test_secrets_do_not_show_when_a_message_is_logged(self) -> None:
         for message in (
             messages.Caller("node", "hidden-value"),
-            messages.EnrolNode("node", "hidden-value"),
+            messages.EnrollNode("node", "hidden-value"),
             messages.Enrolled("hidden-value", "e", "t"),
         ):
             self.assertNotIn("hidden-value", repr(message))

@@ -37,7 +37,7 @@ def permission_pattern(node: str) -> str:
     return f"^({exchange}|{topic}([._].*)?|reply_{re.escape(node)}:.*)$"
 
 
-class Broker:
+class RabbitmqAdmin:
     """Administration of RabbitMQ by a conductor.
 
     Every method is idempotent and raises :class:`hypernetes.model.errors.Unavailable` when RabbitMQ does not answer

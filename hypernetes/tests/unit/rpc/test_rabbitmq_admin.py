@@ -5,7 +5,7 @@ import re
 
 import testtools
 
-from hypernetes.rpc import broker
+from hypernetes.rpc import rabbitmq_admin
 
 OWN = (
     "hypernetes.node1",
@@ -36,7 +36,7 @@ OTHERS = (
 
 class PermissionPatternTest(testtools.TestCase):
     def test_a_node_has_a_right_to_what_carries_its_name_only(self) -> None:
-        pattern = re.compile(broker.permission_pattern("node1"))
+        pattern = re.compile(rabbitmq_admin.permission_pattern("node1"))
         for name in OWN:
             self.assertTrue(pattern.search(name), name)
         for name in OTHERS:
