@@ -41,7 +41,7 @@ class _Endpoint:
 
 
 def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
-    """Enrol, then serve until ``stop``."""
+    """Enroll, then serve until ``stop``."""
     node = nodes.of(conf)
     _make_folders(node)
     runtime.write(conf, node.layout)

@@ -53,7 +53,7 @@ ROUTES = (
     Route("GET", "/v1/nodes/{id}", nodes.show, policies.nodes.GET, node_schemas.NODE),
     Route("DELETE", "/v1/nodes/{id}", nodes.delete, policies.nodes.DELETE, status=202),
     # An agent has no Keystone token; the one-time secret in the body stands for the node.
-    Route("POST", "/v1/nodes/{id}/enrol", nodes.enrol, None, node_schemas.ENROLLED, body=node_schemas.ENROL),
+    Route("POST", "/v1/nodes/{id}/enroll", nodes.enroll, None, node_schemas.ENROLLED, body=node_schemas.ENROLL),
     # namespaces
     Route(
         "GET",

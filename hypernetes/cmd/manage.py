@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _add_commands(parsers: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     database = parsers.add_parser("db", help="the service's database").add_subparsers(dest="action", required=True)
-    upgrade = database.add_parser("upgrade", help="bring the tables to this release's form")
+    upgrade = database.add_parser("upgrade", help="upgrade the database schema to this release")
     upgrade.add_argument(
         "branch",
         nargs="?",
@@ -37,7 +37,7 @@ def _add_commands(parsers: argparse._SubParsersAction) -> None:  # type: ignore[
         choices=list(migration.Branch),
         help="expand: additions, while the old release serves; contract: removals, when it has stopped; both if absent",
     )
-    database.add_parser("version", help="show which form the tables have, and which this release needs")
+    database.add_parser("version", help="show the current and the required schema revisions")
 
 
 if __name__ == "__main__":

@@ -30,14 +30,14 @@ class Checks(upgradecheck.UpgradeCommands):
         )
 
     def _check_schema(self) -> upgradecheck.Result:
-        """The tables have this release's form."""
+        """Check that the schema has what this release needs; what only the old release needed may still be there."""
         try:
-            have = migration.version(db_api.Database(self._conf).transactions)
+            missing = migration.pending(db_api.Database(self._conf).transactions, migration.Branch.EXPAND)
         except db_exception.DBError as error:
             return _failure(f"The database cannot be read ({type(error).__name__}); correct [database] connection.")
-        if have == migration.wanted():
+        if not missing:
             return _success()
-        return _failure("The tables have not this release's form; run: hypernetes-manage db upgrade expand")
+        return _failure("The database schema is out of date for this release; run: hypernetes-manage db upgrade expand")
 
     def _check_keys(self) -> upgradecheck.Result:
         """The key file decrypts every cluster's client key; without it conductors cannot speak to the clusters."""

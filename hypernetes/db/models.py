@@ -122,10 +122,10 @@ class ControlNode(Base):
     position: Mapped[int] = mapped_column(Integer)
 
 
-class EnrolmentFailure(Base):
+class EnrollmentFailure(Base):
     """How often a wrong secret was presented for a node in the current window; shared by all API workers."""
 
-    __tablename__ = "enrolment_failures"
+    __tablename__ = "enrollment_failures"
     __table_args__ = (_TABLE_OPTIONS,)
 
     node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"), primary_key=True)

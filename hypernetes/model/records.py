@@ -54,7 +54,7 @@ class Node:
     status_reason: str | None = None
     cluster_id: ids.ClusterId | None = None
     secret_hash: str | None = field(default=None, repr=False)
-    """SHA-256 of the one-time enrolment secret; None once used up by another enrolment."""
+    """SHA-256 of the one-time enrollment secret; None once used up by another enrollment."""
     secret_expires_at: datetime.datetime | None = None
     token_hash: str | None = field(default=None, repr=False)
     """SHA-256 of the token the agent chose for itself when it enrolled."""

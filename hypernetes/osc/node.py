@@ -17,11 +17,11 @@ WAIT_SECONDS = 600
 
 
 class CreateNode(described.Described, command.ShowOne):
-    """Create a node's record and its one-time enrolment secret, which is shown only now.
+    """Create a node's record and its one-time enrollment secret, which is shown only now.
 
     Example:
 
-      openstack kube node create node1 -c enrolment_secret -f value
+      openstack kube node create node1 -c enrollment_secret -f value
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

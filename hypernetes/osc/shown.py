@@ -12,7 +12,7 @@ NODE = (
     "id", "name", "status", "status_reason", "cluster_id", "address", "agent_version", "last_seen_at", "created_at",
     "updated_at",
 )  # fmt: skip
-ENROLLING_NODE = (*NODE, "enrolment_secret", "enrolment_secret_expires_at")
+ENROLLING_NODE = (*NODE, "enrollment_secret", "enrollment_secret_expires_at")
 NAMESPACE = (
     "id", "name", "status", "status_reason", "project_id", "cluster_id", "network_id", "subnet_id", "subnet_cidr",
     "router_id", "security_group_id", "created_at", "updated_at",

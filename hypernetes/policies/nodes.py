@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with nodes. ``POST /v1/nodes/{id}/enrol`` has no rule: the node's secret stands for itself."""
+"""Who may do what with nodes. ``POST /v1/nodes/{id}/enroll`` has no rule: the node's secret stands for itself."""
 
 from hypernetes.policies import base
 

@@ -56,9 +56,9 @@ class Node(_Resource):
     address = resource.Body("address")
     agent_version = resource.Body("agent_version")
     last_seen_at = resource.Body("last_seen_at")
-    enrolment_secret = resource.Body("enrolment_secret")
+    enrollment_secret = resource.Body("enrollment_secret")
     """Only in the answer to a creation, and only once."""
-    enrolment_secret_expires_at = resource.Body("enrolment_secret_expires_at")
+    enrollment_secret_expires_at = resource.Body("enrollment_secret_expires_at")
 
 
 class Namespace(_Resource):

@@ -22,13 +22,15 @@ _NODE = {
 
 NODE = common.closed(_NODE)
 
-CREATED = common.closed(_NODE | {"enrolment_secret": {"type": "string"}, "enrolment_secret_expires_at": common.MOMENT})
+CREATED = common.closed(
+    _NODE | {"enrollment_secret": {"type": "string"}, "enrollment_secret_expires_at": common.MOMENT}
+)
 
 NODES = common.listing("nodes", NODE)
 
 LIST_QUERY = common.list_query(name=common.DNS_LABEL)
 
-ENROL = common.closed(
+ENROLL = common.closed(
     {
         "secret": {"type": "string", "maxLength": 128},
         "token_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes and their enrolment."""
+"""Nodes and their enrollment."""
 
 import datetime
 import hashlib
@@ -32,7 +32,7 @@ def show(call: routing.Call) -> Mapping[str, Any]:
 
 
 def create(call: routing.Call) -> Mapping[str, Any]:
-    """Make a node's record and the secret its agent enrols with; the secret is shown this once."""
+    """Make a node's record and the secret its agent enrolls with; the secret is shown this once."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     lifetime = datetime.timedelta(seconds=call.services.conf.api.enrollment_secret_lifetime)
     node = call.services.database.nodes.create(
@@ -45,7 +45,7 @@ def create(call: routing.Call) -> Mapping[str, Any]:
         )
     )
     expires = moments.written(node.secret_expires_at)
-    return dict(view(node)) | {"enrolment_secret": secret, "enrolment_secret_expires_at": expires}
+    return dict(view(node)) | {"enrollment_secret": secret, "enrollment_secret_expires_at": expires}
 
 
 def delete(call: routing.Call) -> None:
@@ -54,7 +54,7 @@ def delete(call: routing.Call) -> None:
     call.services.wake("node", node.id)
 
 
-def enrol(call: routing.Call) -> Mapping[str, Any]:
+def enroll(call: routing.Call) -> Mapping[str, Any]:
     """Take an agent in: its secret for its way to the message bus. 401 for any secret that is not right and in time.
 
     Repeating it with the same choices ends the same, so an agent may crash at any point of it.
@@ -76,19 +76,19 @@ def _verified(call: routing.Call) -> records.Node:
     nodes = call.services.database.nodes
     api = call.services.conf.api
     identifier = call.path["id"]
-    if nodes.enrolment_failures(identifier) >= api.enrollment_failures_allowed:
+    if nodes.enrollment_failures(identifier) >= api.enrollment_failures_allowed:
         raise errors.TooManyRequests(kind="node", id=identifier, seconds=api.enrollment_failure_window)
     presented = _hash(call.body["secret"])
     try:
         expected = nodes.get(identifier).secret_hash
         # The database compares as well, but not in constant time.
         if expected is None or not hmac.compare_digest(expected, presented):
-            raise errors.Unauthenticated(what="enrolment secret")
-        return nodes.enrol(identifier, secret_hash=presented, token_hash=call.body["token_hash"])
+            raise errors.Unauthenticated(what="enrollment secret")
+        return nodes.enroll(identifier, secret_hash=presented, token_hash=call.body["token_hash"])
     except errors.NotFound as error:
-        raise errors.Unauthenticated(what="enrolment secret") from error
+        raise errors.Unauthenticated(what="enrollment secret") from error
     except errors.Unauthenticated:
-        nodes.count_enrolment_failure(identifier, window=api.enrollment_failure_window)
+        nodes.count_enrollment_failure(identifier, window=api.enrollment_failure_window)
         raise
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes: enrolment, heartbeats, and who has fallen silent."""
+"""Nodes: enrollment, heartbeats, and who has fallen silent."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -70,7 +70,7 @@ class Nodes(base.Repository[models.Node, records.Node]):
             return int(result.rowcount)  # type: ignore[attr-defined]
 
     @transactions.retried
-    def enrol(self, identifier: str, *, secret_hash: str, token_hash: str) -> records.Node:
+    def enroll(self, identifier: str, *, secret_hash: str, token_hash: str) -> records.Node:
         """Record the token an agent chose, if its secret is right and in time and no other token is recorded.
 
         One statement decides, so of two agents with the same secret one wins; the winner may repeat it.
@@ -91,11 +91,11 @@ class Nodes(base.Repository[models.Node, records.Node]):
         with self._database.writer() as session:
             result = session.execute(statement, execution_options={"synchronize_session": False})
             if result.rowcount == 0:  # type: ignore[attr-defined]
-                raise errors.Unauthenticated(what="enrolment secret")
+                raise errors.Unauthenticated(what="enrollment secret")
             return self._record(self._row(session, identifier))
 
     @transactions.retried
-    def count_enrolment_failure(self, identifier: str, *, window: float) -> None:
+    def count_enrollment_failure(self, identifier: str, *, window: float) -> None:
         """Remember that a wrong secret was presented; unknown nodes are passed over.
 
         :param window: seconds after which the count starts anew.
@@ -103,11 +103,11 @@ class Nodes(base.Repository[models.Node, records.Node]):
         with self._database.writer() as session:
             if session.get(models.Node, identifier, with_for_update=True) is None:
                 return
-            failure = session.get(models.EnrolmentFailure, identifier, with_for_update=True)
+            failure = session.get(models.EnrollmentFailure, identifier, with_for_update=True)
             now = session.scalar(select(types.database_now()))
             if failure is None:
                 session.add(
-                    models.EnrolmentFailure(node_id=identifier, failures=1, window_ends_at=types.database_now(window))
+                    models.EnrollmentFailure(node_id=identifier, failures=1, window_ends_at=types.database_now(window))
                 )
             elif now is not None and failure.window_ends_at < now:
                 failure.failures = 1
@@ -116,11 +116,11 @@ class Nodes(base.Repository[models.Node, records.Node]):
                 failure.failures += 1
 
     @transactions.retried
-    def enrolment_failures(self, identifier: str) -> int:
+    def enrollment_failures(self, identifier: str) -> int:
         """How many wrong secrets were presented for the node in the current window."""
-        query = select(models.EnrolmentFailure.failures).where(
-            models.EnrolmentFailure.node_id == identifier,
-            models.EnrolmentFailure.window_ends_at >= types.database_now(),
+        query = select(models.EnrollmentFailure.failures).where(
+            models.EnrollmentFailure.node_id == identifier,
+            models.EnrollmentFailure.window_ends_at >= types.database_now(),
         )
         with self._database.reader() as session:
             return session.scalar(query) or 0

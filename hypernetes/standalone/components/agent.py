@@ -39,7 +39,7 @@ def configuration(node: Node, node_id: str) -> ini.Sections:
 
 
 def start(installation: Installation, node: Node) -> None:
-    """Enrol the node unless it is, start the agent."""
+    """Enroll the node unless it is, start the agent."""
     nodes.ensure_dist(installation, node)
     etc = installation.layout.node(node.name) / "etc/hypernetes"
     node_id = _ensure_record(installation, node)
@@ -72,7 +72,7 @@ def _ensure_record(installation: Installation, node: Node) -> str:
         api.request("DELETE", f"/v1/nodes/{record['id']}")
         machine.wait_until(lambda: api.find("nodes", node.name) is None, f"removal of node {node.name}", timeout=60)
     made = api.create("nodes", {"name": node.name})
-    machine.write(secret, made["enrolment_secret"], mode=0o600)
+    machine.write(secret, made["enrollment_secret"], mode=0o600)
     machine.write(remembered, made["id"])
     return str(made["id"])
 

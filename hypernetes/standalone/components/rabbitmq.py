@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RabbitMQ over TLS, with its management interface and one account per control service.
 
-Nodes' accounts are made by the conductor at enrolment, each limited to queues of its own name.
+Nodes' accounts are made by the conductor at enrollment, each limited to queues of its own name.
 """
 
 from __future__ import annotations

@@ -162,46 +162,46 @@ class AggregateContract(testtools.TestCase):
 
 
 class NodeContract(testtools.TestCase):
-    """Enrolment and heartbeats."""
+    """Enrollment and heartbeats."""
 
     database: api.Database
 
-    def test_a_node_enrols_again_with_the_same_token_only(self) -> None:
+    def test_a_node_enrolls_again_with_the_same_token_only(self) -> None:
         node = builders.node(self.database)
-        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
-        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.database.nodes.enroll(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.database.nodes.enroll(node.id, secret_hash=HASH, token_hash=TOKEN)
         self.assertRaises(
-            errors.Unauthenticated, self.database.nodes.enrol, node.id, secret_hash=HASH, token_hash=ANOTHER_TOKEN
+            errors.Unauthenticated, self.database.nodes.enroll, node.id, secret_hash=HASH, token_hash=ANOTHER_TOKEN
         )
 
     def test_an_expired_secret_is_refused(self) -> None:
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=5)
         node = builders.node(self.database, secret_expires_at=past)
         self.assertRaises(
-            errors.Unauthenticated, self.database.nodes.enrol, node.id, secret_hash=HASH, token_hash=TOKEN
+            errors.Unauthenticated, self.database.nodes.enroll, node.id, secret_hash=HASH, token_hash=TOKEN
         )
 
     def test_a_deleted_nodes_token_is_worthless_at_once(self) -> None:
         node = builders.node(self.database)
-        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.database.nodes.enroll(node.id, secret_hash=HASH, token_hash=TOKEN)
         self.assertIsNone(self.database.nodes.mark_deleting(node.id).token_hash)
         self.assertRaises(
-            errors.Unauthenticated, self.database.nodes.enrol, node.id, secret_hash=HASH, token_hash=TOKEN
+            errors.Unauthenticated, self.database.nodes.enroll, node.id, secret_hash=HASH, token_hash=TOKEN
         )
 
     def test_failures_are_counted_for_a_window(self) -> None:
         node = builders.node(self.database)
         for _ in range(3):
-            self.database.nodes.count_enrolment_failure(node.id, window=60)
-        self.assertEqual(3, self.database.nodes.enrolment_failures(node.id))
+            self.database.nodes.count_enrollment_failure(node.id, window=60)
+        self.assertEqual(3, self.database.nodes.enrollment_failures(node.id))
         other = builders.node(self.database, "node2")
-        self.database.nodes.count_enrolment_failure(other.id, window=-1)
-        self.assertEqual(0, self.database.nodes.enrolment_failures(other.id))
+        self.database.nodes.count_enrollment_failure(other.id, window=-1)
+        self.assertEqual(0, self.database.nodes.enrollment_failures(other.id))
 
     def test_a_batch_of_reports_reaches_each_node_and_no_other(self) -> None:
         nodes = [builders.node(self.database, f"node{number}") for number in range(3)]
         for node in nodes:
-            self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+            self.database.nodes.enroll(node.id, secret_hash=HASH, token_hash=TOKEN)
         self.database.nodes.heartbeat_many(
             [
                 records.NodeReport(node.id, f"198.51.100.{position}", "1.0", "b")
@@ -220,7 +220,7 @@ class NodeContract(testtools.TestCase):
 
     def test_a_silent_node_is_down_and_comes_back(self) -> None:
         node = builders.node(self.database)
-        self.database.nodes.enrol(node.id, secret_hash=HASH, token_hash=TOKEN)
+        self.database.nodes.enroll(node.id, secret_hash=HASH, token_hash=TOKEN)
         report = records.NodeReport(node.id, "198.51.100.1", "1.0", "b")
         self.database.nodes.heartbeat_many([report])
         self.assertEqual(0, self.database.nodes.mark_down(60))

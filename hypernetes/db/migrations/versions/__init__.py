@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alembic's scripts, a folder for each branch."""
+"""Alembic's scripts, a directory for each branch."""

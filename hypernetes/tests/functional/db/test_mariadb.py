@@ -91,10 +91,10 @@ class RaceTest(MariaDBTest):
         self.assertEqual(1, sum(isinstance(each, records.Namespace) for each in got))
         self.assertEqual(_AT_ONCE - 1, sum(isinstance(each, errors.NameTaken) for each in got))
 
-    def test_one_of_many_agents_enrols(self) -> None:
+    def test_one_of_many_agents_enrolls(self) -> None:
         node = builders.node(self.database)
         got = self.race(
-            lambda number: self.database.nodes.enrol(node.id, secret_hash=contract.HASH, token_hash=str(number) * 64)
+            lambda number: self.database.nodes.enroll(node.id, secret_hash=contract.HASH, token_hash=str(number) * 64)
         )
         self.assertEqual(1, sum(isinstance(each, records.Node) for each in got))
 
@@ -117,8 +117,8 @@ class RaceTest(MariaDBTest):
 
     def test_failures_at_once_are_all_counted(self) -> None:
         node = builders.node(self.database)
-        self.race(lambda _: self.database.nodes.count_enrolment_failure(node.id, window=60))
-        self.assertEqual(_AT_ONCE, self.database.nodes.enrolment_failures(node.id))
+        self.race(lambda _: self.database.nodes.count_enrollment_failure(node.id, window=60))
+        self.assertEqual(_AT_ONCE, self.database.nodes.enrollment_failures(node.id))
 
 
 class HeartbeatTest(MariaDBTest):

@@ -36,6 +36,15 @@ class ManageTest(testtools.TestCase):
             self.assertEqual(0, self.run_command("db", "upgrade", branch))
         self.assertEqual(0, self.run_command("db", "version"))
 
+    def test_the_version_names_the_newest_revision_of_each_branch(self) -> None:
+        self.run_command("db", "upgrade", "expand")
+        self.assertEqual(1, self.run_command("db", "version"))
+        self.run_command("db", "upgrade", "contract")
+        self.run_command("db", "version")
+        self.output.seek(0)
+        before, after = (self.output.read().replace("release:  ", "database: ").split("database: ")[1:])[::2]
+        self.assertEqual((["e0002"], ["c0001", "e0002"]), (before.split(), after.split()))
+
     def test_an_unknown_branch_is_an_error(self) -> None:
         self.useFixture(fixtures.MonkeyPatch("sys.stderr", self.output))
         self.assertEqual(2, self.assertRaises(SystemExit, self.run_command, "db", "upgrade", "sideways").code)

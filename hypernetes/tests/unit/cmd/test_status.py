@@ -42,11 +42,15 @@ class StatusTest(testtools.TestCase):
         self.output.seek(0)
         return code, self.output.read()
 
-    def upgrade(self) -> None:
-        manage.main(["--config-file", str(self.configuration), "db", "upgrade"])
+    def upgrade(self, *branch: str) -> None:
+        manage.main(["--config-file", str(self.configuration), "db", "upgrade", *branch])
 
     def test_what_is_ready_succeeds(self) -> None:
         self.upgrade()
+        self.assertEqual(SUCCESS, self.check()[0])
+
+    def test_removals_may_wait_until_the_old_release_has_stopped(self) -> None:
+        self.upgrade("expand")
         self.assertEqual(SUCCESS, self.check()[0])
 
     def test_tables_of_an_older_form_are_told_with_the_remedy(self) -> None:

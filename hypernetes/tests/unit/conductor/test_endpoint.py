@@ -137,7 +137,7 @@ class ApiEndpointTest(EndpointCase):
         super().setUp()
         self.api = endpoint.ApiEndpoint(self.fixture.world)
 
-    def test_enrolment_makes_the_user_and_tells_the_way_without_the_password(self) -> None:
+    def test_enrollment_makes_the_user_and_tells_the_way_without_the_password(self) -> None:
         self.fixture.conf.set_override("node_transport_url", "rabbit://{user}:{password}@h:5671//", group="messaging")
         answer = self.api.enroll_node(messages.EnrollNode(self.node.id, "chosen"))
         self.assertEqual({"node1": "chosen"}, self.fixture.broker.nodes)

@@ -67,8 +67,8 @@ class CommandsTest(testtools.TestCase):
 
     def test_a_node_s_secret_is_shown_when_it_is_made(self) -> None:
         made = cloud.record(cloud.run(node.CreateNode, self.app, "node2"))
-        self.assertIn("enrolment_secret", made)
-        self.assertNotIn("enrolment_secret", cloud.record(cloud.run(node.ShowNode, self.app, "node2")))
+        self.assertIn("enrollment_secret", made)
+        self.assertNotIn("enrollment_secret", cloud.record(cloud.run(node.ShowNode, self.app, "node2")))
 
     def test_a_namespace_goes_to_the_only_cluster(self) -> None:
         cloud.run(namespace.CreateNamespace, self.app, "web", "--subnet-cidr", "10.1.0.0/24")
