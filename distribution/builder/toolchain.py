@@ -32,15 +32,19 @@ class Go:
 
         -modcacherw makes the module cache removable with an ordinary ``rm -r``;
         GOTOOLCHAIN=local keeps Go from fetching another toolchain on its own, GOWORK=off
-        from minding a workspace file above the sources.
+        from minding a workspace file above the sources. Go counts its own use in files of the
+        user's configuration directory, so that it is given another; GOENV keeps the user's settings.
         """
+        usual = pathlib.Path(os.environ.get("XDG_CONFIG_HOME") or pathlib.Path.home() / ".config")
         return {
             "GOCACHE": str(cache / "go" / "build"),
+            "GOENV": os.environ.get("GOENV") or str(usual / "go" / "env"),
             "GOFLAGS": "-modcacherw -mod=readonly",
             "GOMODCACHE": str(cache / "go" / "mod"),
             "GOPATH": str(cache / "go" / "path"),
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
+            "XDG_CONFIG_HOME": str(cache / "go" / "config"),
         }
 
 

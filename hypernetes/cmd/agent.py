@@ -5,10 +5,10 @@ import signal
 import sys
 import threading
 
-from oslo_service import backend
+from hypernetes import threads
 
-# Before anything imports oslo.messaging: it would choose eventlet otherwise.
-backend.init_backend(backend.BackendType.THREADING)
+# Before anything imports oslo.messaging.
+threads.use()
 
 from oslo_config import cfg  # noqa: E402
 from oslo_log import log  # noqa: E402

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """hypernetes-conductor: makes what the API's records ask for."""
 
-# oslo.messaging chooses eventlet unless the backend is chosen before it is imported.
-from oslo_service import backend
+# Before anything imports oslo.messaging.
+from hypernetes import threads
 
-backend.init_backend(backend.BackendType.THREADING)
+threads.use()
 
 import sys  # noqa: E402
 

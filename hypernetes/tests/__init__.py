@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from oslo_service import backend
+from hypernetes import threads
 
-# As the executables do: oslo.messaging chooses eventlet unless the backend is chosen before it is imported.
-backend.init_backend(backend.BackendType.THREADING)
+# As the executables do, before anything imports oslo.messaging.
+threads.use()

@@ -5,10 +5,10 @@
 ``hypernetes.conf`` and ``hypernetes-api.conf`` at its usual places.
 """
 
-# oslo.messaging chooses eventlet unless the backend is chosen before it is imported.
-from oslo_service import backend
+# Before anything imports oslo.messaging.
+from hypernetes import threads
 
-backend.init_backend(backend.BackendType.THREADING)
+threads.use()
 
 import os
 from typing import Any

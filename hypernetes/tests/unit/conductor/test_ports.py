@@ -132,7 +132,7 @@ class AllocateTest(PortsCase):
         self.assertRaises(errors.Refused, self.allocate, stolen, other)
 
     def test_a_node_of_no_cluster_gets_nothing(self) -> None:
-        self.assertRaises(errors.Refused, self.allocate, None, database.node(self.db, "loner"))
+        self.assertRaises(errors.Refused, self.allocate, None, database.node(self.db, "without-a-cluster"))
 
     def test_a_namespace_that_is_going_gets_no_more_ports(self) -> None:
         self.db.namespaces.mark_deleting(self.namespace.id)

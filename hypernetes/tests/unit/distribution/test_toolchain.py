@@ -57,5 +57,5 @@ class Toolchain(unittest.TestCase):
 
     def test_everything_go_keeps_lies_in_the_cache(self) -> None:
         environment = toolchain.Go(pathlib.Path("go"), "1.26").environment(self.folder)
-        for name in ("GOCACHE", "GOMODCACHE", "GOPATH"):
+        for name in ("GOCACHE", "GOMODCACHE", "GOPATH", "XDG_CONFIG_HOME"):
             self.assertTrue(environment[name].startswith(str(self.folder)))

@@ -129,9 +129,9 @@ class KeystoneTest(testtools.TestCase):
         self.assertIn("You are not authorized", str(error))
 
     def test_a_role_that_does_not_exist_is_named(self) -> None:
-        self.use(member_role="memebr")
+        self.use(member_role="no-such-role")
         error = self.assertRaises(errors.Refused, self.keystone.grant_member, RED)
-        self.assertIn("there is no role memebr", str(error))
+        self.assertIn("there is no role no-such-role", str(error))
         self.assertEqual([], self.services.sent("PUT"))
 
     def test_a_refused_password_and_lost_answers_can_be_tried_again(self) -> None:

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the output of pre-commit, stestr and go test is counted."""
+
+import json
+
+import testtools
+
+from tools.tiers import go_tests
+from tools.tiers import lint
+from tools.tiers import python_tests
+from tools.tiers.count import Count
+from tools.tiers.count import NONE
+
+
+class LintTest(testtools.TestCase):
+    def test_each_hook_that_ran_is_counted(self) -> None:
+        for line, count in (
+            ("mypy --strict............................................................Passed", Count(1, 0)),
+            ("codespell................................................................Failed\n", Count(0, 1)),
+            ("gofmt................................................(no files to check)Skipped", NONE),
+            ("- exit code: 1", NONE),
+            ("doc/source/index.rst:5: what Failed", NONE),
+        ):
+            self.assertEqual(count, lint.parse(line), line)
+
+
+class StestrTest(testtools.TestCase):
+    def test_an_unexpected_success_is_a_failure(self) -> None:
+        summary = "Totals\n - Passed: 7\n - Skipped: 2\n - Expected Fail: 0\n - Unexpected Success: 1\n - Failed: 3\n"
+        self.assertEqual(Count(7, 4), python_tests.parse(summary))
+
+    def test_no_summary_is_no_test(self) -> None:
+        self.assertEqual(NONE, python_tests.parse("Traceback (most recent call last):\n"))
+
+
+class GoTest(testtools.TestCase):
+    def test_tests_are_counted_and_packages_are_not(self) -> None:
+        events = [
+            {"Action": "pass", "Package": "p", "Test": "TestA"},
+            {"Action": "fail", "Package": "p", "Test": "TestB"},
+            {"Action": "output", "Package": "p", "Test": "TestB", "Output": "b_test.go:5: wrong\n"},
+            {"Action": "fail", "Package": "p"},
+        ]
+        output = "\n".join(map(json.dumps, events)) + "\nnot JSON\n"
+        self.assertEqual(Count(1, 1), go_tests.results(output))
+        self.assertIn("b_test.go:5: wrong", go_tests.failures(output))
+
+    def test_names_are_refused(self) -> None:
+        self.assertIn("-run TestA", str(self.assertRaises(ValueError, go_tests.run, ["TestA"])))
