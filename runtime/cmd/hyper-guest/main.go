@@ -27,13 +27,12 @@ func main() {
 		return
 	}
 	// The guest's end is the pod's end: there is nobody else to tell.
-	if err := run(); err != nil {
-		boot.Complain(err)
-	}
+	boot.Complain(run())
 	boot.PowerOff()
 	os.Exit(1)
 }
 
+// run serves the pod until its channel ends; its error says why it did.
 func run() error {
 	if os.Getpid() != 1 {
 		return errors.New("hyper-guest is the first process of a virtual machine")
