@@ -24,6 +24,11 @@ class HypernetesError(Exception):
         super().__init__(f"{self.message} {self.remedy.format(**facts)}")
 
     @property
+    def advice(self) -> str:
+        """The remedy alone, for callers that show it beside ``message``."""
+        return self.remedy.format(**self.facts)
+
+    @property
     def detail(self) -> str:
         """Cause and remedy in one text."""
         return str(self)

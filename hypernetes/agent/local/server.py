@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The socket on which the CNI executable asks: one line of JSON, one line back, bounded in size, time and number."""
+"""The socket the CNI executable calls: one line of JSON, one line back, bounded in size, time and number."""
 
 import json
 import socket
@@ -14,6 +14,7 @@ from typing import Any
 
 from oslo_log import log
 
+from hypernetes.agent.local import errors as cni_errors
 from hypernetes.agent.local import fair_executor
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import manager
@@ -30,24 +31,11 @@ READ_SECONDS = 10.0
 BACKLOG = 128
 READERS = 8
 IDLE_SECONDS = 0.5
-"""How soon a stop is noticed."""
-
-# The CNI specification's codes (section "Error"); above 99 are ours, as hypernetes.cni.errors has them.
-_UNKNOWN_CONTAINER = 3
-_DECODING_FAILURE = 6
-_TRY_AGAIN_LATER = 11
-_NOT_AVAILABLE = 50
-_REFUSED = 100
-
-
-class _Refusal(Exception):
-    def __init__(self, code: int, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.answer = {"error": {"code": code, "message": message, "details": details}}
+"""Interval, in seconds, at which the server looks for a stop."""
 
 
 class Handler:
-    """Requests of the CNI executable to answers; every one of them is checked here."""
+    """Answers the requests of the CNI executable, after checking each of them."""
 
     def __init__(self, ports: manager.Ports) -> None:
         self._ports = ports
@@ -60,33 +48,30 @@ class Handler:
         }
 
     def handle(self, line: bytes) -> dict[str, Any]:
-        """The answer to one request; never raises."""
+        """Answer one request; never raises."""
         try:
             return {"result": self._dispatch(line)}
-        except _Refusal as refusal:
+        except cni_errors.CniRefusal as refusal:
             return refusal.answer
-        except errors.Unavailable as error:
-            return _Refusal(_TRY_AGAIN_LATER, error.message, error.detail).answer
-        except errors.HypernetesError as error:
-            return _Refusal(_REFUSED, error.message, error.detail).answer
-        except drivers.PlugError as error:
-            return _Refusal(_TRY_AGAIN_LATER, str(error)).answer
+        except (errors.HypernetesError, drivers.PlugError) as error:
+            return cni_errors.translate(error).answer
         except Exception as error:
             LOG.exception("A request of the CNI executable failed")
-            return _Refusal(_REFUSED, f"hypernetes-agent failed ({type(error).__name__}); its log has the cause").answer
+            message = f"hypernetes-agent failed ({type(error).__name__}); its log has the cause"
+            return cni_errors.CniRefusal(cni_errors.REFUSED, message).answer
 
     def _dispatch(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
             command = self._commands[request["command"]]
         except (ValueError, KeyError, TypeError):
-            raise _Refusal(_DECODING_FAILURE, "the request is none of the agent's") from None
+            raise cni_errors.malformed("the request is not a CNI command of this agent") from None
         return command(request)
 
     def _add(self, request: Mapping[str, Any]) -> dict[str, Any]:
         pod = request.get("pod")
         if not isinstance(pod, dict):
-            raise _Refusal(_DECODING_FAILURE, "the request lacks pod")
+            raise cni_errors.malformed("the request lacks pod")
         sandbox = self._ports.add(
             Sandbox(
                 sandbox_id=_sandbox_id(request),
@@ -108,9 +93,10 @@ class Handler:
         try:
             self._ports.check(_sandbox_id(request))
         except manager.UnknownSandbox as error:
-            raise _Refusal(_UNKNOWN_CONTAINER, f"sandbox {error} has no port on this node") from error
+            message = f"sandbox {error} has no port on this node"
+            raise cni_errors.CniRefusal(cni_errors.UNKNOWN_CONTAINER, message) from error
         except drivers.PlugError as error:
-            raise _Refusal(_REFUSED, str(error)) from error
+            raise cni_errors.CniRefusal(cni_errors.REFUSED, str(error)) from error
         return {}
 
     def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,13 +104,14 @@ class Handler:
         try:
             self._ports.status()
         except drivers.PlugError as error:
-            raise _Refusal(_NOT_AVAILABLE, "no port can be plugged on this node", str(error)) from error
+            message = "no port can be plugged on this node"
+            raise cni_errors.CniRefusal(cni_errors.NOT_AVAILABLE, message, str(error)) from error
         return {}
 
     def _collect(self, request: Mapping[str, Any]) -> dict[str, Any]:
         attachments = request.get("attachments")
         if not isinstance(attachments, list):
-            raise _Refusal(_DECODING_FAILURE, "the request lacks attachments")
+            raise cni_errors.malformed("the request lacks attachments")
         self._ports.keep_only(str(attachment) for attachment in attachments)
         return {}
 
@@ -132,19 +119,19 @@ class Handler:
 def _text(mapping: Mapping[str, Any], name: str) -> str:
     value = mapping.get(name)
     if not isinstance(value, str) or not value or len(value) > 4096:
-        raise _Refusal(_DECODING_FAILURE, f"{name} is missing, no text or too long")
+        raise cni_errors.malformed(f"{name} is missing, not a string or too long")
     return value
 
 
 def _sandbox_id(request: Mapping[str, Any]) -> str:
     sandbox_id = _text(request, "container_id")
     if not sandboxes.is_sandbox_id(sandbox_id):
-        raise _Refusal(_DECODING_FAILURE, "container_id is no identifier")
+        raise cni_errors.malformed("container_id is not a valid identifier")
     return sandbox_id
 
 
 def _command_and_namespace(line: bytes) -> tuple[str, str]:
-    """Whose turn it would be, unchecked: what is wrong with the request the handler says."""
+    """Read what the executor schedules a request by; the handler reports what is wrong with the request."""
     try:
         request = json.loads(line)
         command = request["command"]
@@ -155,28 +142,28 @@ def _command_and_namespace(line: bytes) -> tuple[str, str]:
 
 
 class LocalServer:
-    """Accepts on the unix socket; root only, by the socket's mode and by the peer's credentials.
+    """Accepts connections on the Unix socket from root only, by the socket's mode and the peer's credentials.
 
-    :param workers: how many ADDs are worked on at once
+    :param workers: maximum number of ADDs processed at the same time.
     """
 
     def __init__(self, path: Path, handle: Callable[[bytes], dict[str, Any]], workers: int) -> None:
         self._path = path
         self._handle = handle
         self._readers = futures.ThreadPoolExecutor(READERS, thread_name_prefix="cni-read")
-        # Accepting stops while all readers are busy: further callers wait in the kernel's queue.
+        # Accepting stops while all readers are busy: further clients wait in the kernel's queue.
         self._free = threading.Semaphore(READERS)
-        self._turns = fair_executor.FairExecutor(workers)
+        self._executor = fair_executor.FairExecutor(workers)
         self._socket: socket.socket | None = None
 
     def bind(self) -> None:
-        """Listen; a socket that a killed agent left is replaced."""
+        """Listen, replacing the socket that a killed agent left."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         temporary = self._path.with_name(f".{self._path.name}.new")
         temporary.unlink(missing_ok=True)
         listener.bind(str(temporary))
-        # The mode is right before the name is: nobody ever finds a socket that is open to others.
+        # The mode is set before the rename, so that the socket is never accessible to other users.
         temporary.chmod(0o600)
         listener.listen(BACKLOG)
         temporary.rename(self._path)
@@ -184,11 +171,11 @@ class LocalServer:
         self._socket = listener
 
     def serve_until(self, stop: threading.Event) -> None:
-        """Accept until ``stop``; then finish what was begun."""
+        """Accept connections until ``stop``, then complete the requests in progress."""
         assert self._socket is not None
         with self._socket as listener:
             while not stop.is_set():
-                self._turns.expire()
+                self._executor.expire()
                 if not self._free.acquire(timeout=IDLE_SECONDS):
                     continue
                 try:
@@ -200,14 +187,14 @@ class LocalServer:
                     continue
                 self._readers.submit(self._receive, connection)
         self._readers.shutdown(wait=True)
-        self._turns.close()
+        self._executor.close()
 
     def _receive(self, connection: socket.socket) -> None:
-        """Read the request first: only then is it known whose turn it takes."""
+        """Read the request and submit it under its command and namespace."""
         try:
             line = _read(connection)
         except OSError as error:
-            LOG.info("A caller went before it had asked: %s", error)
+            LOG.info("Client disconnected before sending a request: %s", error)
             line = None
         finally:
             self._free.release()
@@ -215,7 +202,7 @@ class LocalServer:
             connection.close()
             return
         command, namespace = _command_and_namespace(line)
-        self._turns.submit(
+        self._executor.submit(
             command,
             namespace,
             work=lambda: _reply(connection, lambda: self._handle(line)),
@@ -224,7 +211,7 @@ class LocalServer:
 
 
 def _read(connection: socket.socket) -> bytes | None:
-    """The line of a caller that may ask; None where it may not, or did not finish it."""
+    """Read the request of a permitted client; None if the client is not root or the line is incomplete."""
     connection.settimeout(READ_SECONDS)
     if _peer_user(connection) != 0:
         return None
@@ -239,15 +226,13 @@ def _reply(connection: socket.socket, answer: Callable[[], dict[str, Any]]) -> N
         try:
             connection.sendall(text)
         except OSError as error:
-            # The caller has gone, killed with its runtime: what was done for it is found by the next DEL or search.
-            LOG.info("A caller did not wait for its answer: %s", error)
+            # The client was killed with its runtime: the next DEL or collection cleans up what was done for it.
+            LOG.info("Client disconnected before reading the answer: %s", error)
 
 
 def _busy(namespace: str) -> dict[str, Any]:
-    return _Refusal(
-        _TRY_AGAIN_LATER,
-        f"namespace {namespace} has {fair_executor.ADDS_PER_NAMESPACE} pods being connected on this node already",
-    ).answer
+    message = f"namespace {namespace} already has {fair_executor.ADDS_PER_NAMESPACE} pods being connected on this node"
+    return cni_errors.CniRefusal(cni_errors.TRY_AGAIN_LATER, message).answer
 
 
 def _peer_user(connection: socket.socket) -> int:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gives sandboxes their ports and takes them back; what a kill interrupts is taken up again."""
+"""Allocates ports to sandboxes and releases them; an operation that a kill interrupts is resumed."""
 
+import contextlib
 import dataclasses
 import threading
 import time
 from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +14,7 @@ from oslo_log import log
 
 from hypernetes.agent import backoff
 from hypernetes.agent.ports import driver as drivers
+from hypernetes.agent.ports import released
 from hypernetes.agent.ports import sandboxes
 from hypernetes.agent.ports.sandboxes import Sandbox
 from hypernetes.agent.ports.sandboxes import SandboxState
@@ -21,6 +24,8 @@ from hypernetes.rpc import messages
 LOG = log.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
+STATUS_MAX_AGE = 30.0
+"""Seconds for which a successful check of the network backend answers STATUS, which containerd sends every 5 s."""
 
 
 class Conductor(Protocol):
@@ -60,7 +65,11 @@ class Ports:
         self._conductor = conductor
         self._retry_max_interval = retry_max_interval
         self._allocate_deadline = allocate_deadline
-        self._released = threading.Event()
+        self._release_requested = threading.Event()
+        self._released = released.ReleasedSandboxes()
+        self._unplugged: set[str] = set()
+        """Sandboxes in RELEASING whose device is gone; each is changed under the lock of its sandbox only."""
+        self._last_ping = float("-inf")
 
     # ---- what the CNI executable asks ----
 
@@ -75,12 +84,14 @@ class Ports:
             known = self._store.get(sandbox.sandbox_id)
             if known is not None and known.state is SandboxState.RELEASING:
                 raise errors.Conflict(kind="sandbox", id=sandbox.sandbox_id, reason="its port is being released")
-            # Intent first: were we killed in the call, the port would be found again by this record.
+            # Intent first: if the agent is killed in the call, this record leads back to the port.
             self._store.save(known or sandbox)
+            self._released.discard(sandbox.sandbox_id)
             binding = self._allocate(sandbox)
             sandbox = dataclasses.replace(known or sandbox, binding=binding)
             self._store.save(sandbox)
-            self._driver.plug(_plug(sandbox))
+            with self._backend():
+                self._driver.plug(_plug(sandbox))
             self._store.write_record(sandbox)
             sandbox = dataclasses.replace(sandbox, state=SandboxState.PLUGGED)
             self._store.save(sandbox)
@@ -112,18 +123,29 @@ class Ports:
                 time.sleep(pause)
 
     def delete(self, sandbox_id: str) -> None:
-        """Take the sandbox's port away from the node, and have the conductor told; unknown sandboxes are fine.
+        """Unplug the sandbox's port and have the conductor release it; does nothing if that was done before.
 
-        :raises drivers.PlugError: the device could not be removed.
+        :raises drivers.PlugError: when the device could not be removed.
         """
         with self._store.locked(sandbox_id):
-            # One we have no record of may still be known to the conductor: our disk may be younger than its.
-            sandbox = self._store.get(sandbox_id) or Sandbox(sandbox_id, SandboxState.RELEASING)
+            sandbox = self._store.get(sandbox_id)
+            if sandbox is None and sandbox_id in self._released:
+                return
+            # The conductor may know a sandbox that has no record here: the node's disk may have been replaced.
+            sandbox = sandbox or Sandbox(sandbox_id, SandboxState.RELEASING)
             self._store.save(dataclasses.replace(sandbox, state=SandboxState.RELEASING))
-            if sandbox.tap is not None:
+            self._unplug(sandbox)
+        self._release_requested.set()
+
+    def _unplug(self, sandbox: Sandbox) -> None:
+        """Remove the sandbox's device and the shim's record, unless this process has already done so."""
+        if sandbox.sandbox_id in self._unplugged:
+            return
+        if sandbox.tap is not None:
+            with self._backend():
                 self._driver.unplug(sandbox.tap)
-            self._store.delete_record(sandbox_id)
-        self._released.set()
+        self._store.delete_record(sandbox.sandbox_id)
+        self._unplugged.add(sandbox.sandbox_id)
 
     def check(self, sandbox_id: str) -> None:
         """Make sure that the sandbox's port is connected as it should be.
@@ -137,11 +159,26 @@ class Ports:
         self._driver.check(_plug(sandbox))
 
     def status(self) -> None:
-        """Make sure that sandboxes could be served.
+        """Make sure that new ports can be plugged, by a check that is at most :data:`STATUS_MAX_AGE` old.
 
-        :raises drivers.PlugError: they could not.
+        Only success is remembered, and only until a call to the backend fails.
+
+        :raises drivers.PlugError: when they cannot be plugged.
         """
+        if time.monotonic() - self._last_ping < STATUS_MAX_AGE:
+            return
+        started = time.monotonic()
         self._driver.ping()
+        self._last_ping = started
+
+    @contextlib.contextmanager
+    def _backend(self) -> Iterator[None]:
+        """Have the next STATUS check the backend again if the call in the block fails."""
+        try:
+            yield
+        except drivers.PlugError:
+            self._last_ping = float("-inf")
+            raise
 
     def keep_only(self, valid: Iterable[str]) -> None:
         """Delete the port of every sandbox that is not named.
@@ -160,11 +197,11 @@ class Ports:
         """Tell the conductor of sandboxes that are gone, each until it has answered; runs until ``stop``."""
         pauses = backoff.Backoff(0.5, self._retry_max_interval)
         while not stop.is_set():
-            self._released.clear()
+            self._release_requested.clear()
             if self._release_all():
                 pauses.reset()
                 # The wait ends by itself too, so that ``stop`` is noticed.
-                self._released.wait(IDLE_SECONDS)
+                self._release_requested.wait(IDLE_SECONDS)
             else:
                 stop.wait(pauses.next())
 
@@ -175,10 +212,8 @@ class Ports:
                 continue
             with self._store.locked(sandbox.sandbox_id):
                 try:
-                    # Again: a kill may have come between the record and the device.
-                    if sandbox.tap is not None:
-                        self._driver.unplug(sandbox.tap)
-                    self._store.delete_record(sandbox.sandbox_id)
+                    # The agent that recorded the release may have been killed before it unplugged the device.
+                    self._unplug(sandbox)
                     self._conductor.release_port(
                         messages.ReleasePort(caller=self._conductor.caller, sandbox_id=sandbox.sandbox_id)
                     )
@@ -191,7 +226,9 @@ class Ports:
                     complete = False
                 else:
                     self._store.delete(sandbox.sandbox_id)
-                    LOG.info("Sandbox %s has given its port back", sandbox.sandbox_id)
+                    self._released.add(sandbox.sandbox_id)
+                    self._unplugged.discard(sandbox.sandbox_id)
+                    LOG.info("The port of sandbox %s is released", sandbox.sandbox_id)
         return complete
 
     def collect(self) -> None:
@@ -202,7 +239,8 @@ class Ports:
         """
         # Each list of things is read before the list of sandboxes: a sandbox is recorded before it gets anything,
         # so that what belongs to one that is just being added is never taken for garbage.
-        devices = self._driver.devices()
+        with self._backend():
+            devices = self._driver.devices()
         recorded = self._store.recorded()
         known = {sandbox.sandbox_id: sandbox for sandbox in self._store.all()}
         for sandbox in self._gone(known.values()):
@@ -218,7 +256,8 @@ class Ports:
         known = {sandbox.sandbox_id: sandbox for sandbox in self._store.all()}
         for port in ports:
             if port.sandbox_id not in known and sandboxes.is_sandbox_id(port.sandbox_id):
-                # It may have been released meanwhile; releasing it twice is harmless.
+                # An allocation that the conductor completed after the release; to release a port twice is harmless.
+                self._released.discard(port.sandbox_id)
                 self.delete(port.sandbox_id)
 
     def _gone(self, known: Iterable[Sandbox]) -> list[Sandbox]:

@@ -119,29 +119,31 @@ class Conductor:
         self.results: list[messages.PhaseResult] = []
         self.away = False
         self.refusals: list[errors.HypernetesError] = []
+        self.calls: list[object] = []
 
-    def _answer(self) -> None:
+    def _answer(self, message: object) -> None:
+        self.calls.append(message)
         if self.away:
             raise errors.Unavailable(service="The conductor", reason="it is away")
         if self.refusals:
             raise self.refusals.pop(0)
 
     def allocate_port(self, message: messages.AllocatePort) -> messages.PortBinding:
-        self._answer()
+        self._answer(message)
         number = len(self.ports) + 5
         return self.ports.setdefault(message.sandbox.sandbox_id, binding(number))
 
     def release_port(self, message: messages.ReleasePort) -> messages.Done:
-        self._answer()
+        self._answer(message)
         self.ports.pop(message.sandbox_id, None)
         return messages.Done()
 
     def list_ports(self, message: messages.ListPorts) -> messages.PortList:
-        self._answer()
+        self._answer(message)
         return messages.PortList(tuple(messages.PortEntry(k, v.port_id) for k, v in self.ports.items()))
 
     def phase_result(self, message: messages.PhaseResult) -> messages.Done:
-        self._answer()
+        self._answer(message)
         self.results.append(message)
         return messages.Done()
 

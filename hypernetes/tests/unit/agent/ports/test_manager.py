@@ -24,16 +24,19 @@ class FakeDriver:
     def __init__(self) -> None:
         self.taps: dict[str, str] = {}
         self.broken = False
+        self.calls: list[str] = []
 
     def _answer(self) -> None:
         if self.broken:
             raise drivers.PlugError("the switch does not answer")
 
     def plug(self, port: drivers.Plug) -> None:
+        self.calls.append("plug")
         self.taps[port.tap] = port.sandbox_id
         self._answer()
 
     def unplug(self, tap: str) -> None:
+        self.calls.append("unplug")
         self._answer()
         self.taps.pop(tap, None)
 
@@ -46,6 +49,7 @@ class FakeDriver:
             raise drivers.PlugError("gone")
 
     def ping(self) -> None:
+        self.calls.append("ping")
         self._answer()
 
 
@@ -156,6 +160,42 @@ class PortsTest(testtools.TestCase):
         self._release()
         self.assertEqual({}, self.conductor.ports)
 
+    def test_repeated_deletes_of_a_released_sandbox_write_and_call_nothing(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        self.ports.delete("a")
+        self._release()
+        calls = len(self.conductor.calls), len(self.driver.calls)
+        with fixtures.MockPatchObject(self.store, "save") as save:
+            for _ in range(2):
+                self.ports.delete("a")
+        save.mock.assert_not_called()
+        self.assertEqual(calls, (len(self.conductor.calls), len(self.driver.calls)))
+
+    def test_a_delete_and_its_release_unplug_the_device_once(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        self.conductor.away = True
+        self.ports.delete("a")
+        self.ports.delete("a")
+        self.conductor.away = False
+        self._release()
+        self.assertEqual(["plug", "unplug"], self.driver.calls)
+
+    def test_a_released_sandbox_that_is_added_again_is_deleted_again(self) -> None:
+        for _ in range(2):
+            self.ports.add(self._sandbox("a"))
+            self.ports.delete("a")
+            self._release()
+            self.assertEqual(({}, {}), (self.driver.taps, self.conductor.ports))
+
+    def test_an_allocation_completed_after_the_release_is_collected(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        self.ports.delete("a")
+        self._release()
+        self.conductor.ports["a"] = agent_builders.binding(9)
+        self.ports.collect()
+        self._release()
+        self.assertEqual({}, self.conductor.ports)
+
     def test_a_sandbox_that_is_being_released_gets_no_new_port(self) -> None:
         self.ports.delete("a")
         self.assertRaises(errors.Conflict, self.ports.add, self._sandbox("a"))
@@ -218,3 +258,24 @@ class PortsTest(testtools.TestCase):
         self.ports.check("a")
         self.driver.taps.clear()
         self.assertRaises(drivers.PlugError, self.ports.check, "a")
+
+    def test_status_is_answered_from_a_recent_check(self) -> None:
+        clock = self.useFixture(fixtures.MockPatch("time.monotonic", return_value=100.0)).mock
+        for now in (100.0, 105.0, 129.0):
+            clock.return_value = now
+            self.ports.status()
+        self.assertEqual(["ping"], self.driver.calls)
+        clock.return_value = 130.0
+        self.ports.status()
+        self.assertEqual(["ping", "ping"], self.driver.calls)
+
+    def test_status_checks_again_after_every_failure(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        self.ports.status()
+        self.driver.broken = True
+        self.assertRaises(drivers.PlugError, self.ports.delete, "a")
+        self.assertRaises(drivers.PlugError, self.ports.status)
+        self.assertRaises(drivers.PlugError, self.ports.status)
+        self.driver.broken = False
+        self.ports.status()
+        self.assertEqual(4, self.driver.calls.count("ping"))
