@@ -15,6 +15,7 @@ from hypernetes.agent.host import kubelet
 from hypernetes.agent.host import node as nodes
 from hypernetes.model import errors
 from hypernetes.rpc import messages
+from hypernetes.rpc import request_context
 
 LOG = log.getLogger(__name__)
 
@@ -45,7 +46,6 @@ def report(node: nodes.Node, caller: messages.Caller) -> messages.Heartbeat:
     """What there is to report now."""
     return messages.Heartbeat(
         caller=caller,
-        hostname=node.conf.node.name,
         address=str(node.conf.node.address),
         agent_version=version(),
         boot_id=nodes.boot_id(),
@@ -60,6 +60,7 @@ def beat_until(
     interval: float = node.conf.agent.heartbeat_interval
     while not stop.is_set():
         started = time.monotonic()
+        request_context.begin()
         try:
             answer = conductor.heartbeat(report(node, conductor.caller))
         except errors.HypernetesError as error:

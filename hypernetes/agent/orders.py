@@ -21,6 +21,7 @@ from hypernetes.agent.host import node as nodes
 from hypernetes.model import errors
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
+from hypernetes.rpc import request_context
 
 LOG = log.getLogger(__name__)
 
@@ -55,7 +56,8 @@ class Orders:
         self._conductor = conductor
         self._path = state / "phase-result.json"
         self._retry_max_interval = retry_max_interval
-        self._queue: queue.SimpleQueue[messages.PhaseOrder] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[messages.PhaseOrder, str | None]] = queue.SimpleQueue()
+        """Each order with the ID of the request that brought it."""
         self._lock = threading.Lock()
         self._accepted: set[str] = set()
 
@@ -65,15 +67,16 @@ class Orders:
             if order.order_id in self._accepted:
                 return
             self._accepted.add(order.order_id)
-        self._queue.put(order)
+        self._queue.put((order, request_context.current_id()))
 
     def run_until(self, stop: threading.Event) -> None:
         """Carry out orders until ``stop``."""
         while not stop.is_set():
             try:
-                order = self._queue.get(timeout=POLL_SECONDS)
+                order, request_id = self._queue.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
+            request_context.begin(request_id)
             try:
                 self._report(self._result(order), stop)
             finally:

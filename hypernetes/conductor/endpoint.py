@@ -4,6 +4,7 @@
 import hashlib
 import hmac
 import ipaddress
+from collections.abc import Mapping
 
 from hypernetes.conductor import bootstrap
 from hypernetes.conductor import clusters
@@ -19,6 +20,7 @@ from hypernetes.rpc import rabbitmq_admin
 
 WAKEABLE = frozenset({"cluster", "node", "namespace", "port"})
 _REPORTED_LENGTH = 64
+_REPORTED_SERVICES = 8
 
 
 class ApiEndpoint:
@@ -74,6 +76,7 @@ class AgentsEndpoint:
                 address=_address(message.address),
                 agent_version=_printable("agent_version", message.agent_version),
                 boot_id=_printable("boot_id", message.boot_id),
+                problem=_problem(message.services),
             )
         )
         return messages.HeartbeatAnswer(order=bootstrap.decode_order(node.order))
@@ -137,6 +140,16 @@ def _address(value: str) -> str:
         return str(ipaddress.ip_address(_printable("address", value)))
     except ValueError as error:
         raise errors.BadRequest(reason=f"address: {value[:64]!r} is not an IP address") from error
+
+
+def _problem(services: Mapping[str, str]) -> str | None:
+    """Return the sentence that names a node's failed programs, or None if none has failed."""
+    if len(services) > _REPORTED_SERVICES:
+        raise errors.BadRequest(reason=f"services: at most {_REPORTED_SERVICES} are accepted")
+    failed = [_printable("services", name) for name, state in sorted(services.items()) if state == "FAILED"]
+    if not failed:
+        return None
+    return f"Programs that have failed on the node: {', '.join(failed)}. Their logs there have the cause."
 
 
 def _printable(name: str, value: str) -> str:

@@ -78,6 +78,8 @@ class NodeReport:
     address: str
     agent_version: str
     boot_id: str
+    problem: str | None = None
+    """What is wrong with the node by its own report; shown as ``status_reason``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ class MalformedMessage(ValueError):
 
 
 def encode(message: Any) -> dict[str, Any]:
-    """The dictionary that stands for a message on the wire."""
+    """Return the dictionary that stands for a message on the wire."""
     return dataclasses.asdict(message)
 
 
 def decode(kind: type[T], data: object) -> T:
-    """The message of type ``kind`` that ``data`` describes.
+    """Return the message of type ``kind`` that ``data`` describes.
 
-    :raises MalformedMessage: a field is missing or has the wrong type.
+    :raises MalformedMessage: when a field is missing or has the wrong type.
     """
     if not isinstance(data, dict):
         raise MalformedMessage(f"{kind.__name__}: a mapping was expected, not {type(data).__name__}")
@@ -48,16 +48,24 @@ def _value(hint: Any, value: object, where: str) -> Any:
             return None
         (hint,) = (a for a in arguments if a is not type(None))
         return _value(hint, value, where)
+    if origin in (tuple, dict):
+        return _container(origin, arguments, value, where)
+    if dataclasses.is_dataclass(hint):
+        return decode(typing.cast(type, hint), value)
+    return _scalar(hint, value, where)
+
+
+def _container(origin: type, arguments: tuple[Any, ...], value: object, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise MalformedMessage(f"{where}: a list was expected")
         return tuple(_value(arguments[0], item, where) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise MalformedMessage(f"{where}: a mapping was expected")
-        return {_value(arguments[0], k, where): _value(arguments[1], v, where) for k, v in value.items()}
-    if dataclasses.is_dataclass(hint):
-        return decode(typing.cast(type, hint), value)
+    if not isinstance(value, dict):
+        raise MalformedMessage(f"{where}: a mapping was expected")
+    return {_value(arguments[0], k, where): _value(arguments[1], v, where) for k, v in value.items()}
+
+
+def _scalar(hint: type, value: object, where: str) -> Any:
     # bool is an int to Python; on the wire they are different things.
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise MalformedMessage(f"{where}: {hint.__name__} was expected, not {type(value).__name__}")

@@ -9,12 +9,12 @@ from hypernetes.model import errors
 
 
 class RemoteFailure(errors.HypernetesError):
-    """The other side failed in a way it does not explain to callers; its log does."""
+    """The receiver failed in a way that it explains in its log only."""
 
     status = 500
     code = "hypernetes.remote.failed"
     template = "The call {method} failed at its receiver."
-    remedy = "It is tried again; the receiver's log has the cause."
+    remedy = "The call is retried automatically; the receiver's log has the cause."
 
 
 def _classes() -> Iterator[type[errors.HypernetesError]]:
@@ -27,12 +27,12 @@ _BY_CODE = {kind.code: kind for kind in _classes()}
 
 
 def encode(error: errors.HypernetesError) -> dict[str, Any]:
-    """What is sent instead of an answer."""
+    """Return what is sent instead of an answer."""
     return {"code": error.code, "facts": {name: str(value) for name, value in error.facts.items()}}
 
 
 def decode(data: object, method: str) -> errors.HypernetesError:
-    """The error that ``data`` stands for; a :class:`RemoteFailure` when it stands for none we know."""
+    """Return the error that ``data`` stands for; :class:`RemoteFailure` for an unknown one."""
     if isinstance(data, dict):
         kind = _BY_CODE.get(data.get("code", ""))
         facts = data.get("facts")

@@ -11,7 +11,7 @@ from dataclasses import field
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who an agent says it is, and the token that proves it."""
+    """The node for which an agent calls, and the token that proves it."""
 
     node_id: str
     token: str = field(repr=False)
@@ -22,16 +22,16 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class EnrollNode:
-    """Call: make (or make again) the AMQP user of a node whose one-time secret the API has verified."""
+    """Call: create or update the RabbitMQ user of a node whose one-time secret the API has verified."""
 
     node_id: str
     amqp_password: str = field(repr=False)
-    """Chosen by the agent, so that a repeated enrollment ends the same."""
+    """Chosen by the agent, so that a repeated enrollment has the same result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """Answer to :class:`EnrollNode`: how the agent reaches the message bus."""
+    """Answer to :class:`EnrollNode`: how the agent connects to the message bus."""
 
     transport_url: str = field(repr=False)
     """oslo.messaging URL without the password (``{password}`` stands in its place)."""
@@ -41,7 +41,7 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Cast: an object's intent has changed; reconcile it. Losing one costs time, never correctness."""
+    """Cast: an object's intent has changed; reconcile it. A lost message costs time, never correctness."""
 
     kind: str
     """cluster, node, namespace or port."""
@@ -53,27 +53,26 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What an agent reports every ``[agent] heartbeat_interval`` seconds."""
+    """Call: what an agent reports every ``[agent] heartbeat_interval`` seconds."""
 
     caller: Caller
-    hostname: str
     address: str
     agent_version: str
     boot_id: str
     services: dict[str, str] = field(default_factory=dict)
-    """Program → state (RUNNING, FATAL, …) of containerd and kubelet."""
+    """Program → state of containerd and kubelet, by :class:`hypernetes.agent.host.services.ServiceState`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """What the conductor wants of the node now; the level that a lost cast falls back on."""
+    """Answer: what the conductor wants of the node now, so that a lost cast costs one heartbeat at most."""
 
     order: "PhaseOrder | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseOrder:
-    """One bootstrap phase a node is to carry out. Carrying it out twice is harmless."""
+    """Cast: a bootstrap phase for a node to carry out. Carrying it out twice is harmless."""
 
     order_id: str
     cluster_id: str
@@ -85,7 +84,7 @@ class PhaseOrder:
 
 @dataclass(frozen=True, slots=True)
 class PhaseResult:
-    """Call: how a phase ended. Reported until answered."""
+    """Call: how a phase ended; repeated until answered."""
 
     caller: Caller
     order_id: str
@@ -93,12 +92,12 @@ class PhaseResult:
     message: str = ""
     """Why it failed and what to do, for ``status_reason``; at most 2,000 characters."""
     outputs: dict[str, str] = field(default_factory=dict)
-    """For instance ``api_address``, ``ca_certificate``, ``client_certificate``."""
+    """For example ``api_address``, ``ca_certificate``, ``client_certificate``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A pod sandbox as the CNI call described it. The conductor checks it against the apiserver."""
+    """A pod sandbox as the CNI call describes it. The conductor checks it against the apiserver."""
 
     sandbox_id: str
     pod_namespace: str
@@ -108,7 +107,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class AllocatePort:
-    """Call: give the sandbox a port; the same sandbox gets the same port however often it asks."""
+    """Call: allocate the sandbox's port; repeated calls return the same port."""
 
     caller: Caller
     sandbox: Sandbox
@@ -131,14 +130,14 @@ class PortBinding:
     mac_address: str
     mtu: int
     addresses: tuple[str, ...]
-    """With prefix length, for instance ``10.0.0.5/24``."""
+    """With prefix length, for example ``10.0.0.5/24``."""
     routes: tuple[Route, ...] = ()
     name_servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasePort:
-    """Call: the sandbox is gone. Unknown sandboxes are answered as released."""
+    """Call: the sandbox is gone; release its port. An unknown sandbox counts as released."""
 
     caller: Caller
     sandbox_id: str
@@ -146,7 +145,7 @@ class ReleasePort:
 
 @dataclass(frozen=True, slots=True)
 class ListPorts:
-    """Call: which sandboxes of this node hold ports, by the conductor's records."""
+    """Call: list the ports of the node's sandboxes by the conductor's records."""
 
     caller: Caller
 
@@ -168,4 +167,4 @@ class PortList:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Answer of a call that has nothing to say."""
+    """Answer of a call that returns nothing."""

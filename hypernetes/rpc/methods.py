@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The remote calls as tables: name, what goes, what comes back. Client stubs and servers are both built on them.
+"""The remote methods: name, request and answer of each. Clients and servers are both built on these tables.
 
 History of the interface (version, what it added, why):
 
@@ -7,42 +7,53 @@ History of the interface (version, what it added, why):
 """
 
 from dataclasses import dataclass
+from typing import Any
+from typing import Generic
+from typing import TypeVar
 
 from hypernetes.rpc import messages
 
 VERSION = "1.0"
 
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """One remote method."""
+class Call(Generic[Request, Answer]):
+    """A method whose caller waits for the answer."""
 
     name: str
-    request: type
-    answer: type | None
-    """None for a cast, which nobody answers."""
+    request: type[Request]
+    answer: type[Answer]
 
 
-def _table(*methods: Method) -> dict[str, Method]:
-    return {method.name: method for method in methods}
+@dataclass(frozen=True, slots=True)
+class Cast(Generic[Request]):
+    """A method without an answer."""
+
+    name: str
+    request: type[Request]
 
 
-FROM_API = _table(
-    Method("enroll_node", messages.EnrollNode, messages.Enrolled),
-    Method("wake", messages.Wake, None),
-)
+Method = Call[Any, Any] | Cast[Any]
+
+ENROLL_NODE = Call("enroll_node", messages.EnrollNode, messages.Enrolled)
+WAKE = Cast("wake", messages.Wake)
+
+FROM_API: tuple[Method, ...] = (ENROLL_NODE, WAKE)
 """API → conductor."""
 
-FROM_AGENTS = _table(
-    Method("heartbeat", messages.Heartbeat, messages.HeartbeatAnswer),
-    Method("phase_result", messages.PhaseResult, messages.Done),
-    Method("allocate_port", messages.AllocatePort, messages.PortBinding),
-    Method("release_port", messages.ReleasePort, messages.Done),
-    Method("list_ports", messages.ListPorts, messages.PortList),
-)
+HEARTBEAT = Call("heartbeat", messages.Heartbeat, messages.HeartbeatAnswer)
+PHASE_RESULT = Call("phase_result", messages.PhaseResult, messages.Done)
+ALLOCATE_PORT = Call("allocate_port", messages.AllocatePort, messages.PortBinding)
+RELEASE_PORT = Call("release_port", messages.ReleasePort, messages.Done)
+LIST_PORTS = Call("list_ports", messages.ListPorts, messages.PortList)
+
+FROM_AGENTS: tuple[Method, ...] = (HEARTBEAT, PHASE_RESULT, ALLOCATE_PORT, RELEASE_PORT, LIST_PORTS)
 """Agent → conductor."""
 
-TO_AGENT = _table(
-    Method("run_phase", messages.PhaseOrder, None),
-)
+RUN_PHASE = Cast("run_phase", messages.PhaseOrder)
+
+TO_AGENT: tuple[Method, ...] = (RUN_PHASE,)
 """Conductor → one agent: casts only, since an answer would need the default exchange."""

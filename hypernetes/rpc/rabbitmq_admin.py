@@ -21,27 +21,27 @@ from hypernetes.model import errors
 _SERVICE = "RabbitMQ's management API"
 
 USER_LIMITS = {"max-connections": 128, "max-channels": 256}
-"""What one node may hold of the bus that all share. An agent's pool has up to 30 connections of one or two channels;
-after a network's failure the old ones count until RabbitMQ has missed their heartbeats."""
+"""A node's share of the message bus. An agent's pool has up to 30 connections of one or two channels; after a network
+failure the old connections count until RabbitMQ has missed their heartbeats."""
 
 
 def node_user(node: str) -> str:
-    """Name of a node's RabbitMQ user."""
+    """Return the name of a node's RabbitMQ user."""
     return f"hypernetes-agent-{node}"
 
 
 def permission_pattern(node: str) -> str:
-    """The names a node's user may configure, write and read, as RabbitMQ's regular expression."""
+    """Return RabbitMQ's regular expression of the names that a node's user may configure, write and read."""
     exchange = re.escape(bus.agent_exchange(node))
     topic = re.escape(bus.agent_topic(node))
     return f"^({exchange}|{topic}([._].*)?|reply_{re.escape(node)}:.*)$"
 
 
 class RabbitmqAdmin:
-    """Administration of RabbitMQ by a conductor.
+    """Administers RabbitMQ for a conductor.
 
     Every method is idempotent and raises :class:`hypernetes.model.errors.Unavailable` when RabbitMQ does not answer
-    in time or refuses.
+    in time or refuses the request.
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -53,13 +53,13 @@ class RabbitmqAdmin:
         self._vhost = urllib.parse.quote(options.virtual_host, safe="")
 
     def ensure_node(self, node: str, password: str) -> None:
-        """Make the node's user with this password, its permissions, exchange and binding."""
+        """Create the node's user with this password, and its permissions, exchange and binding."""
         user = urllib.parse.quote(node_user(node), safe="")
         self._request("PUT", f"/users/{user}", {"password": password, "tags": ""})
         self.ensure_topology(node)
 
     def ensure_topology(self, node: str) -> None:
-        """Make sure of the limits, permissions, exchange and binding of a node whose user exists."""
+        """Ensure the limits, permissions, exchange and binding of a node whose user exists."""
         user = urllib.parse.quote(node_user(node), safe="")
         for limit, value in USER_LIMITS.items():
             self._request("PUT", f"/user-limits/{user}/{limit}", {"value": value})
@@ -77,16 +77,16 @@ class RabbitmqAdmin:
             self._request("DELETE", f"{bindings}/{bus.CONDUCTOR_EXCHANGE}/{key}", missing_ok=True)
 
     def has_node(self, node: str) -> bool:
-        """Whether the node's user exists."""
+        """Return whether the node's user exists."""
         user = urllib.parse.quote(node_user(node), safe="")
         return self._request("GET", f"/users/{user}", missing_ok=True).ok
 
     def remove_node(self, node: str) -> None:
-        """Revoke a node: its user first, then its connections, exchange and queues."""
+        """Revoke a node: delete its user first, then its connections, queues and exchange."""
         name = node_user(node)
         self._request("DELETE", f"/users/{urllib.parse.quote(name, safe='')}", missing_ok=True)
         for connection in self._list("/connections?columns=name,user"):
-            # A deleted user's open connections live on in RabbitMQ until they are closed.
+            # RabbitMQ keeps the open connections of a deleted user until they are closed.
             if connection.get("user") == name:
                 path = f"/connections/{urllib.parse.quote(connection['name'], safe='')}"
                 self._request("DELETE", path, missing_ok=True)
@@ -102,8 +102,8 @@ class RabbitmqAdmin:
 
     def _list(self, path: str, *, missing_ok: bool = False) -> list[dict[str, str]]:
         response = self._request("GET", path, missing_ok=missing_ok)
-        answer: list[dict[str, str]] = response.json() if response.ok else []
-        return answer
+        listed: list[dict[str, str]] = response.json() if response.ok else []
+        return listed
 
     def _request(
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, missing_ok: bool = False
@@ -117,5 +117,5 @@ class RabbitmqAdmin:
             raise errors.Unavailable(service=_SERVICE, reason=type(error).__name__) from error
         if response.ok or (missing_ok and response.status_code == requests.codes.not_found):
             return response
-        reason = f"{method} {path.partition('?')[0]} was answered {response.status_code}"
+        reason = f"{method} {path.partition('?')[0]} failed with status {response.status_code}"
         raise errors.Unavailable(service=_SERVICE, reason=reason)

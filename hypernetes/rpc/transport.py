@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transports: how API and conductor reach RabbitMQ, and how a node's agent does with its confined user.
+"""Transports: how API and conductor connect to RabbitMQ, and how a node's agent does with its confined user.
 
 ``oslo_service.backend.init_backend`` must have run before this module is imported: oslo.messaging otherwise
 chooses eventlet.
@@ -28,7 +28,7 @@ _MISSING_REPLY_QUEUE_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """What an agent keeps (mode 0600) once it is enrolled: who it is and how it proves it."""
+    """What an agent stores (mode 0600) when it has enrolled: its identity and the proof of it."""
 
     node_id: str
     node_name: str
@@ -36,13 +36,13 @@ class Enrollment:
     """Proof on every call; the database has only its SHA-256."""
     amqp_password: str = field(repr=False)
     transport_url: str = field(repr=False)
-    """As the API answered it, with ``{password}`` still in place of the password."""
+    """As the API returned it, with ``{password}`` in place of the password."""
 
 
 def service_transport(conf: cfg.ConfigOpts) -> Any:
-    """The transport of API and conductor, by ``transport_url`` in their configuration.
+    """Return the transport of API and conductor, by ``transport_url`` in their configuration.
 
-    It connects at its first use, so it may be made before a uWSGI worker forks only under ``--lazy-apps``.
+    It connects at its first use. A uWSGI master must not share it with its workers: run uWSGI with ``--lazy-apps``.
     """
     register_options(conf)
     conf.set_default("control_exchange", bus.CONDUCTOR_EXCHANGE)
@@ -50,13 +50,13 @@ def service_transport(conf: cfg.ConfigOpts) -> Any:
 
 
 def agent_transport(enrollment: Enrollment, *, ca_file: str | None, lock_path: str) -> Any:
-    """The transport of one node's agent.
+    """Return the transport of one node's agent.
 
     It has a configuration of its own, since the queue names it may use follow from the enrollment and from nothing
     an operator writes: exchange ``hypernetes.<node>``, replies on ``reply_<node>:agent:<n>``.
 
-    :param ca_file: PEM of the authority of RabbitMQ's certificate; None speaks without TLS.
-    :param lock_path: a folder of the agent's own, for oslo.messaging's queue counter.
+    :param ca_file: CA bundle (PEM) for verifying RabbitMQ; None connects without TLS.
+    :param lock_path: a directory owned by the agent, for oslo.messaging's queue counter.
     """
     conf = cfg.ConfigOpts()
     conf(args=[], project="hypernetes", default_config_files=[], default_config_dirs=[])
@@ -75,7 +75,7 @@ def agent_transport(enrollment: Enrollment, *, ca_file: str | None, lock_path: s
 
 
 def register_options(conf: cfg.ConfigOpts) -> None:
-    """Register oslo.messaging's options with ``conf`` and set our defaults; doing it twice is harmless.
+    """Register oslo.messaging's options with ``conf`` and set Hypernetes' defaults. Idempotent.
 
     oslo.messaging registers its metrics and tracing options with the global ``cfg.CONF`` alone, does not list them,
     and then reads them from whatever configuration it was given.
@@ -90,5 +90,5 @@ def register_options(conf: cfg.ConfigOpts) -> None:
             conf.register_opts(getattr(module, group), group=group)
     # A restart of RabbitMQ must not lose the bindings between the nodes' exchanges and the conductor's.
     conf.set_default("amqp_durable_queues", True, group=RABBIT_GROUP)
-    # For so long an answer whose queue does not exist holds a thread; a hostile node could ask for many such answers.
+    # An answer whose queue does not exist holds a thread for this long; a hostile node could ask for many such answers.
     conf.set_default("kombu_missing_consumer_retry_timeout", _MISSING_REPLY_QUEUE_SECONDS, group=RABBIT_GROUP)

@@ -22,6 +22,7 @@ from hypernetes.agent.ports import sandboxes
 from hypernetes.agent.ports.sandboxes import Sandbox
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
+from hypernetes.rpc import request_context
 
 LOG = log.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class Handler:
 
     def handle(self, line: bytes) -> dict[str, Any]:
         """Answer one request; never raises."""
+        # A CNI call is a request of its own: the conductor logs its work under the same ID.
+        request_context.begin()
         try:
             return {"result": self._dispatch(line)}
         except cni_errors.CniRefusal as refusal:

@@ -44,7 +44,7 @@ class Nodes(base.Repository[models.Node, records.Node]):
     def heartbeat_many(self, batch: Sequence[records.NodeReport]) -> None:
         """Record what several nodes reported, as seen now, in one statement; nodes since deleted are passed over.
 
-        A node that was ENROLLING or DOWN is UP from then on.
+        A node that was ENROLLING or DOWN is UP from then on. What a node reports as its problem is its status_reason.
         """
         if not batch:
             return
@@ -150,13 +150,15 @@ class Nodes(base.Repository[models.Node, records.Node]):
 def _heartbeats(batch: Sequence[records.NodeReport]) -> Any:
     """The statement that records a batch of reports."""
     last = {report.node_id: report for report in batch}
+    alive = models.Node.status != states.NodeStatus.DELETING
+    problems = case({k: r.problem for k, r in last.items()}, value=models.Node.id)
     revived = models.Node.status.in_(_LIVING)
     return (
         update(models.Node)
         .where(models.Node.id.in_(sorted(last)), models.Node.token_hash.is_not(None))
         .ordered_values(
             # MariaDB assigns from left to right, so what reads the old status comes before what writes it.
-            (models.Node.status_reason, case((revived, None), else_=models.Node.status_reason)),
+            (models.Node.status_reason, case((alive, problems), else_=models.Node.status_reason)),
             (models.Node.status, case((revived, states.NodeStatus.UP), else_=models.Node.status)),
             (models.Node.last_seen_at, types.database_now()),
             (models.Node.address, case({k: r.address for k, r in last.items()}, value=models.Node.id)),

@@ -213,6 +213,18 @@ class NodeContract(testtools.TestCase):
         up, enrolling = states.NodeStatus.UP, states.NodeStatus.ENROLLING
         self.assertEqual([up, up, enrolling], [node.status for node in after])
 
+    def test_the_problem_of_each_node_is_its_status_reason_until_it_is_over(self) -> None:
+        nodes = [builders.node(self.database, f"node{number}") for number in range(2)]
+        for node in nodes:
+            self.database.nodes.enroll(node.id, secret_hash=HASH, token_hash=TOKEN)
+        for problem in ("kubelet has failed", "kubelet and containerd have failed", None):
+            sick = records.NodeReport(nodes[0].id, "198.51.100.1", "1.0", "b", problem)
+            well = records.NodeReport(nodes[1].id, "198.51.100.2", "1.0", "b")
+            self.database.nodes.heartbeat_many([sick, well])
+            after = [self.database.nodes.get(node.id) for node in nodes]
+            self.assertEqual([problem, None], [node.status_reason for node in after])
+            self.assertEqual([states.NodeStatus.UP] * 2, [node.status for node in after])
+
     def test_a_node_without_a_token_is_not_up_whatever_is_reported(self) -> None:
         node = builders.node(self.database)
         self.database.nodes.heartbeat_many([records.NodeReport(node.id, "198.51.100.1", "1.0", "b")])

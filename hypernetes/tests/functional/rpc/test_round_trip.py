@@ -110,7 +110,6 @@ class RoundTripTest(testtools.TestCase):
     def test_an_agent_calls_through_its_own_exchange(self) -> None:
         beat = messages.Heartbeat(
             caller=self.agent.caller,
-            hostname="node1",
             address="192.0.2.1",
             agent_version="1",
             boot_id="b",
@@ -173,9 +172,7 @@ class RoundTripTest(testtools.TestCase):
         self.assertIsNone(channel.basic_get(victim))
 
     def _call_by_hand(self, channel: Any, reply_queue: str) -> None:
-        beat = messages.Heartbeat(
-            caller=self.agent.caller, hostname="node1", address="a", agent_version="1", boot_id="b"
-        )
+        beat = messages.Heartbeat(caller=self.agent.caller, address="a", agent_version="1", boot_id="b")
         message = {
             "method": "heartbeat",
             "version": "1.0",

@@ -8,12 +8,14 @@ from unittest import mock
 
 import fixtures
 import testtools
+from oslo_context import fixture as context_fixture
 
 from hypernetes.agent import bootstrap
 from hypernetes.agent import orders
 from hypernetes.agent.host import services
 from hypernetes.model import errors
 from hypernetes.rpc import messages
+from hypernetes.rpc import request_context
 from hypernetes.tests.support import agent_builders
 
 ORDER = messages.PhaseOrder("order-1", "cluster-1", "certs", {"kubeadm.yaml": "x"})
@@ -51,6 +53,19 @@ class OrdersTest(testtools.TestCase):
             self.conductor.results,
         )
         self.assertEqual({"kubeadm.yaml": "x"}, self.phase.call_args.args[1])
+
+    def test_a_phase_is_carried_out_for_the_request_that_ordered_it(self) -> None:
+        self.useFixture(context_fixture.ClearRequestContext())
+        ordered_by = request_context.begin()
+        carried_out_for: list[str | None] = []
+
+        def phase(*_: object) -> dict[str, str]:
+            carried_out_for.append(request_context.current_id())
+            return {}
+
+        self.phase.side_effect = phase
+        self._run(ORDER, until=self._reported())
+        self.assertEqual([ordered_by], carried_out_for)
 
     def test_a_failure_is_reported_with_its_reason_and_without_secrets(self) -> None:
         self.phase.side_effect = bootstrap.PhaseFailed("no etcd; token abcdef.0123456789abcdef")

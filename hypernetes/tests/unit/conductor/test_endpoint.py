@@ -36,8 +36,8 @@ class EndpointCase(testtools.TestCase):
         made = database.node(self.db, name)
         return self.db.nodes.observe(made.id, token_hash=hashlib.sha256(token.encode()).hexdigest())
 
-    def beat(self, caller: messages.Caller | None = None) -> messages.HeartbeatAnswer:
-        message = messages.Heartbeat(caller or self.caller, "node1", "192.0.2.11", "1.0", "boot")
+    def beat(self, caller: messages.Caller | None = None, **services: str) -> messages.HeartbeatAnswer:
+        message = messages.Heartbeat(caller or self.caller, "192.0.2.11", "1.0", "boot", services)
         return self.agents.heartbeat(message)
 
 
@@ -53,7 +53,7 @@ class AgentsEndpointTest(EndpointCase):
         ):
             sandbox = messages.Sandbox("s", "n", "p", "u")
             for act, message in (
-                (self.agents.heartbeat, messages.Heartbeat(caller, "h", "a", "1", "b")),
+                (self.agents.heartbeat, messages.Heartbeat(caller, "a", "1", "b")),
                 (self.agents.phase_result, messages.PhaseResult(caller, "o", True)),
                 (self.agents.allocate_port, messages.AllocatePort(caller, sandbox)),
                 (self.agents.release_port, messages.ReleasePort(caller, "s")),
@@ -74,6 +74,18 @@ class AgentsEndpointTest(EndpointCase):
         now = self.db.nodes.get(self.node.id)
         self.assertEqual((states.NodeStatus.UP, "192.0.2.11"), (now.status, now.address))
 
+    def test_a_failed_program_of_a_node_is_shown_until_it_has_recovered(self) -> None:
+        self.beat(containerd="RUNNING", kubelet="FAILED")
+        self.heartbeats.flush()
+        now = self.db.nodes.get(self.node.id)
+        self.assertIs(states.NodeStatus.UP, now.status)
+        self.assertEqual(
+            "Programs that have failed on the node: kubelet. Their logs there have the cause.", now.status_reason
+        )
+        self.beat(containerd="RUNNING", kubelet="STARTING")
+        self.heartbeats.flush()
+        self.assertIsNone(self.db.nodes.get(self.node.id).status_reason)
+
     def test_heartbeats_that_could_not_be_written_are_kept(self) -> None:
         self.beat()
         written = self.db.nodes.heartbeat_many
@@ -92,9 +104,11 @@ class AgentsEndpointTest(EndpointCase):
             {"address": "fe80::1%" + "x" * 64},
             {"boot_id": "b" * 65},
             {"agent_version": "\n"},
+            {"services": {"kube\nlet": "FAILED"}},
+            {"services": {f"program{number}": "RUNNING" for number in range(9)}},
         ):
             fields = {"address": "192.0.2.11", "agent_version": "1.0", "boot_id": "boot"} | wrong
-            report = codec.decode(messages.Heartbeat, {"caller": codec.encode(self.caller), "hostname": "h"} | fields)
+            report = codec.decode(messages.Heartbeat, {"caller": codec.encode(self.caller)} | fields)
             self.assertRaises(errors.BadRequest, self.agents.heartbeat, report)
         self.heartbeats.flush()
         self.assertIs(states.NodeStatus.ENROLLING, self.db.nodes.get(self.node.id).status)

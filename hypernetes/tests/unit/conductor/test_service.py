@@ -143,7 +143,7 @@ class ConductorCase(testtools.TestCase):
         """A heartbeat as it comes to the exchange of agents' calls, and the answer."""
         target = oslo_messaging.Target(exchange=bus.AGENTS_EXCHANGE, topic=bus.AGENTS_TOPIC, version=methods.VERSION)
         caller = oslo_messaging.get_rpc_client(transport.service_transport(self.conf), target, timeout=10)
-        message = messages.Heartbeat(messages.Caller(node.id, token), node.name, "192.0.2.11", "1.0", "boot")
+        message = messages.Heartbeat(messages.Caller(node.id, token), "192.0.2.11", "1.0", "boot")
         return caller.call({}, "heartbeat", message=codec.encode(message))
 
 

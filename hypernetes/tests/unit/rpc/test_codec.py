@@ -9,7 +9,7 @@ from hypernetes.rpc import codec
 from hypernetes.rpc import messages
 
 CALLER = {"node_id": "n", "token": "t"}
-BEAT = {"caller": CALLER, "hostname": "h", "address": "a", "agent_version": "1", "boot_id": "b"}
+BEAT = {"caller": CALLER, "address": "a", "agent_version": "1", "boot_id": "b"}
 
 
 class CodecTest(testtools.TestCase):
@@ -31,7 +31,7 @@ class CodecTest(testtools.TestCase):
 
     def test_a_newer_senders_field_is_ignored(self) -> None:
         decoded = codec.decode(messages.Heartbeat, BEAT | {"mood": "fine"})
-        self.assertEqual("h", decoded.hostname)
+        self.assertEqual("a", decoded.address)
 
     def test_wrong_shapes_are_refused(self) -> None:
         wrong: tuple[object, ...] = (
@@ -39,7 +39,7 @@ class CodecTest(testtools.TestCase):
             [],
             "text",
             {},
-            BEAT | {"hostname": 1},
+            BEAT | {"address": 1},
             BEAT | {"caller": "me"},
             BEAT | {"services": ["kubelet"]},
             BEAT | {"services": {"kubelet": 1}},

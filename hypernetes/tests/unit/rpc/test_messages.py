@@ -20,7 +20,7 @@ FINGERPRINTS = {
     "Done": "4f53cda18c2baa0c",
     "EnrollNode": "0f1c9e35608fdf4d",
     "Enrolled": "ba82d914fc619929",
-    "Heartbeat": "8f6699d524dabcbb",
+    "Heartbeat": "1aa2e4b94bd89d25",
     "HeartbeatAnswer": "dca2502fb91b5907",
     "ListPorts": "9c5c516515bdf62c",
     "PhaseOrder": "6b52cf7e6828e0be",
@@ -48,6 +48,10 @@ def fingerprint(kind: type) -> str:
     return hashlib.sha256(repr(fields).encode()).hexdigest()[:16]
 
 
+def _answer_name(method: methods.Method) -> str:
+    return method.answer.__name__ if isinstance(method, methods.Call) else "None"
+
+
 class MessagesTest(testtools.TestCase):
     def test_no_message_has_changed_unnoticed(self) -> None:
         kinds = {
@@ -59,9 +63,9 @@ class MessagesTest(testtools.TestCase):
 
     def test_no_method_has_changed_unnoticed(self) -> None:
         signatures = [
-            f"{method.name}({method.request.__name__}) -> {method.answer.__name__ if method.answer else None}"
+            f"{method.name}({method.request.__name__}) -> {_answer_name(method)}"
             for table in (methods.FROM_API, methods.FROM_AGENTS, methods.TO_AGENT)
-            for method in table.values()
+            for method in table
         ]
         self.assertEqual(
             [

@@ -20,6 +20,7 @@ from hypernetes.agent.ports import manager
 from hypernetes.agent.ports.sandboxes import Sandbox
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
+from hypernetes.rpc import request_context
 from hypernetes.tests.support import agent_builders
 
 ADD = {
@@ -52,6 +53,13 @@ class HandlerTest(testtools.TestCase):
         self.assertEqual(("tap00000005-31", ["10.0.0.5/24"]), (result["tap"], result["addresses"]))
         asked = self.ports.add.call_args.args[0]
         self.assertEqual(("red", "web", "uid-1"), (asked.pod_namespace, asked.pod_name, asked.pod_uid))
+
+    def test_each_call_is_a_request_of_its_own(self) -> None:
+        requests: list[str | None] = []
+        self.ports.delete.side_effect = lambda _: requests.append(request_context.current_id())
+        for _ in range(2):
+            self._ask({"command": "DEL", "container_id": "abc"})
+        self.assertEqual(2, len(set(requests) - {None}))
 
     def test_what_may_pass_by_itself_is_to_be_tried_again(self) -> None:
         for error in (errors.Unavailable(service="Neutron", reason="x"), drivers.PlugError("OVN is late")):
