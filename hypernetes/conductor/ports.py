@@ -6,6 +6,7 @@ record (written before Neutron is asked) and the description of the Neutron port
 kill between any two lines leaves nothing that is not found again.
 """
 
+import dataclasses
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from oslo_log import log
 
 from hypernetes.conductor import lease
 from hypernetes.conductor import work
+from hypernetes.kubernetes.objects import limits
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import labels
@@ -52,7 +54,8 @@ class PortGiver:
         namespace = world.db.namespaces.by_name(node.cluster_id, sandbox.pod_namespace)
         if namespace.status is not states.NamespaceStatus.ACTIVE:
             raise errors.Unavailable(service=_SERVICE, reason=f"the namespace {namespace.name} is {namespace.status}")
-        address = requested_address(self._verified_pod(node, sandbox), namespace)
+        pod = self._verified_pod(node, sandbox)
+        address = requested_address(pod, namespace)
         try:
             with world.leases.hold(f"sandbox:{sandbox.sandbox_id}", wait=world.conf.conductor.allocate_wait) as held:
                 port = self._record(node, namespace, sandbox)
@@ -61,7 +64,7 @@ class PortGiver:
                 self._note(port, made)
         except (lease.Busy, lease.LeaseLost, errors.StaleGeneration) as error:
             raise errors.Unavailable(service=_SERVICE, reason="another request about the sandbox goes on") from error
-        return self._binding(namespace, made)
+        return dataclasses.replace(self._binding(namespace, made), ephemeral_storage=limits.ephemeral_storage(pod))
 
     def _verified_pod(self, node: records.Node, sandbox: messages.Sandbox) -> core.Pod:
         """Believe the apiserver, not the node: the pod must exist with that uid and be bound to that node."""

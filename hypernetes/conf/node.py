@@ -70,7 +70,25 @@ OPTIONS: list[cfg.Opt] = [
         choices=[("auto", "KVM if a trial boot works, else TCG"), ("kvm", "KVM only"), ("tcg", "emulation")],
         help="How QEMU runs the guest's processor.",
     ),
-    cfg.IntOpt("scratch_size", default=10 << 30, min=1 << 20, help="Bytes of a pod's scratch disk without a limit."),
+    cfg.IntOpt(
+        "scratch_size",
+        default=10 << 30,
+        min=16 << 20,
+        help="Bytes of a pod's scratch disk where its limits.ephemeral-storage are not known. Otherwise they decide.",
+    ),
+    cfg.IntOpt(
+        "scratch_reserve",
+        default=1 << 30,
+        min=0,
+        help="Bytes of the scratch disks' file system that are never promised to pods, but left to images and logs.",
+    ),
+    cfg.FloatOpt(
+        "scratch_allocation_ratio",
+        default=1.0,
+        min=0.1,
+        help="How many times the space for scratch disks may be promised to pods. Beyond it a new pod is refused until "
+        "others are gone. Above 1.0 the file system may fill up; pods that write then get an error.",
+    ),
     cfg.IntOpt("default_memory", default=128 << 20, min=64 << 20, help="Bytes of memory of a pod without limits."),
     cfg.IntOpt(
         "overhead_memory",

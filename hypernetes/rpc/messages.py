@@ -133,6 +133,9 @@ class PortBinding:
     """With prefix length, for example ``10.0.0.5/24``."""
     routes: tuple[Route, ...] = ()
     name_servers: tuple[str, ...] = ()
+    ephemeral_storage: int = 0
+    """Bytes the pod may write, by its limits; 0 from a conductor that does not say it. Not the port's, but known with
+    it and needed at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

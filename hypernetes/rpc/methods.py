@@ -4,6 +4,7 @@
 History of the interface (version, what it added, why):
 
 * 1.0 - enroll_node, wake; heartbeat, phase_result, allocate_port, release_port, list_ports; run_phase.
+* 1.0, field added - PortBinding.ephemeral_storage: a pod's scratch disk has the size of its limits.
 """
 
 from dataclasses import dataclass

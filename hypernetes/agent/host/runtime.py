@@ -20,6 +20,8 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
         "vm_dir": str(layout.run / "vm"),
         "scratch_dir": str(layout.state / "scratch"),
         "scratch_size": conf.node.scratch_size,
+        "scratch_reserve": conf.node.scratch_reserve,
+        "scratch_allocation_ratio": conf.node.scratch_allocation_ratio,
         "default_memory": conf.node.default_memory,
         "overhead_memory": conf.node.overhead_memory,
         "uid_base": conf.node.uid_base,

@@ -65,7 +65,7 @@ def is_sandbox_id(text: str) -> bool:
 
 
 def shim_record(sandbox: Sandbox) -> dict[str, Any]:
-    """What the shim needs to know of its network."""
+    """What the shim needs to know of its network, and how much its pod may write."""
     binding = sandbox.binding
     assert binding is not None
     return {
@@ -85,6 +85,7 @@ def shim_record(sandbox: Sandbox) -> dict[str, Any]:
         "search": [],
         # Open vSwitch in user space computes no checksums and cuts no segments for a guest.
         "offload": False,
+        "scratch_size": binding.ephemeral_storage,
     }
 
 

@@ -158,6 +158,7 @@ def binding(number: int) -> messages.PortBinding:
         addresses=(f"10.0.0.{number}/24",),
         routes=(messages.Route("0.0.0.0/0", "10.0.0.1"),),
         name_servers=("10.0.0.2",),
+        ephemeral_storage=1 << 30,
     )
 
 

@@ -92,7 +92,7 @@ class WorldFixture(fixtures.Fixture):
         """A pod bound to a node; its uid."""
         item = core.Pod(
             metadata=meta.ObjectMeta(name=name, namespace=namespace),
-            spec=core_models.PodSpec(containers=[], nodeName=node, **spec),
+            spec=core_models.PodSpec(**{"containers": [], "nodeName": node, **spec}),
         )
         return str(self.apiserver.apiserver.create(item).metadata.uid)
 

@@ -88,7 +88,7 @@ func TestTheMonitorIsConfinedAndThePodIsReachable(t *testing.T) {
 	spec.NetnsPath = network.path
 	spec.NIC = &vmm.NIC{Tap: network.tap, MAC: guestMAC, MTU: 1442}
 	layer := layerDisk(t)
-	spec.Disks = []vmm.Disk{scratchDisk(t), layer}
+	spec.Disks = []vmm.Disk{scratchDisk(t, t.TempDir()), layer}
 	p := &pod{guest: boot(t, spec), t: t, layer: layer}
 	confined(t, p.PID(), network.path)
 

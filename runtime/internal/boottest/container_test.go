@@ -69,7 +69,9 @@ func newPodOf(t *testing.T, change func(*vmm.Spec)) *pod {
 	t.Helper()
 	spec := specification(t)
 	change(&spec)
-	spec.Disks = []vmm.Disk{scratchDisk(t)}
+	if spec.Disks == nil {
+		spec.Disks = []vmm.Disk{scratchDisk(t, t.TempDir())}
+	}
 	layer := layerDisk(t)
 	p := &pod{guest: boot(t, spec), t: t, layer: layer, memory: spec.Memory, accelerator: spec.Accelerator}
 	begin := time.Now()

@@ -35,10 +35,16 @@ type Config struct {
 	// TranslationBuffer bounds what TCG keeps of translated code, in bytes.
 	TranslationBuffer int64 `json:"translation_buffer"`
 
-	RecordsDir     string `json:"records_dir"`     // sandbox records, written by the agent
-	VMDir          string `json:"vm_dir"`          // one directory per machine: sockets and state
-	ScratchDir     string `json:"scratch_dir"`     // file system that holds the writable disks
-	ScratchSize    int64  `json:"scratch_size"`    // size of one machine's writable disk (sparse)
+	RecordsDir  string `json:"records_dir"`  // sandbox records, written by the agent
+	VMDir       string `json:"vm_dir"`       // one directory per machine: sockets and state
+	ScratchDir  string `json:"scratch_dir"`  // file system that holds the writable disks
+	ScratchSize int64  `json:"scratch_size"` // size of one machine's writable disk (sparse) whose pod states none
+	// Machines are started while what they may write to their disks is at most
+	// ScratchRatio times the space for it: what they have and what is free, less
+	// the reserve.
+	ScratchReserve int64   `json:"scratch_reserve"`
+	ScratchRatio   float64 `json:"scratch_allocation_ratio"`
+
 	DefaultMemory  int64  `json:"default_memory"`  // for a pod without a memory limit
 	OverheadMemory int64  `json:"overhead_memory"` // what the guest itself needs on top of the limits
 	UIDBase        uint32 `json:"uid_base"`        // first host uid for emulators
@@ -59,6 +65,8 @@ func Default() Config {
 		VMDir:          "/run/hypernetes/vm",
 		ScratchDir:     "/var/lib/hypernetes/scratch",
 		ScratchSize:    10 << 30,
+		ScratchReserve: 1 << 30,
+		ScratchRatio:   1,
 		DefaultMemory:  128 * MiB,
 		OverheadMemory: 128 * MiB,
 		UIDBase:        200000,
@@ -108,6 +116,9 @@ func (c Config) validate() error {
 	}
 	if c.ScratchSize < minScratchSize {
 		return fmt.Errorf("scratch_size must be at least %d bytes", minScratchSize)
+	}
+	if c.ScratchReserve < 0 || c.ScratchRatio <= 0 {
+		return fmt.Errorf("scratch_reserve %d must not be negative, and scratch_allocation_ratio %g must be positive", c.ScratchReserve, c.ScratchRatio)
 	}
 	if c.DefaultMemory <= 0 || c.OverheadMemory < 0 || c.DefaultMemory+c.OverheadMemory < minMemory {
 		return fmt.Errorf("default_memory and overhead_memory must sum to at least %d bytes", minMemory)

@@ -4,8 +4,10 @@ package disk
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,6 +105,31 @@ func TestAScratchDiskIsSparseAndFormatted(t *testing.T) {
 	}
 	if err := NewScratch(t.Context(), path, 1<<30); err == nil {
 		t.Fatal("another machine's disk was taken")
+	}
+}
+
+// What a limit promises can be written, whatever the file system needs.
+func TestAScratchDiskHoldsWhatWasPromised(t *testing.T) {
+	for _, usable := range []int64{1 << 20, 64 << 20, 600 << 20, 1 << 30, 10 << 30, 200 << 30} {
+		path := filepath.Join(t.TempDir(), "scratch")
+		size := WithOverhead(usable)
+		if err := NewScratch(t.Context(), path, size); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), "dumpe2fs", "-h", path).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers := map[string]int64{}
+		for line := range strings.Lines(string(out)) {
+			key, value, _ := strings.Cut(line, ":")
+			if number, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err == nil {
+				numbers[key] = number
+			}
+		}
+		if free := numbers["Free blocks"] * numbers["Block size"]; free < usable || size > usable+usable/20+64<<20 {
+			t.Errorf("of %d bytes, %d are free of a disk of %d", usable, free, size)
+		}
 	}
 }
 

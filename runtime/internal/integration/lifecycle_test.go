@@ -73,6 +73,14 @@ func TestContainersOfAPod(t *testing.T) {
 			t.Errorf("%s KiB", fields[1])
 		}
 	})
+	t.Run("the scratch disk has the size of the record", func(t *testing.T) {
+		p := p.in(t)
+		id := p.run("scratch", "sleep 1000", nil)
+		out, _, _ := p.exec(id, "sh", "-c", "df -m / | awk 'END {print $4}'")
+		if mib, err := strconv.Atoi(strings.TrimSpace(out)); err != nil || mib < 500 || mib > 560 {
+			t.Errorf("%q MiB are free for 512", out)
+		}
+	})
 	t.Run("a container's memory limit ends it as OOMKilled", func(t *testing.T) {
 		p := p.in(t)
 		id := p.run("greedy", "sleep 1; x=a; while :; do x=$x$x; done", func(c *cri.ContainerConfig) {

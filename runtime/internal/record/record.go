@@ -51,6 +51,9 @@ type Record struct {
 	// Offload says whether the machine's network card may leave checksums and
 	// segmentation to the host. False with a user-space Open vSwitch.
 	Offload bool `json:"offload"`
+	// ScratchSize is how much the pod may write, in bytes, by its
+	// limits.ephemeral-storage. 0: not known, the node's setting decides.
+	ScratchSize int64 `json:"scratch_size"`
 }
 
 var (
@@ -108,6 +111,9 @@ func parse(data []byte) (Record, error) {
 	}
 	if record.MTU < 576 || record.MTU > 65535 {
 		return record, fmt.Errorf("mtu %d is out of range", record.MTU)
+	}
+	if record.ScratchSize < 0 {
+		return record, fmt.Errorf("scratch_size %d is negative", record.ScratchSize)
 	}
 	if len(record.Addresses) == 0 {
 		return record, errors.New("has no address")

@@ -4,25 +4,35 @@ package record
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
 
-const good = `{"version":1,"sandbox_id":"abc","pod_uid":"u","pod_namespace":"n","pod_name":"p","namespace_id":"i",
- "port_id":"q","tap":"tap0123456789a","mac":"fa:16:3e:00:00:01","mtu":1442,"addresses":["10.0.0.5/24"],
- "routes":[{"destination":"0.0.0.0/0","gateway":"10.0.0.1"}],"name_servers":["10.0.0.2"],"search":["x"],"offload":false}`
+// sample is a record as the agent's unit tests hold it, too.
+func sample(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/record.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
 
 func TestLoad(t *testing.T) {
+	good := sample(t)
 	cases := []struct{ name, text, fault string }{
 		{"a whole record is read", good, ""},
-		{"no tap is refused", strings.Replace(good, "tap0123456789a", "", 1), "no tap"},
-		{"a tap name with a slash is refused", strings.Replace(good, "tap0123456789a", "../x", 1), "interface name"},
-		{"another version is refused", strings.Replace(good, `"version":1`, `"version":2`, 1), "version"},
-		{"another sandbox's record is refused", strings.Replace(good, `"abc"`, `"abd"`, 1), "names sandbox"},
-		{"a bad mac is refused", strings.Replace(good, "fa:16:3e:00:00:01", "fa", 1), "mac"},
+		{"no tap is refused", strings.Replace(good, "tap00000005-31", "", 1), "no tap"},
+		{"a tap name with a slash is refused", strings.Replace(good, "tap00000005-31", "../x", 1), "interface name"},
+		{"another version is refused", strings.Replace(good, `"version": 1`, `"version": 2`, 1), "version"},
+		{"another sandbox's record is refused", strings.Replace(good, `"a"`, `"b"`, 1), "names sandbox"},
+		{"a bad mac is refused", strings.Replace(good, "fa:16:3e:00:00:05", "fa", 1), "mac"},
 		{"no address is refused", strings.Replace(good, `"10.0.0.5/24"`, ``, 1), "no address"},
+		{"a negative size is refused", strings.Replace(good, `1073741824`, `-1`, 1), "negative"},
 		{"a bad mtu is refused", strings.Replace(good, `1442`, `1`, 1), "mtu"},
 		{"cut text is refused", good[:40], "JSON"},
 		{"a huge record is refused", `{"x":"` + strings.Repeat("y", maxSize) + `"}`, "longer"},
@@ -30,10 +40,10 @@ func TestLoad(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "abc.json"), []byte(c.text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "a.json"), []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			got, err := Load(dir, "abc")
+			got, err := Load(dir, "a")
 			if c.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fault) {
 					t.Fatalf("want an error that names %q, got %v", c.fault, err)
@@ -43,8 +53,15 @@ func TestLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.TAP != "tap0123456789a" || got.Routes[0].Gateway.String() != "10.0.0.1" {
-				t.Fatalf("unexpected record %+v", got)
+			want := Record{
+				Version: 1, SandboxID: "a", PodUID: "uid", PodNamespace: "red", PodName: "pod", NamespaceID: "namespace-id",
+				PortID: "00000005-31bf-4a9f-a001-e97616fe3d76", TAP: "tap00000005-31", MAC: "fa:16:3e:00:00:05", MTU: 1442,
+				Addresses:   []netip.Prefix{netip.MustParsePrefix("10.0.0.5/24")},
+				Routes:      []Route{{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("10.0.0.1")}},
+				NameServers: []netip.Addr{netip.MustParseAddr("10.0.0.2")}, Search: []string{}, ScratchSize: 1 << 30,
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("got %+v, want %+v", got, want)
 			}
 		})
 	}

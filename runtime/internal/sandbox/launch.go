@@ -29,6 +29,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if err != nil {
 		return err
 	}
+	state.ScratchSize = s.scratchSize()
 	if err := vmstate.Save(cfg.VMDir, state); err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if s.uid, err = vmstate.LeaseUID(cfg.VMDir, s.id, cfg.UIDBase, cfg.UIDCount); err != nil {
 		return err
 	}
-	if err := disk.NewScratch(ctx, state.Scratch, cfg.ScratchSize); err != nil {
+	if err := s.makeScratch(ctx, state); err != nil {
 		return err
 	}
 	defer os.Remove(state.Scratch) // the machine has it open, or is not
@@ -107,7 +108,7 @@ func (s *Sandbox) spec(ctx context.Context, machine size.Machine, netns string) 
 		Accelerator: accelerator, TSCkHz: tsc, TranslationBuffer: cfg.TranslationBuffer,
 		Memory: machine.Memory, CPUs: machine.CPUs,
 		UID: s.uid.Value, GID: s.uid.Value,
-		NetnsPath: netns, Cgroups: s.cgroups,
+		NetnsPath: netns, Cgroups: s.cgroups, Notify: s.notify,
 		Disks: []vmm.Disk{{Path: disk.ScratchPath(cfg.ScratchDir, s.id), Serial: scratchSerial}},
 	}, nil
 }

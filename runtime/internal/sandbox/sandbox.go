@@ -78,6 +78,8 @@ type Sandbox struct {
 	machine vmm.Machine
 	created time.Time
 
+	diskErrors diskErrors
+
 	// live ends when the machine is gone or is to go; all work for it hangs on it.
 	live context.Context
 	kill context.CancelCauseFunc

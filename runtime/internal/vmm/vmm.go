@@ -61,6 +61,29 @@ type Spec struct {
 	NIC     *NIC
 	Disks   []Disk   // there from the start (the scratch disk); later ones come by AttachDisk
 	Stderr  *os.File // the monitor's own messages; nil discards them
+	// Notify, unless nil, is called for each event of the machine, one after
+	// another; it must not block.
+	Notify func(Event)
+}
+
+// EventKind is what happened to a machine.
+type EventKind int
+
+// The events a monitor reports.
+const (
+	// EventStopped: the guest's processors stand still, and nothing resumes them.
+	EventStopped EventKind = iota
+	// EventDiskError: the host could not read or write what the guest asked for.
+	// The guest was given the error and goes on.
+	EventDiskError
+)
+
+// Event is a monitor's report about its machine.
+type Event struct {
+	Kind      EventKind
+	Disk      string // EventDiskError: its serial; "" when unknown
+	Operation string // EventDiskError: read or write
+	Reason    string // EventDiskError: the host's words
 }
 
 // Exit is how a monitor ended.

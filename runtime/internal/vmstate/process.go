@@ -51,6 +51,12 @@ func parseStartTime(stat []byte) (uint64, error) {
 	return strconv.ParseUint(string(fields[19]), 10, 64)
 }
 
+// Runs says whether the process is still there.
+func (p Process) Runs() bool {
+	start, err := startTime(p.PID)
+	return err == nil && start == p.StartTime
+}
+
 // Kill ends the process (SIGKILL) if it is still the same one, and waits until
 // ctx ends for it to be gone. A process that is gone is fine.
 func (p Process) Kill(ctx context.Context) error {

@@ -33,6 +33,8 @@ type State struct {
 	// Scratch is the scratch disk's name, which it has only while the machine
 	// starts.
 	Scratch string `json:"scratch"`
+	// ScratchSize is what the scratch disk may come to take, in bytes.
+	ScratchSize int64 `json:"scratch_size"`
 	// Socket is the file at which containerd reaches the shim.
 	Socket string `json:"socket"`
 }
@@ -90,6 +92,22 @@ func Load(vmDir, id string) (State, error) {
 		return state, fmt.Errorf("the state of machine %s is version %d of %q", id, state.Version, state.SandboxID)
 	}
 	return state, nil
+}
+
+// List reads the states of the node's machines. One that cannot be read is left
+// out: its machine's own cleaning reports that.
+func List(vmDir string) ([]State, error) {
+	entries, err := os.ReadDir(vmDir)
+	if err != nil {
+		return nil, fmt.Errorf("list the machines: %w", err)
+	}
+	var states []State
+	for _, entry := range entries {
+		if state, err := Load(vmDir, entry.Name()); err == nil {
+			states = append(states, state)
+		}
+	}
+	return states, nil
 }
 
 // Clean ends what is left of a machine and removes its traces: emulator, shim

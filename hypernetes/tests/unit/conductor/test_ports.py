@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any
 
 import testtools
+from lightkube.models import core_v1 as core_models
 from lightkube.resources import core_v1 as core
 
 from hypernetes.conductor import gc
@@ -69,6 +70,13 @@ class AllocateTest(PortsCase):
         self.assertEqual(("10.0.0.5/24",), answer.addresses)
         self.assertEqual((messages.Route("0.0.0.0/0", "10.0.0.1"),), answer.routes)
         self.assertEqual(1442, answer.mtu)
+
+    def test_the_node_learns_how_much_the_pod_may_write(self) -> None:
+        limited = core_models.ResourceRequirements(limits={"ephemeral-storage": "3Gi"})
+        containers = [core_models.Container(name="a", resources=limited), core_models.Container(name="b")]
+        uid = self.fixture.pod("writer", "web", "node1", containers=containers)
+        answer = self.allocate(messages.Sandbox("e" * 64, "web", "writer", uid))
+        self.assertEqual(4 << 30, answer.ephemeral_storage)
 
     def test_asked_twice_it_is_the_same_port(self) -> None:
         self.assertEqual(self.allocate(), self.allocate())

@@ -46,6 +46,8 @@ func act(verb string, arguments []string) error {
 		return err
 	case "write":
 		return os.WriteFile(arguments[0], []byte(arguments[1]), 0o644)
+	case "fill": // a file, synced, until it fails
+		return fill(arguments[0])
 	case "hold": // until SIGTERM
 		ask := make(chan os.Signal, 1)
 		signal.Notify(ask, syscall.SIGTERM)
@@ -132,6 +134,25 @@ func compute(rounds string) error {
 	}
 	fmt.Println("done")
 	return nil
+}
+
+// fill gives up on a disk that takes more than the tests give it.
+func fill(path string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	for written := range 1 << 10 {
+		if _, err := file.Write(make([]byte, 1<<20)); err != nil {
+			fmt.Println(written, "MiB:", err)
+			return file.Close()
+		}
+		if err := file.Sync(); err != nil {
+			fmt.Println(written, "MiB:", err)
+			return file.Close()
+		}
+	}
+	return fmt.Errorf("a full disk took a gigabyte")
 }
 
 func serve(address string) error {

@@ -17,6 +17,9 @@ const (
 	// The guest finds its own root disk by this serial (runtime/internal/guest/boot).
 	rootSerial = "hypernetes-root"
 	bus        = "scsi.0"
+	// What the host cannot read or write is an error of the guest's. By default a
+	// full file system of the host would stop the machine, for good.
+	onError = "report"
 	// QEMU refuses an fdset number beyond a signed 64-bit; small ones are for humans.
 	firstSet = 1
 )
@@ -109,8 +112,8 @@ func diskArguments(set, fd int, disk vmm.Disk) []string {
 		"-add-fd", fmt.Sprintf("fd=%d,set=%d", fd, set),
 		"-blockdev", fmt.Sprintf("driver=raw,node-name=%s,read-only=%s,discard=unmap,file.driver=file,file.filename=/dev/fdset/%d,file.locking=off",
 			nodeName(disk.Serial), onOff(disk.ReadOnly), set),
-		"-device", fmt.Sprintf("scsi-hd,id=%s,bus=%s,scsi-id=0,lun=%d,drive=%s,serial=%s",
-			deviceID(disk.Serial), bus, set-firstSet, nodeName(disk.Serial), disk.Serial),
+		"-device", fmt.Sprintf("scsi-hd,id=%s,bus=%s,scsi-id=0,lun=%d,drive=%s,serial=%s,werror=%s,rerror=%s",
+			deviceID(disk.Serial), bus, set-firstSet, nodeName(disk.Serial), disk.Serial, onError, onError),
 	}
 }
 

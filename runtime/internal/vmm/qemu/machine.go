@@ -98,11 +98,11 @@ func start(ctx context.Context, spec vmm.Spec) (_ *machine, err error) {
 	}
 	m := &machine{
 		process: process,
-		monitor: newMonitor(qmp),
 		channel: channel,
 		done:    make(chan struct{}),
 		sets:    sets,
 	}
+	m.monitor = newMonitor(qmp, func(event vmm.Event) { m.report(event, spec.Notify) })
 	go m.follow()
 	// Closed here already, so that the monitor's end is seen when QEMU dies at once.
 	theirs.close()
@@ -118,6 +118,29 @@ func closeUnless(err *error, conn net.Conn) {
 	if *err != nil {
 		_ = conn.Close() // the first error is the one that tells
 	}
+}
+
+// report hands an event on, with the disk's serial for QEMU's name.
+func (m *machine) report(event vmm.Event, notify func(vmm.Event)) {
+	if notify == nil {
+		return
+	}
+	event.Disk = m.serial(event.Disk)
+	notify(event)
+}
+
+func (m *machine) serial(node string) string {
+	if node == nodeName(rootSerial) {
+		return rootSerial
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for serial := range m.sets {
+		if node == nodeName(serial) {
+			return serial
+		}
+	}
+	return ""
 }
 
 func (m *machine) follow() {
@@ -217,7 +240,7 @@ func (m *machine) attach(ctx context.Context, disk vmm.Disk, set int) error {
 		"driver": "scsi-hd", "id": deviceID(disk.Serial), "bus": bus, "drive": nodeName(disk.Serial), "serial": disk.Serial,
 		// Linux adds a unit other than 0 as soon as it is announced; for unit 0 it
 		// would scan its target, which the guest has turned off.
-		"scsi-id": 0, "lun": set - firstSet,
+		"scsi-id": 0, "lun": set - firstSet, "werror": onError, "rerror": onError,
 	}, nil)
 	if err != nil {
 		return errors.Join(err,

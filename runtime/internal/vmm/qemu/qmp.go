@@ -28,7 +28,8 @@ const (
 // QEMU has read the tenant's disks and speaks with its guest, so what it says is
 // bounded too.
 type monitor struct {
-	conn *net.UnixConn
+	conn   *net.UnixConn
+	notify func(vmm.Event) // disks are given by their node names
 
 	mu      sync.Mutex // one command on the wire at a time; guards what follows
 	next    uint64
@@ -53,15 +54,19 @@ type message struct {
 	} `json:"error"`
 	Event string `json:"event"`
 	Data  struct {
-		Device string `json:"device"`
+		Device    string `json:"device"`
+		NodeName  string `json:"node-name"`
+		Operation string `json:"operation"`
+		Reason    string `json:"reason"`
 	} `json:"data"`
 }
 
 // newMonitor reads QEMU's messages until the connection ends. Commands may be
 // sent once negotiate has returned.
-func newMonitor(conn *net.UnixConn) *monitor {
+func newMonitor(conn *net.UnixConn, notify func(vmm.Event)) *monitor {
 	m := &monitor{
 		conn:    conn,
+		notify:  notify,
 		waiting: map[uint64]chan reply{},
 		deleted: map[string][]chan struct{}{},
 		ended:   make(chan struct{}),
@@ -167,33 +172,45 @@ func (m *monitor) readAll() error {
 		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
 			return fmt.Errorf("QEMU said what is not its protocol: %w", err)
 		}
-		m.handle(&got)
+		if got.Event != "" {
+			m.event(&got)
+		} else if got.Greeting == nil {
+			m.answer(&got)
+		}
 	}
 	return lines.Err()
 }
 
-func (m *monitor) handle(got *message) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case got.Event == "DEVICE_DELETED":
+// event handles what QEMU says unasked (docs/interop/qemu-qmp-ref: Events).
+func (m *monitor) event(got *message) {
+	switch got.Event {
+	case "DEVICE_DELETED":
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		for _, waiting := range m.deleted[got.Data.Device] {
 			close(waiting)
 		}
 		delete(m.deleted, got.Data.Device)
-	case got.Event != "" || got.Greeting != nil:
-	default:
-		answer, ok := m.waiting[got.ID]
-		if !ok {
-			return
-		}
-		delete(m.waiting, got.ID)
-		if got.Error != nil {
-			answer <- reply{err: &commandError{Class: got.Error.Class, Description: got.Error.Desc}}
-			return
-		}
-		answer <- reply{result: got.Return}
+	case "STOP":
+		m.notify(vmm.Event{Kind: vmm.EventStopped})
+	case "BLOCK_IO_ERROR":
+		m.notify(vmm.Event{Kind: vmm.EventDiskError, Disk: got.Data.NodeName, Operation: got.Data.Operation, Reason: got.Data.Reason})
 	}
+}
+
+func (m *monitor) answer(got *message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	answer, ok := m.waiting[got.ID]
+	if !ok {
+		return
+	}
+	delete(m.waiting, got.ID)
+	if got.Error != nil {
+		answer <- reply{err: &commandError{Class: got.Error.Class, Description: got.Error.Desc}}
+		return
+	}
+	answer <- reply{result: got.Return}
 }
 
 func (m *monitor) close() error { return m.conn.Close() }

@@ -21,8 +21,9 @@ import (
 
 // fake is the other end of a monitor's socket.
 type fake struct {
-	conn  *net.UnixConn
-	lines *bufio.Scanner
+	conn   *net.UnixConn
+	lines  *bufio.Scanner
+	events chan vmm.Event // what the monitor reported
 }
 
 func newFake(t testing.TB) (*monitor, *fake) {
@@ -41,13 +42,19 @@ func newFake(t testing.TB) (*monitor, *fake) {
 		_ = file.Close()
 		ends[i] = conn.(*net.UnixConn)
 	}
-	m := newMonitor(ends[0])
+	events := make(chan vmm.Event, 8)
+	m := newMonitor(ends[0], func(event vmm.Event) {
+		select {
+		case events <- event:
+		default: // a fuzzed QEMU may say more than is read
+		}
+	})
 	t.Cleanup(func() {
 		_ = m.close()
 		_ = ends[1].Close()
 		<-m.ended
 	})
-	return m, &fake{conn: ends[1], lines: bufio.NewScanner(ends[1])}
+	return m, &fake{conn: ends[1], lines: bufio.NewScanner(ends[1]), events: events}
 }
 
 func (f *fake) say(t *testing.T, format string, arguments ...any) {
@@ -202,4 +209,36 @@ func FuzzMonitor(f *testing.F) {
 			t.Fatal("the monitor hangs")
 		}
 	})
+}
+
+func TestWhatStopsAMachineIsReported(t *testing.T) {
+	_, qemu := newFake(t)
+	qemu.say(t, `{"event":"BLOCK_IO_ERROR","data":{"device":"","node-name":"b1","operation":"write","action":"report",`+
+		`"nospace":true,"reason":"No space left on device"},"timestamp":{"seconds":1,"microseconds":2}}`)
+	qemu.say(t, `{"event":"RTC_CHANGE","data":{"offset":1}}`)
+	qemu.say(t, `{"event":"STOP"}`)
+	for _, want := range []vmm.Event{
+		{Kind: vmm.EventDiskError, Disk: "b1", Operation: "write", Reason: "No space left on device"},
+		{Kind: vmm.EventStopped},
+	} {
+		select {
+		case got := <-qemu.events:
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%+v was not reported", want)
+		}
+	}
+}
+
+func TestAnEventNamesTheDiskByItsSerial(t *testing.T) {
+	m := &machine{sets: map[string]int{"scratch": 2}}
+	for node, want := range map[string]string{nodeName("scratch"): "scratch", nodeName(rootSerial): rootSerial, "other": "", "": ""} {
+		m.report(vmm.Event{Disk: node}, func(event vmm.Event) {
+			if event.Disk != want {
+				t.Errorf("%q is %q, want %q", node, event.Disk, want)
+			}
+		})
+	}
 }

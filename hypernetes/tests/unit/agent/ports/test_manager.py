@@ -17,6 +17,9 @@ from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
 from hypernetes.tests.support import agent_builders
 
+RECORD = Path(__file__).parents[5] / "runtime/internal/record/testdata/record.json"
+"""A sandbox record, which the shim's unit tests read, too."""
+
 
 class FakeDriver:
     """A network that remembers what is plugged; ``broken`` makes it refuse."""
@@ -86,26 +89,7 @@ class PortsTest(testtools.TestCase):
         self.ports.add(self._sandbox("a"))
         record = json.loads((self.folder / "records" / "a.json").read_text())
         self.assertEqual({"tap00000005-31": "a"}, self.driver.taps)
-        self.assertEqual(
-            {
-                "version": 1,
-                "sandbox_id": "a",
-                "pod_uid": "uid",
-                "pod_namespace": "red",
-                "pod_name": "pod",
-                "namespace_id": "namespace-id",
-                "port_id": "00000005-31bf-4a9f-a001-e97616fe3d76",
-                "tap": "tap00000005-31",
-                "mac": "fa:16:3e:00:00:05",
-                "mtu": 1442,
-                "addresses": ["10.0.0.5/24"],
-                "routes": [{"destination": "0.0.0.0/0", "gateway": "10.0.0.1"}],
-                "name_servers": ["10.0.0.2"],
-                "search": [],
-                "offload": False,
-            },
-            record,
-        )
+        self.assertEqual(json.loads(RECORD.read_text()), record)
 
     def test_asking_twice_gives_the_same_port(self) -> None:
         first = self.ports.add(self._sandbox("a"))

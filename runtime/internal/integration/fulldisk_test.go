@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build containerd
+
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"hypernetes.org/runtime/internal/config"
+)
+
+const scratchDir = "/var/lib/hypernetes/scratch"
+
+// smallScratch gives scratch disks a file system of this size, for this test.
+func smallScratch(t *testing.T, options string) {
+	t.Helper()
+	if err := os.MkdirAll(scratchDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", scratchDir, "tmpfs", 0, options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(scratchDir, unix.MNT_DETACH) })
+}
+
+// set changes settings of the runtime for this test.
+func set(t *testing.T, changes map[string]any) {
+	t.Helper()
+	before, err := os.ReadFile(config.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]any{}
+	if err := json.Unmarshal(before, &settings); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range changes {
+		settings[key] = value
+	}
+	after, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config.Path, after, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.WriteFile(config.Path, before, 0o644); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAPodIsRefusedWhereItsDiskCannotBePromised(t *testing.T) {
+	smallScratch(t, "size=800m")
+	set(t, map[string]any{"scratch_reserve": 1 << 20})
+	n := newNode(t)
+	first := n.newPod(t, nil) // its record says 512 MiB
+	if _, err := n.tryPod(t, nil); err == nil || !strings.Contains(err.Error(), "file system for scratch disks") {
+		t.Fatalf("a second one: %v", err)
+	}
+	first.remove()
+	n.newPod(t, nil).remove()
+	nothingLeft(t)
+}
+
+func TestPodsLiveOnWhereTheHostsDiskIsFull(t *testing.T) {
+	smallScratch(t, "size=64m")
+	set(t, map[string]any{"scratch_reserve": 0, "scratch_allocation_ratio": 1000})
+	n := newNode(t)
+	writer, other := n.newPod(t, nil), n.newPod(t, nil)
+	working := other.run("other", "sleep 1000", nil)
+	id := writer.run("writer", "sleep 1000", nil)
+	// fsync(2) says what happened to the data; dd's own exit is of no account.
+	script := "for n in 1 2 3 4 5 6; do dd if=/dev/zero of=/big-$n bs=1M count=32 conv=fsync 2>&1 || exit 0; done; exit 1"
+	out, _, code := writer.exec(id, "sh", "-c", script)
+	t.Logf("the writer sees: %s", out)
+	if code != 0 || !(strings.Contains(out, "No space left") || strings.Contains(out, "nput/output error")) {
+		t.Errorf("the writer was told nothing: %q", out)
+	}
+	out, _, code = other.exec(working, "sh", "-c", "dd if=/dev/zero of=/big bs=1M count=32 conv=fsync; dd if=/dev/zero of=/big bs=1M count=32 conv=fsync; echo alive")
+	if code != 0 || out != "alive\n" {
+		t.Errorf("the other pod says %q, %d", out, code)
+	}
+	for name, p := range map[string]*pod{"writer": writer, "other": other} {
+		if !p.ready() {
+			t.Errorf("the pod of %s is not ready", name)
+		}
+	}
+	if out, _, code := writer.exec(id, "echo", "alive"); code != 0 || out != "alive\n" {
+		t.Errorf("the writer's pod says %q, %d", out, code)
+	}
+	if !strings.Contains(n.log.String(), "failed a disk request") {
+		t.Error("nothing was logged")
+	}
+	writer.remove()
+	other.remove()
+	nothingLeft(t)
+}
