@@ -36,8 +36,8 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if err := cgroup.Create(s.cgroups); err != nil {
 		return err
 	}
-	machine := size.ForPod(s.pod.GetLinux(), cfg, hostCPUs())
-	if limit := size.HostMemory(s.pod.GetLinux(), machine, cfg); limit > 0 {
+	s.size = size.ForPod(s.pod.GetLinux(), cfg, hostCPUs())
+	if limit := size.HostMemory(s.pod.GetLinux(), s.size, cfg); limit > 0 {
 		if err := cgroup.LimitMemory(s.cgroups, limit); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 		return err
 	}
 	defer os.Remove(state.Scratch) // the machine has it open, or is not
-	spec, err := s.spec(ctx, machine, netns)
+	spec, err := s.spec(ctx, netns)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 		Scratch: disk.ScratchPath(s.host.Config.ScratchDir, s.id), Socket: s.host.Socket}, nil
 }
 
-func (s *Sandbox) spec(ctx context.Context, machine size.Machine, netns string) (vmm.Spec, error) {
+func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
 	cfg := s.host.Config
 	accelerator, tsc, err := s.host.Accelerator(ctx, cfg, s.uid.Value)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Sandbox) spec(ctx context.Context, machine size.Machine, netns string) 
 	return vmm.Spec{
 		ID: s.id, GuestDir: cfg.GuestDir, Executable: cfg.QEMU,
 		Accelerator: accelerator, TSCkHz: tsc, TranslationBuffer: cfg.TranslationBuffer,
-		Memory: machine.Memory, CPUs: machine.CPUs,
+		Memory: s.size.Memory, CPUs: s.size.CPUs,
 		UID: s.uid.Value, GID: s.uid.Value,
 		NetnsPath: netns, Cgroups: s.cgroups, Notify: s.notify,
 		Disks: []vmm.Disk{{Path: disk.ScratchPath(cfg.ScratchDir, s.id), Serial: scratchSerial}},

@@ -25,6 +25,7 @@ import (
 	"hypernetes.org/runtime/internal/mirror"
 	"hypernetes.org/runtime/internal/ocispec"
 	"hypernetes.org/runtime/internal/record"
+	"hypernetes.org/runtime/internal/size"
 	"hypernetes.org/runtime/internal/vmm"
 	"hypernetes.org/runtime/internal/vmstate"
 )
@@ -75,6 +76,7 @@ type Sandbox struct {
 	record  record.Record
 	cgroups []string
 	uid     *vmstate.UID
+	size    size.Machine
 	machine vmm.Machine
 	created time.Time
 

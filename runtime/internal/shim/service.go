@@ -6,6 +6,7 @@ package shim
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -210,10 +211,37 @@ func (s *Service) SandboxMetrics(context.Context, *sandboxapi.SandboxMetricsRequ
 	return nil, errgrpc.ToGRPC(fmt.Errorf("metrics of a sandbox: %w", errdefs.ErrNotImplemented))
 }
 
-// UpdateSandbox accepts what containerd only tells (annotations, extensions);
-// the machine's size is fixed.
-func (s *Service) UpdateSandbox(context.Context, *sandboxapi.UpdateSandboxRequest) (*sandboxapi.UpdateSandboxResponse, error) {
+// updatedResources is the name under which containerd's CRI sends a pod's new
+// limits, and their form (internal/cri/server/podsandbox/helpers.go).
+const updatedResources = "updated-resources"
+
+type resources struct {
+	Resources *criruntime.LinuxContainerResources
+}
+
+// UpdateSandbox accepts what containerd only reports (labels, extensions), and
+// new limits the machine is large enough for: containers get theirs by Update.
+func (s *Service) UpdateSandbox(ctx context.Context, r *sandboxapi.UpdateSandboxRequest) (*sandboxapi.UpdateSandboxResponse, error) {
+	made, _, err := s.current()
+	if err == nil {
+		err = checkUpdate(made, r.GetSandbox().GetExtensions()[updatedResources].GetValue())
+	}
+	if err != nil {
+		log.G(ctx).WithError(err).Warn("update the sandbox")
+		return nil, errgrpc.ToGRPC(err)
+	}
 	return &sandboxapi.UpdateSandboxResponse{}, nil
+}
+
+func checkUpdate(made *sandbox.Sandbox, extension []byte) error {
+	if extension == nil {
+		return nil
+	}
+	var updated resources
+	if err := json.Unmarshal(extension, &updated); err != nil {
+		return fmt.Errorf("parse the pod's new limits: %w: %w", err, errdefs.ErrInvalidArgument)
+	}
+	return made.CheckLimits(updated.Resources)
 }
 
 // Close ends the machine and removes its traces. It is called once, when the

@@ -12,6 +12,7 @@ import (
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 	"hypernetes.org/runtime/internal/channel"
@@ -149,8 +150,7 @@ func (s *Service) CloseIO(r *api.CloseIORequest) error {
 	return nil
 }
 
-// Update changes a container's limits inside the machine. The machine's own
-// size stays.
+// Update changes a container's limits inside the machine, whose own size stays.
 func (s *Service) Update(ctx context.Context, r *api.UpdateTaskRequest) error {
 	c, _, err := s.find(r.GetID(), "")
 	if err != nil {
@@ -159,6 +159,9 @@ func (s *Service) Update(ctx context.Context, r *api.UpdateTaskRequest) error {
 	var resources specs.LinuxResources
 	if err := json.Unmarshal(r.GetResources().GetValue(), &resources); err != nil {
 		return fmt.Errorf("parse the limits: %w: %w", err, errdefs.ErrInvalidArgument)
+	}
+	if err := s.sandbox.CheckLimits(wanted(&resources)); err != nil {
+		return err
 	}
 	limits := ocispec.Resources(&resources)
 	limits.Devices = nil // unchanged
@@ -174,4 +177,16 @@ func (s *Service) Update(ctx context.Context, r *api.UpdateTaskRequest) error {
 	defer cancel()
 	_, err = guest.Update(ctx, &guestv1.UpdateRequest{Id: c.id, Resources: wire})
 	return sandbox.GuestError(err)
+}
+
+// wanted are a container's limits in CRI's form.
+func wanted(resources *specs.LinuxResources) *criruntime.LinuxContainerResources {
+	limits := &criruntime.LinuxContainerResources{}
+	if memory := resources.Memory; memory != nil && memory.Limit != nil {
+		limits.MemoryLimitInBytes = *memory.Limit
+	}
+	if cpu := resources.CPU; cpu != nil && cpu.Quota != nil && cpu.Period != nil {
+		limits.CpuQuota, limits.CpuPeriod = *cpu.Quota, int64(*cpu.Period)
+	}
+	return limits
 }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"hypernetes.org/runtime/internal/size"
+)
+
+// CheckLimits refuses limits, of the pod or of one of its containers, that the
+// running machine is too small for. It cannot grow; the kubelet would otherwise
+// report a resize that did not happen.
+func (s *Sandbox) CheckLimits(limits *criruntime.LinuxContainerResources) error {
+	wanted := size.ForPod(&criruntime.LinuxPodSandboxConfig{Resources: limits}, s.host.Config, hostCPUs())
+	if limits.GetMemoryLimitInBytes() <= 0 {
+		wanted.Memory = 0 // none is stated: the machine is the bound, as before
+	}
+	if wanted.Memory <= s.size.Memory && wanted.CPUs <= s.size.CPUs {
+		return nil
+	}
+	return fmt.Errorf("the limits need a machine of %d MiB and %d CPUs, the pod's has %d MiB and %d CPUs and cannot grow: "+
+		"make a new pod: %w", wanted.Memory>>20, wanted.CPUs, s.size.Memory>>20, s.size.CPUs, errdefs.ErrFailedPrecondition)
+}
