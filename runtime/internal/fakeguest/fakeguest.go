@@ -27,6 +27,10 @@ type Guest struct {
 	Spec  vmm.Spec
 	Disks []string // serials of hot-plugged disks
 	Mute  bool     // never says hello
+	// Silent makes the monitor start and never answer: Start ends with its context.
+	Silent bool
+	// StartBounded says whether Start had a deadline.
+	StartBounded bool
 	// IgnoresSignals makes it answer Signal and end nothing.
 	IgnoresSignals bool
 
@@ -57,8 +61,13 @@ func New() *Guest {
 }
 
 // Start implements vmm.Driver.
-func (g *Guest) Start(_ context.Context, spec vmm.Spec) (vmm.Machine, error) {
+func (g *Guest) Start(ctx context.Context, spec vmm.Spec) (vmm.Machine, error) {
 	g.Spec = spec
+	_, g.StartBounded = ctx.Deadline()
+	if g.Silent {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	host, guest := net.Pipe()
 	g.conn = host
 	g.work.Go(func() { <-g.done; _ = guest.Close() })

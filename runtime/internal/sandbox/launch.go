@@ -65,8 +65,11 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	defer messages.Close()
 	spec.NIC = &vmm.NIC{Tap: tap, MAC: s.record.MAC, MTU: s.record.MTU, Offload: s.record.Offload}
 	spec.Stderr = messages
-	// The monitor outlives this request: only the sandbox's life ends it.
-	if s.machine, err = s.host.Driver.Start(s.live, spec); err != nil {
+	// The monitor outlives this request, which bounds its start only; and one that
+	// starts and says nothing is not waited for longer than any that works needs.
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if s.machine, err = s.host.Driver.Start(ctx, spec); err != nil {
 		return fmt.Errorf("start the pod's machine: %w", err)
 	}
 	if state.Monitor, err = vmstate.Find(s.machine.PID()); err == nil {

@@ -33,6 +33,7 @@ import (
 // Time limits. Software emulation on a loaded machine is slow; each is several
 // times what was measured there.
 const (
+	startTimeout    = 30 * time.Second
 	bootTimeout     = 90 * time.Second
 	callTimeout     = 60 * time.Second
 	stopGrace       = 2 * time.Second

@@ -44,14 +44,44 @@ type Service struct {
 	publisher task.Publisher
 	exit      func() // ends the process
 
-	mu      sync.Mutex
-	sandbox *sandbox.Sandbox
-	tasks   *task.Service
+	mu       sync.Mutex
+	creation *creation // nil until the sandbox is asked for, and after a failure
+	sandbox  *sandbox.Sandbox
+	tasks    *task.Service
 }
+
+// creation is an attempt to make the sandbox.
+type creation struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed when it has succeeded or left nothing
+}
+
+// Times after which a shim that has no sandbox ends itself. containerd's own
+// clean-up may not reach it: it ends with the request that was cancelled.
+const (
+	creationTime = time.Minute      // from its start until it is asked for one
+	failureTime  = 10 * time.Second // from a failure, for containerd to clean up first
+)
 
 // New makes the service. The node is looked at when the sandbox is created.
 func New(ctx context.Context, id string, host func() (sandbox.Host, error), publisher task.Publisher, exit func()) *Service {
-	return &Service{ctx: ctx, id: id, host: host, publisher: publisher, exit: exit}
+	s := &Service{ctx: ctx, id: id, host: host, publisher: publisher, exit: exit}
+	s.endWithoutSandbox(creationTime)
+	return s
+}
+
+// endWithoutSandbox ends the process unless there is, or may yet be, a sandbox.
+func (s *Service) endWithoutSandbox(after time.Duration) {
+	time.AfterFunc(after, func() {
+		s.mu.Lock()
+		asked := s.creation != nil // its failure sets the next time
+		s.mu.Unlock()
+		if asked {
+			return
+		}
+		log.L.Warn("no sandbox was made: the shim ends")
+		s.exit()
+	})
 }
 
 // RegisterTTRPC implements containerd's shim.TTRPCService.
@@ -97,18 +127,59 @@ func (s *Service) create(ctx context.Context, r *sandboxapi.CreateSandboxRequest
 	if err != nil {
 		return err
 	}
+	ctx, attempt, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer attempt.cancel()
+	// Not under the lock: the monitor may say nothing for long, and meanwhile the
+	// sandbox can be asked about and shut down.
+	made, err := sandbox.Create(ctx, host, sandbox.Request{ID: r.GetSandboxID(), NetnsPath: r.GetNetnsPath(), Pod: &pod})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sandbox != nil {
-		return fmt.Errorf("sandbox %s: %w", s.sandbox.ID(), errdefs.ErrAlreadyExists)
-	}
-	made, err := sandbox.Create(ctx, host, sandbox.Request{ID: r.GetSandboxID(), NetnsPath: r.GetNetnsPath(), Pod: &pod})
+	defer close(attempt.done)
 	if err != nil {
+		s.creation = nil
+		s.endWithoutSandbox(failureTime)
 		return err
 	}
 	s.sandbox = made
 	s.tasks = task.New(s.ctx, made, s.publisher, s.exit)
 	return nil
+}
+
+// begin makes sure that there is one attempt at a time, and none after success.
+func (s *Service) begin(ctx context.Context) (context.Context, *creation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.creation != nil {
+		return nil, nil, fmt.Errorf("sandbox %s: %w", s.id, errdefs.ErrAlreadyExists)
+	}
+	s.creation = &creation{done: make(chan struct{})}
+	ctx, s.creation.cancel = context.WithCancel(ctx)
+	return ctx, s.creation, nil
+}
+
+// settle ends an attempt that is under way and returns when it has left nothing.
+func (s *Service) settle(ctx context.Context) error {
+	s.mu.Lock()
+	attempt := s.creation
+	if attempt == nil {
+		// None is to come any more.
+		s.creation = &creation{cancel: func() {}, done: make(chan struct{})}
+		close(s.creation.done)
+	}
+	s.mu.Unlock()
+	if attempt == nil {
+		return nil
+	}
+	attempt.cancel()
+	select {
+	case <-attempt.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("end the creation of the sandbox: %w", ctx.Err())
+	}
 }
 
 // StartSandbox returns when the guest is ready for containers.
@@ -198,6 +269,9 @@ const answerTime = 50 * time.Millisecond
 // ShutdownSandbox ends the machine, removes its traces and ends this process.
 func (s *Service) ShutdownSandbox(ctx context.Context, _ *sandboxapi.ShutdownSandboxRequest) (*sandboxapi.ShutdownSandboxResponse, error) {
 	defer time.AfterFunc(answerTime, s.exit)
+	if err := s.settle(ctx); err != nil {
+		return nil, errgrpc.ToGRPC(err)
+	}
 	if made, _, err := s.current(); err == nil {
 		if err := made.Stop(ctx, 0); err != nil {
 			return nil, errgrpc.ToGRPC(err)
@@ -247,6 +321,9 @@ func checkUpdate(made *sandbox.Sandbox, extension []byte) error {
 // Close ends the machine and removes its traces. It is called once, when the
 // process is about to end, and without regard to who asked.
 func (s *Service) Close(ctx context.Context) error {
+	if err := s.settle(ctx); err != nil {
+		return err // the traces stay, so that `delete` can finish the work
+	}
 	if made, tasks, err := s.current(); err == nil {
 		if err := made.Stop(ctx, 0); err != nil {
 			return err // the traces stay, so that `delete` can finish the work

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +44,8 @@ type fixture struct {
 	tasks *tasks
 	// groups is the mount point of the only cgroup hierarchy, if any.
 	groups []string
+
+	ended atomic.Int32 // how many times the process was to end
 
 	mu     sync.Mutex
 	events []string
@@ -79,7 +82,7 @@ func newFixture(t *testing.T, guest *fakeguest.Guest) *fixture {
 		OpenTAP:     func(string) (*os.File, error) { return os.Open(os.DevNull) },
 		Hierarchies: func() ([]string, error) { return f.groups, nil },
 	}
-	f.Service = New(ctx, id, func() (sandbox.Host, error) { return host, nil }, f, func() {})
+	f.Service = New(ctx, id, func() (sandbox.Host, error) { return host, nil }, f, func() { f.ended.Add(1) })
 	f.tasks = (*tasks)(f.Service)
 	t.Cleanup(func() {
 		if err := f.Close(context.Background()); err != nil {
@@ -292,6 +295,81 @@ func TestAGuestThatNeverSpeaksFailsTheStart(t *testing.T) {
 	if f.state() != stateNotReady {
 		t.Error("it is ready")
 	}
+}
+
+// A monitor that starts and says nothing must hold up nobody but its own start.
+func TestAMonitorThatSaysNothingCanBeShutDown(t *testing.T) {
+	guest := fakeguest.New()
+	guest.Silent = true
+	f := newFixture(t, guest)
+	created := make(chan error, 1)
+	go func() { created <- f.create(nil) }()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if entries, err := os.ReadDir(f.cfg.ScratchDir); err == nil && len(entries) > 0 {
+			break // the monitor is about to be started
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is started")
+		}
+	}
+	answered := make(chan error, 1)
+	go func() {
+		_, status := f.SandboxStatus(context.Background(), &sandboxapi.SandboxStatusRequest{SandboxID: id})
+		_, shutdown := f.ShutdownSandbox(context.Background(), &sandboxapi.ShutdownSandboxRequest{SandboxID: id})
+		if !errdefs.IsNotFound(errgrpc.ToNative(status)) {
+			t.Errorf("the status is %v", status)
+		}
+		answered <- shutdown
+	}()
+	for _, step := range []struct {
+		name string
+		end  chan error
+		fine bool
+	}{{"the shutdown", answered, true}, {"the creation", created, false}} {
+		select {
+		case err := <-step.end:
+			if (err == nil) != step.fine {
+				t.Errorf("%s: %v", step.name, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal(step.name + " hangs")
+		}
+	}
+	must(t, f.Close(t.Context()))
+	for _, dir := range []string{filepath.Join(f.cfg.VMDir, id), f.cfg.ScratchDir} {
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+			t.Errorf("%s holds %v", dir, entries)
+		}
+	}
+}
+
+func TestAMonitorsStartHasADeadline(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	if !f.guest.StartBounded {
+		t.Error("a silent monitor would be waited for without end")
+	}
+	if f.state() != stateReady {
+		t.Error("the machine ended with the time for its start")
+	}
+}
+
+func TestAShimWithoutASandboxEndsItself(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.endWithoutSandbox(0)
+	ends := func(want int32) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); f.ended.Load() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("asked to end %d times, want %d", f.ended.Load(), want)
+			}
+		}
+	}
+	ends(1)
+	f.boot()
+	f.endWithoutSandbox(0)
+	time.Sleep(20 * time.Millisecond)
+	ends(1) // a shim with a sandbox stays
 }
 
 func TestAContainerThatWasNeverStartedCanBeKilled(t *testing.T) {

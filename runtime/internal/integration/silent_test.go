@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build containerd
+
+package integration
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// silence is the command line of a monitor that starts and says nothing.
+const silence = "sleep 86399"
+
+// silentMonitor takes QEMU's place for this test.
+func silentMonitor(t *testing.T) {
+	t.Helper()
+	path := "/run/test/silent-monitor"
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexec "+silence+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	set(t, map[string]any{"qemu": path})
+}
+
+func monitors(t *testing.T) int {
+	t.Helper()
+	return len(processes(t, "sleep\x0086399"))
+}
+
+func TestAMonitorThatSaysNothingIsGivenUpAndLeavesNothing(t *testing.T) {
+	silentMonitor(t)
+	n := newNode(t)
+	if _, err := n.tryPod(t, nil); err == nil {
+		t.Fatal("the pod started")
+	}
+	eventually(t, "the monitor is gone", 10*time.Second, func() bool { return monitors(t) == 0 })
+	nothingLeft(t)
+}
+
+// Where the request is cancelled, containerd's clean-up is cancelled with it.
+func TestACancelledStartLeavesNothing(t *testing.T) {
+	silentMonitor(t)
+	n := newNode(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		config := &cri.PodSandboxConfig{
+			Metadata: &cri.PodSandboxMetadata{Name: "cancelled", Uid: "uid-cancelled", Namespace: "test"}, Hostname: "cancelled",
+			Linux: &cri.LinuxPodSandboxConfig{CgroupParent: "/" + cgroupParent, Resources: &cri.LinuxContainerResources{}},
+		}
+		_, err := n.runtime.RunPodSandbox(ctx, &cri.RunPodSandboxRequest{Config: config, RuntimeHandler: "hyper"})
+		ended <- err
+	}()
+	makeCgroup(t)
+	eventually(t, "the monitor runs", time.Minute, func() bool { return monitors(t) > 0 })
+	cancel()
+	if err := <-ended; err == nil {
+		t.Fatal("the pod started")
+	}
+	eventually(t, "monitor and shim are gone", 90*time.Second, func() bool {
+		return monitors(t) == 0 && len(processes(t, "containerd-shim-hyper")) == 0
+	})
+	nothingLeft(t)
+}
