@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	eventtypes "github.com/containerd/containerd/api/events"
@@ -33,6 +34,7 @@ type Service struct {
 	events   *queue
 	shutdown func() // asked for by containerd when it gives the whole shim up
 	patience time.Duration
+	silent   atomic.Bool // the guest owes statistics
 
 	mu         sync.Mutex
 	containers map[string]*container

@@ -219,3 +219,36 @@ func TestTheLastStatisticsStandInForLateOnes(t *testing.T) {
 		t.Errorf("got %v, not %v", got, want)
 	}
 }
+
+// containerd asks the containers of all pods one after another.
+func TestASilentGuestCostsTheSameHoweverManyContainersItHas(t *testing.T) {
+	guest := fakeguest.New()
+	s := newService(t, guest)
+	ids := []string{"c1"}
+	for number := range 20 {
+		id := fmt.Sprintf("more-%d", number)
+		s.containers[id] = &container{id: id, process: newProcess(id, "", stdio.Paths{}), execs: map[string]*process{}}
+		ids = append(ids, id)
+	}
+	guest.Silence("Stats", true)
+	began := time.Now()
+	for range 3 {
+		for _, id := range ids {
+			if _, err := s.Stats(soon(t), id); !errdefs.IsNotFound(err) {
+				t.Fatalf("got %v", err)
+			}
+		}
+	}
+	if took := time.Since(began); took > 2*statsPatience {
+		t.Errorf("%d containers took %s", len(ids), took)
+	}
+	guest.Silence("Stats", false)
+	// One that was not asked about before: the others' questions are still open.
+	s.containers["fresh"] = &container{id: "fresh", process: newProcess("fresh", "", stdio.Paths{}), execs: map[string]*process{}}
+	for deadline := time.Now().Add(10 * time.Second); s.silent.Load(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("an answer does not count")
+		}
+		_, _ = s.Stats(soon(t), "fresh")
+	}
+}

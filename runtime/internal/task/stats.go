@@ -18,9 +18,10 @@ import (
 	"hypernetes.org/runtime/internal/sandbox"
 )
 
-// statsPatience is how long one question for statistics may hold up containerd,
-// which asks the containers of all pods one after another. A guest under software
-// emulation answers in a fraction of it.
+// statsPatience is how long a guest may hold up containerd with its statistics:
+// containerd asks the containers of all pods one after another. A guest under
+// software emulation answers in a fraction of it. Once it was used up, no
+// container of the pod is waited for until the guest has answered again.
 const statsPatience = time.Second
 
 // samples are a container's statistics as the guest last told them.
@@ -38,7 +39,8 @@ type refresh struct {
 }
 
 // Stats reads a container's use of the machine: of now, or the last known if the
-// guest is slow. A silent guest is waited for once, not at every call.
+// guest is slow. A silent guest is waited for once, not at every call and not for
+// each of its containers.
 func (s *Service) Stats(ctx context.Context, id string) (*api.StatsResponse, error) {
 	c, _, err := s.find(id, "")
 	if err != nil {
@@ -55,9 +57,14 @@ func (s *Service) Stats(ctx context.Context, id string) (*api.StatsResponse, err
 		if err != nil {
 			return nil, sandbox.GuestError(err)
 		}
+		s.silent.Store(false)
 		return typeurl.MarshalAnyToProto(metrics(answer))
 	})
-	late := time.NewTimer(statsPatience - time.Since(asked.since))
+	patience := statsPatience - time.Since(asked.since)
+	if s.silent.Load() {
+		patience = 0
+	}
+	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
 	case <-asked.done:
@@ -65,6 +72,7 @@ func (s *Service) Stats(ctx context.Context, id string) (*api.StatsResponse, err
 			return nil, asked.err
 		}
 	case <-late.C:
+		s.silent.Store(true)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
