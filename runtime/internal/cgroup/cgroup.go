@@ -5,12 +5,10 @@
 package cgroup
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,34 +16,27 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
 // Hierarchies returns the mount points of all cgroup hierarchies.
 func Hierarchies() ([]string, error) {
-	file, err := os.Open("/proc/self/mountinfo")
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
 	if err != nil {
 		return nil, fmt.Errorf("read the mount table: %w", err)
 	}
-	defer file.Close()
-	return parseHierarchies(file)
+	return points(mounts), nil
 }
 
-func parseHierarchies(r io.Reader) ([]string, error) {
+func points(mounts []*mountinfo.Info) []string {
 	var points []string
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 4096), 64<<10)
-	for lines.Scan() {
-		before, after, ok := strings.Cut(lines.Text(), " - ")
-		fields, kind := strings.Fields(before), strings.Fields(after)
-		if !ok || len(fields) < 5 || len(kind) == 0 {
-			continue
-		}
-		if (kind[0] == "cgroup" || kind[0] == "cgroup2") && !slices.Contains(points, fields[4]) {
-			points = append(points, fields[4])
+	for _, mount := range mounts {
+		if !slices.Contains(points, mount.Mountpoint) {
+			points = append(points, mount.Mountpoint)
 		}
 	}
-	return points, lines.Err()
+	return points
 }
 
 // Plan names a machine's directories: one below the pod's, in each hierarchy

@@ -8,16 +8,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 func TestHierarchies(t *testing.T) {
-	got, err := parseHierarchies(strings.NewReader(strings.Join([]string{
+	mounts, err := mountinfo.GetMountsFromReader(strings.NewReader(strings.Join([]string{
 		"30 25 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw",
 		"31 30 0:27 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup rw,cpu",
 		"32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
 		"33 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
-		"broken",
-	}, "\n")))
+	}, "\n")), mountinfo.FSTypeFilter("cgroup", "cgroup2"))
+	got := points(mounts)
 	if want := []string{"/sys/fs/cgroup/cpu", "/sys/fs/cgroup/unified"}; err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %v, %v", got, err)
 	}

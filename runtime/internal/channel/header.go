@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"hypernetes.org/runtime/internal/ident"
 )
 
 // Kind says what a stream carries.
@@ -41,7 +43,7 @@ const (
 )
 
 // MaxID is the longest container or exec id in bytes.
-const MaxID = 128
+const MaxID = ident.MaxLength
 
 // ErrMalformed is returned for bytes that are no header or hello.
 var ErrMalformed = errors.New("malformed channel message")
@@ -58,7 +60,7 @@ type Header struct {
 func (h Header) validate() error {
 	switch h.Kind {
 	case KindIO:
-		if !ValidID(h.Container) || (h.Exec != "" && !ValidID(h.Exec)) || h.FD > 2 {
+		if !ident.Valid(h.Container) || (h.Exec != "" && !ident.Valid(h.Exec)) || h.FD > 2 {
 			return fmt.Errorf("%w: io header of fd %d", ErrMalformed, h.FD)
 		}
 	case KindRPC, KindDNS, KindAPI:
@@ -102,21 +104,4 @@ func ReadHeader(r io.Reader) (Header, error) {
 		Exec:      string(ids[container:]),
 	}
 	return header, header.validate()
-}
-
-// ValidID reports whether id may name a container, exec or volume. The form is
-// containerd's; it excludes path separators, "." and "..".
-func ValidID(id string) bool {
-	if len(id) == 0 || len(id) > MaxID {
-		return false
-	}
-	for i := range len(id) {
-		switch c := id[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case i > 0 && (c == '-' || c == '_' || c == '.'):
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/sys/mountinfo"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -227,14 +228,12 @@ func TestATerminationLogKeepsItsEndAndFollowsNoLink(t *testing.T) {
 	}
 }
 
-func TestMountinfo(t *testing.T) {
-	roots, err := parseMountinfo(strings.NewReader(
-		"36 35 98:0 / /mnt rw - ext4 /dev/sda rw\n37 36 98:0 /sub\\040dir /mnt/a\\040b rw - ext4 /dev/sda rw\n"))
-	if err != nil || roots["/mnt"] != "/" || roots["/mnt/a b"] != "/sub dir" {
-		t.Fatalf("got %v, %v", roots, err)
-	}
-	if _, err := parseMountinfo(strings.NewReader("short\n")); err == nil {
-		t.Fatal("a short line was accepted")
+func TestOfMountsOnOnePlaceTheLastCounts(t *testing.T) {
+	mounts, err := mountinfo.GetMountsFromReader(strings.NewReader(
+		"36 35 98:0 / /mnt rw - ext4 /dev/sda rw\n37 36 98:0 /sub\\040dir /mnt/a\\040b rw - ext4 /dev/sda rw\n"+
+			"38 35 98:0 /top /mnt rw - ext4 /dev/sda rw\n"), nil)
+	if got := roots(mounts); err != nil || got["/mnt"] != "/top" || got["/mnt/a b"] != "/sub dir" {
+		t.Fatalf("got %v, %v", got, err)
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"hypernetes.org/runtime/internal/ident"
 )
 
 // Version is the only record layout this shim reads.
@@ -57,14 +59,13 @@ type Record struct {
 }
 
 var (
-	sandboxID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 	// An interface name as Linux has it: at most 15 bytes, no slash, no space.
 	tapName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
 )
 
 // Load reads and checks the record of a sandbox in dir.
 func Load(dir, id string) (Record, error) {
-	if !sandboxID.MatchString(id) {
+	if !ident.Valid(id) {
 		return Record{}, fmt.Errorf("sandbox id %q is not a file name", id)
 	}
 	file, err := os.Open(filepath.Join(dir, id+".json"))

@@ -15,7 +15,7 @@ import (
 	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
-	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/ident"
 	"hypernetes.org/runtime/internal/ocispec"
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/stdio"
@@ -23,7 +23,7 @@ import (
 
 // Exec registers a further process in a running container.
 func (s *Service) Exec(ctx context.Context, r *api.ExecProcessRequest) error {
-	if !channel.ValidID(r.GetExecID()) {
+	if !ident.Valid(r.GetExecID()) {
 		return fmt.Errorf("exec id %q: %w", r.GetExecID(), errdefs.ErrInvalidArgument)
 	}
 	c, first, err := s.find(r.GetID(), "")

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
-	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/ident"
 	"hypernetes.org/runtime/internal/mirror"
 	"hypernetes.org/runtime/internal/sandbox"
 )
@@ -89,7 +89,7 @@ func (s *Service) runningContainers() []string {
 
 // Create makes a container.
 func (s *Service) Create(ctx context.Context, r *api.CreateTaskRequest) (*api.CreateTaskResponse, error) {
-	if !channel.ValidID(r.GetID()) {
+	if !ident.Valid(r.GetID()) {
 		return nil, fmt.Errorf("container id %q: %w", r.GetID(), errdefs.ErrInvalidArgument)
 	}
 	if err := s.reserve(r.GetID()); err != nil {

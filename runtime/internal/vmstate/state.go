@@ -12,9 +12,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"hypernetes.org/runtime/internal/cgroup"
+	"hypernetes.org/runtime/internal/ident"
 )
 
 const (
@@ -39,11 +39,9 @@ type State struct {
 	Socket string `json:"socket"`
 }
 
-var sandboxID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-
 // Dir is a machine's directory.
 func Dir(vmDir, id string) (string, error) {
-	if !sandboxID.MatchString(id) {
+	if !ident.Valid(id) {
 		return "", fmt.Errorf("sandbox id %q is not a directory name", id)
 	}
 	return filepath.Join(vmDir, id), nil

@@ -22,6 +22,7 @@ import (
 	"hypernetes.org/runtime/internal/channel"
 	"hypernetes.org/runtime/internal/guest/reaper"
 	"hypernetes.org/runtime/internal/guest/volume"
+	"hypernetes.org/runtime/internal/ident"
 )
 
 // Errors a caller distinguishes.
@@ -99,7 +100,7 @@ func (s *Set) writable(id string) string { return filepath.Join(s.dirs.Scratch, 
 // Create prepares a container, see the Guest service.
 func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
 	id := request.GetId()
-	if !channel.ValidID(id) || len(request.GetLayers()) == 0 {
+	if !ident.Valid(id) || len(request.GetLayers()) == 0 {
 		return fmt.Errorf("%w container id, or no layers", ErrInvalid)
 	}
 	place, err := s.place(request)
@@ -216,7 +217,7 @@ func (s *Set) podPidNamespace() (string, error) {
 
 // Exec registers a process in a running container.
 func (s *Set) Exec(request *guestv1.ExecRequest) error {
-	if !channel.ValidID(request.GetExecId()) {
+	if !ident.Valid(request.GetExecId()) {
 		return fmt.Errorf("%w exec id", ErrInvalid)
 	}
 	in, err := s.find(request.GetId())

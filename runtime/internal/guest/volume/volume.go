@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
-	"hypernetes.org/runtime/internal/channel"
+	"hypernetes.org/runtime/internal/ident"
 )
 
 // SharedMemory is the id of the volume that is always there: the pod's /dev/shm.
@@ -58,7 +58,7 @@ func NewSet(dirs Dirs) *Set {
 // Create makes a volume. The same id with the same kind is not an error.
 func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
 	id := request.GetId()
-	if !channel.ValidID(id) {
+	if !ident.Valid(id) {
 		return fmt.Errorf("%w volume id", ErrInvalid)
 	}
 	s.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"hypernetes.org/runtime/internal/ident"
 	"hypernetes.org/runtime/internal/vmm"
 )
 
@@ -165,7 +166,7 @@ func validate(spec vmm.Spec) error {
 		return fmt.Errorf("%d CPUs", spec.CPUs)
 	case spec.UID == 0 || spec.GID == 0:
 		return fmt.Errorf("a machine must not run as root")
-	case !validName.MatchString(spec.ID):
+	case !ident.Valid(spec.ID):
 		return fmt.Errorf("machine id %q", spec.ID)
 	// A comma would end the value in QEMU's arguments and start another.
 	case spec.NIC != nil && !macForm.MatchString(spec.NIC.MAC):
@@ -185,8 +186,7 @@ func validate(spec vmm.Spec) error {
 }
 
 var (
-	validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
-	macForm   = regexp.MustCompile(`^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$`)
+	macForm = regexp.MustCompile(`^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$`)
 )
 
 func validateSerial(serial string) error {
