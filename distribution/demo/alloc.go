@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// step is how much is taken at a time, so that a limit shows in the last line printed.
+// step is how much is allocated at a time, so that the last printed line shows the limit.
 const step = 8 << 20
 
 func alloc(ctx context.Context, arguments []string) error {
@@ -28,7 +28,7 @@ func alloc(ctx context.Context, arguments []string) error {
 		if err != nil {
 			return fmt.Errorf("after %d MiB: %w", used>>20, err)
 		}
-		// A page counts only once it is written, and equal pages could be merged.
+		// A page counts only once it is written; pages with equal content could be merged.
 		for offset := 0; offset < size; offset += os.Getpagesize() {
 			memory[offset] = byte(offset>>12) | 1
 		}

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Identity is what tells one machine from another, seen from inside.
+// Identity is what distinguishes one machine from another, as seen from inside.
 type Identity struct {
 	Hostname string `json:"hostname"`
 	// Kernel is the release, as in uname -r.

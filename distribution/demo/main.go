@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command demo is the program of the demo image: it tells where it runs, and
-// does on purpose what a tenant must not succeed with, so that tests can show it.
+// Command demo is the program of the demo image. It reports where it runs, and
+// tries what a tenant must not succeed with, so that tests can show that it fails.
 package main
 
 import (

@@ -22,7 +22,7 @@ const (
 	allProtocols = 0x0003
 	// outgoing is PACKET_OUTGOING of linux/if_packet.h: a frame sent by this machine.
 	outgoing = 4
-	// poll is how often a waiting reader looks whether it is to end.
+	// poll is how often a waiting reader checks whether it must stop.
 	poll = 100 * time.Millisecond
 )
 
@@ -36,12 +36,12 @@ func packetSocket(device *net.Interface) (int, error) {
 	protocol := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, allProtocols))
 	socket, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, int(protocol))
 	if err != nil {
-		return -1, fmt.Errorf("opening a packet socket: %w", err)
+		return -1, fmt.Errorf("open a packet socket: %w", err)
 	}
 	address := &syscall.SockaddrLinklayer{Protocol: protocol, Ifindex: device.Index}
 	if err := syscall.Bind(socket, address); err != nil {
 		syscall.Close(socket)
-		return -1, fmt.Errorf("binding to %s: %w", device.Name, err)
+		return -1, fmt.Errorf("bind to %s: %w", device.Name, err)
 	}
 	return socket, nil
 }
@@ -75,7 +75,7 @@ func forge(ctx context.Context, arguments []string) error {
 	}
 	build, ok := map[string]func(Endpoint, Endpoint, []byte) []byte{"udp": datagramFrame, "arp": announcementFrame}[*kind]
 	if !ok {
-		return fmt.Errorf("unknown kind of frame %q", *kind)
+		return fmt.Errorf("unknown frame kind %q", *kind)
 	}
 	socket, err := packetSocket(device)
 	if err != nil {
@@ -92,7 +92,7 @@ func forge(ctx context.Context, arguments []string) error {
 	return json.NewEncoder(os.Stdout).Encode(Result{Frames: sent})
 }
 
-// source gives the frames' origin: as asked, else what the interface really has.
+// source returns the frames' origin: as requested, or else the interface's own.
 func source(device *net.Interface, mac, ip string, port uint16) (Endpoint, error) {
 	if mac == "" {
 		mac = device.HardwareAddr.String()
@@ -122,7 +122,7 @@ func endpoint(mac, ip string, port uint16) (Endpoint, error) {
 		return Endpoint{}, err
 	}
 	if len(hardware) != 6 || !address.Is4() {
-		return Endpoint{}, errors.New("only Ethernet and IPv4 addresses are known")
+		return Endpoint{}, errors.New("only Ethernet and IPv4 addresses are supported")
 	}
 	return Endpoint{Hardware: hardware, Address: address, Port: port}, nil
 }
@@ -147,7 +147,7 @@ func count(ctx context.Context, arguments []string) error {
 	defer syscall.Close(socket)
 	wait := syscall.NsecToTimeval(poll.Nanoseconds())
 	if err := syscall.SetsockoptTimeval(socket, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &wait); err != nil {
-		return fmt.Errorf("setting the time limit of the socket: %w", err)
+		return fmt.Errorf("set the socket's timeout: %w", err)
 	}
 	// A test starts sending once it has seen this line.
 	fmt.Fprintln(os.Stderr, "listening")
@@ -160,7 +160,7 @@ func count(ctx context.Context, arguments []string) error {
 	return json.NewEncoder(os.Stdout).Encode(Result{Frames: seen})
 }
 
-// countFrames counts arriving frames that contain the token, whoever they are addressed to.
+// countFrames counts arriving frames that contain the token, to any address.
 func countFrames(ctx context.Context, socket int, token []byte, until int) (int, error) {
 	buffer := make([]byte, 65536)
 	seen := 0
@@ -170,7 +170,7 @@ func countFrames(ctx context.Context, socket int, token []byte, until int) (int,
 			continue
 		}
 		if err != nil {
-			return seen, fmt.Errorf("receiving: %w", err)
+			return seen, fmt.Errorf("receive: %w", err)
 		}
 		link, ok := from.(*syscall.SockaddrLinklayer)
 		if ok && link.Pkttype != outgoing && bytes.Contains(buffer[:size], token) {

@@ -121,7 +121,7 @@ func echoStreams(listener net.Listener) error {
 		}
 		go func() {
 			defer connection.Close()
-			// The peer's going away ends the copy; there is nobody to tell.
+			// The copy ends when the peer disconnects; there is nothing to report to.
 			_, _ = io.Copy(connection, connection)
 		}()
 	}

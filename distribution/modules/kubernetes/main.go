@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command hyperkube is Kubernetes and etcd in one executable. The name it is
-// called by (through a link), or else its first argument, chooses the program.
+// Command hyperkube is Kubernetes and etcd in one executable. The name of the
+// link it is called by, or else its first argument, selects the program.
 // One link of the shared packages instead of seven is what keeps the build
 // short and the distribution small.
 package main

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pause holds the namespaces of a pod that runs under runc, and ends on
-// a signal. Where the pod shares one process namespace it is process 1 there, so
-// that it also collects the ended processes whose parents are gone.
+// Command pause holds the namespaces of a pod that runs under runc, and exits on
+// a signal. If the pod shares one process namespace, pause is PID 1 there and also
+// reaps orphans.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 func main() {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
-	// A child may have ended before the handler stood.
+	// A child may have exited before the handler was installed.
 	reap()
 	for received := range signals {
 		if received != syscall.SIGCHLD {
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// reap collects every child that has ended; one SIGCHLD may stand for several.
+// reap reaps every child that has exited; one SIGCHLD may stand for several.
 func reap() {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Containerd-shim-hyper-v2 is containerd's runtime io.containerd.hyper.v2: each
-// pod runs in a virtual machine of its own. containerd starts it; it takes no
-// orders from anybody else.
+// pod runs in its own virtual machine. containerd starts it; it accepts requests
+// from containerd only.
 package main
 
 import (
@@ -24,8 +24,8 @@ func main() {
 		Requires: []plugin.Type{plugins.EventPlugin, plugins.InternalPlugin},
 		InitFn:   serve,
 	})
-	// The emulator is waited for by the thread that started it, so nobody else
-	// may reap children.
+	// The thread that started the emulator waits for it, so nothing else may reap
+	// children.
 	containerdshim.RunShim(context.Background(), shim.Manager{}, func(c *containerdshim.Config) {
 		c.NoReaper, c.NoSubreaper = true, true
 	})

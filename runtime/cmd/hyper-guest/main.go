@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Hyper-guest is PID 1 of a pod's virtual machine. It speaks with the shim over
+// Hyper-guest is PID 1 of a pod's virtual machine. It communicates with the shim over
 // a virtio-serial port and runs the pod's containers.
 package main
 
@@ -26,13 +26,13 @@ func main() {
 		container.HoldPidNamespace()
 		return
 	}
-	// The guest's end is the pod's end: there is nobody else to tell.
+	// When the guest ends, so does the pod: there is nothing else to report to.
 	boot.Complain(run())
 	boot.PowerOff()
 	os.Exit(1)
 }
 
-// run serves the pod until its channel ends; its error says why it did.
+// run serves the pod until its channel ends, and returns the reason.
 func run() error {
 	if os.Getpid() != 1 {
 		return errors.New("hyper-guest is the first process of a virtual machine")

@@ -99,8 +99,8 @@ func TestFourContainersOfFourImages(t *testing.T) {
 	}
 }
 
-// What the host takes away again before a container used it is gone, also where
-// the guest did not hear of it and another disk has its address.
+// A disk that the host unplugs before a container has used it is gone, even if the
+// guest missed the event and another disk has its address.
 func TestALayerThatWasUndoneIsNotTakenForTheNext(t *testing.T) {
 	p := newPod(t)
 	p.create(&guestv1.CreateContainerRequest{Id: "keeper"}, "/payload", "hold")

@@ -21,8 +21,8 @@ import (
 // usage is a process's memory in bytes.
 type usage struct{ pss, private int64 }
 
-// measure reads what a process takes: all of it, and without the mapping that is
-// the guest's memory.
+// measure reads a process's memory: all of it, and without the mapping that is the
+// guest's memory.
 func measure(t *testing.T, pid int, guestMemory int64) (whole, own usage) {
 	t.Helper()
 	file, err := os.Open(fmt.Sprintf("/proc/%d/smaps", pid))

@@ -12,18 +12,18 @@ import (
 	"strings"
 )
 
-// unlimited is version 1's way to say that there is no limit: the largest number
+// unlimited is how version 1 expresses that there is no limit: the largest number
 // of bytes in whole pages.
 const unlimited = 1 << 62
 
 // Memory is what the kernel counted of a cgroup. Zero is unknown, or none.
 type Memory struct {
-	Kills uint64 // processes that the kernel killed for want of memory
+	Kills uint64 // processes that the OOM killer killed
 	Peak  int64  // bytes, the most that was in use at a time
 	Limit int64  // bytes, the least of its own and its parents'
 }
 
-// LimitMemory bounds what the machine in dirs takes, in bytes.
+// LimitMemory limits the memory of the machine in dirs, in bytes.
 func LimitMemory(dirs []string, limit int64) error {
 	for _, dir := range dirs {
 		for _, name := range []string{"memory.limit_in_bytes", "memory.max"} {
@@ -40,8 +40,8 @@ func LimitMemory(dirs []string, limit int64) error {
 }
 
 // ReadMemory reads the counters of a machine's directories. Version 1 counts a
-// process's end in the group it was in, version 2 in that group's parents too: the
-// machine's own has both.
+// kill in the process's own group, version 2 in that group's parents too; the
+// machine's own group has both.
 func ReadMemory(dirs []string) Memory {
 	var found Memory
 	for _, dir := range dirs {

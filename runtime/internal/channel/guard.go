@@ -36,7 +36,7 @@ type guard struct {
 
 	// Of the one reader.
 	header []byte
-	body   uint32 // what of a data frame is still to come
+	body   uint32 // remaining bytes of a data frame
 	pings  int
 	since  time.Time
 	fault  error
@@ -58,7 +58,7 @@ func (g *guard) Close() error {
 func (g *guard) Read(p []byte) (int, error) {
 	<-g.opened
 	if g.fault != nil {
-		return 0, g.fault // yamux may pass over one fault, while it skips data
+		return 0, g.fault // yamux may ignore one fault while it skips data
 	}
 	n, err := g.Conn.Read(p)
 	if g.inspect(p[:n]); g.fault != nil {

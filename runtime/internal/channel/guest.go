@@ -30,12 +30,12 @@ func NewGuest(conn net.Conn, handler Handler) (*Guest, error) {
 	}
 	session, err := yamux.Server(conn, yamuxConfig(256))
 	if err != nil {
-		return nil, fmt.Errorf("starting the channel: %w", err)
+		return nil, fmt.Errorf("start the channel: %w", err)
 	}
 	return &Guest{session: session, handler: handler}, nil
 }
 
-// Serve answers streams until the session ends and says why it did.
+// Serve answers streams until the session ends, and returns the reason.
 func (g *Guest) Serve() error {
 	for {
 		stream, err := g.session.AcceptStream()

@@ -17,7 +17,7 @@ const (
 	maxHello    = 64
 )
 
-// Hello is the first thing a guest says.
+// Hello is the first message of a guest.
 type Hello struct {
 	Version int
 }
@@ -25,7 +25,7 @@ type Hello struct {
 // WriteHello sends the hello line in one write.
 func WriteHello(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "%s%d\n", helloPrefix, Version); err != nil {
-		return fmt.Errorf("sending the hello line: %w", err)
+		return fmt.Errorf("send the hello line: %w", err)
 	}
 	return nil
 }
@@ -36,7 +36,7 @@ func ReadHello(r io.Reader) (Hello, error) {
 	// Byte by byte: what follows the newline belongs to yamux.
 	for one := make([]byte, 1); ; {
 		if _, err := io.ReadFull(r, one); err != nil {
-			return Hello{}, fmt.Errorf("waiting for the guest's hello: %w", err)
+			return Hello{}, fmt.Errorf("wait for the guest's hello: %w", err)
 		}
 		if one[0] == '\n' {
 			break

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// A stopped or starved guest must not hold a caller for ever, yet under
+	// A stopped or starved guest must not block a caller forever, but under
 	// software emulation a loaded machine may stall for seconds.
 	writeTimeout     = 60 * time.Second
 	keepAlive        = 30 * time.Second
@@ -22,9 +22,9 @@ const (
 	window           = 256 << 10
 	// How many streams the host opens before the guest has answered one.
 	hostBacklog = 16
-	// Each stream may make the host hold one window, also one that the host has
-	// closed and the guest has not. Their number is what bounds it, not a short
-	// StreamCloseTimeout: that would cut off input which a process reads late.
+	// Each stream may make the host hold one window, including one that the host
+	// has closed and the guest has not. Their number bounds it, not a short
+	// StreamCloseTimeout, which would cut off input that a process reads late.
 	maxStreams = 512
 )
 
@@ -47,11 +47,11 @@ type Host struct {
 }
 
 // Dial waits for the guest's hello on conn and starts the session. It owns conn
-// from here on, also when it fails. A guest of another version is an error.
+// from then on, even when it fails. A guest of another version is an error.
 func Dial(ctx context.Context, conn net.Conn) (*Host, error) {
 	host, err := dial(ctx, conn)
 	if err != nil {
-		_ = conn.Close() // the first error is the one that tells
+		_ = conn.Close() // the first error is the one to report
 		return nil, err
 	}
 	return host, nil
@@ -61,7 +61,7 @@ func dial(ctx context.Context, conn net.Conn) (*Host, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	hello, err := ReadHello(conn)
 	if !stop() && ctx.Err() != nil {
-		return nil, fmt.Errorf("waiting for the guest's hello: %w", ctx.Err())
+		return nil, fmt.Errorf("wait for the guest's hello: %w", ctx.Err())
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func dial(ctx context.Context, conn net.Conn) (*Host, error) {
 	guarded := newGuard(conn)
 	session, err := yamux.Client(guarded, yamuxConfig(hostBacklog))
 	if err != nil {
-		return nil, fmt.Errorf("starting the channel: %w", err)
+		return nil, fmt.Errorf("start the channel: %w", err)
 	}
 	if err := refuse(ctx, session); err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func dial(ctx context.Context, conn net.Conn) (*Host, error) {
 	return &Host{session: session, hello: hello}, nil
 }
 
-// Hello is what the guest said first.
+// Hello is the guest's first message.
 func (h *Host) Hello() Hello { return h.hello }
 
 // RPC opens the stream for ttrpc.NewClient. Once per session.
@@ -96,7 +96,7 @@ func (h *Host) IO(ctx context.Context, container, exec string, fd uint8) (net.Co
 	return h.open(ctx, Header{Kind: KindIO, Container: container, Exec: exec, FD: fd})
 }
 
-// Done is closed when the session has ended, for whatever reason.
+// Done is closed when the session has ended, for any reason.
 func (h *Host) Done() <-chan struct{} { return h.session.CloseChan() }
 
 // Close ends the session; the guest then powers off.
@@ -108,21 +108,21 @@ func (h *Host) open(ctx context.Context, header Header) (net.Conn, error) {
 		return nil, err
 	}
 	if h.session.NumStreams() >= maxStreams {
-		return nil, fmt.Errorf("opening a stream to the guest: %d are open", maxStreams)
+		return nil, fmt.Errorf("open a stream to the guest: %d are open", maxStreams)
 	}
 	stream, err := openStream(ctx, h.session)
 	if err != nil {
-		return nil, fmt.Errorf("opening a stream to the guest: %w", err)
+		return nil, fmt.Errorf("open a stream to the guest: %w", err)
 	}
 	if err := handshake(ctx, stream, wire); err != nil {
-		_ = stream.Close() // the first error is the one that tells
-		return nil, fmt.Errorf("opening a stream to the guest: %w", err)
+		_ = stream.Close() // the first error is the one to report
+		return nil, fmt.Errorf("open a stream to the guest: %w", err)
 	}
 	return stream, nil
 }
 
-// openStream opens a stream or ends with ctx: a guest that answers none has
-// OpenStream wait, which yamux bounds only by the end of the whole session.
+// openStream opens a stream or ends with ctx: if the guest does not answer,
+// OpenStream waits, which yamux bounds only by the end of the whole session.
 func openStream(ctx context.Context, session *yamux.Session) (net.Conn, error) {
 	type outcome struct {
 		stream *yamux.Stream
@@ -142,7 +142,7 @@ func openStream(ctx context.Context, session *yamux.Session) (net.Conn, error) {
 	case <-ctx.Done():
 		go func() {
 			if late := <-opened; late.err == nil {
-				_ = late.stream.Close() // nobody waits for it any more
+				_ = late.stream.Close() // its caller has given up
 			}
 		}()
 		return nil, ctx.Err()
@@ -152,8 +152,8 @@ func openStream(ctx context.Context, session *yamux.Session) (net.Conn, error) {
 func handshake(ctx context.Context, stream net.Conn, wire []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	// The context alone sets the limit: a deadline on the stream beside it could
-	// pass first, and the caller would see an i/o timeout instead of its own.
+	// The context alone sets the limit: a deadline on the stream could expire
+	// first, and the caller would see an i/o timeout instead of its own.
 	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := stream.Write(wire); err != nil {
@@ -173,13 +173,13 @@ func handshake(ctx context.Context, stream net.Conn, wire []byte) error {
 }
 
 // refuse has yamux reset every stream the guest opens and keep nothing of it:
-// dns and api are reserved. Streams of the host are not concerned. A session that
-// cannot be told so is at its end, which Done says.
+// dns and api are reserved. Streams of the host are not affected. If the refusal
+// cannot be sent, the session has ended, and Done reports it.
 func refuse(ctx context.Context, session *yamux.Session) error {
 	stop := context.AfterFunc(ctx, func() { _ = session.Close() })
 	_ = session.GoAway()
 	if !stop() {
-		return fmt.Errorf("starting the channel: %w", ctx.Err())
+		return fmt.Errorf("start the channel: %w", ctx.Err())
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package disk turns what containerd wants mounted into what a machine can be
-// given: read-only layer files and one writable scratch disk.
+// Package disk converts the mounts that containerd asks for into what a machine
+// can have: read-only layer files and one writable scratch disk.
 package disk
 
 import (
@@ -106,16 +106,16 @@ func layer(snapshotDir string, mount *types.Mount) (string, error) {
 	}
 	source := mount.GetSource()
 	dir, file := filepath.Split(source)
-	// A layer from a content cache or any other place was not made by this
+	// A layer from a content cache or any other place was not created by this
 	// node's mkfs.erofs from a tar archive.
 	if file != "layer.erofs" || filepath.Clean(source) != source ||
 		filepath.Dir(filepath.Clean(dir)) != snapshotDir || !snapshotID.MatchString(filepath.Base(dir)) {
-		return "", fmt.Errorf("layer %q was not made by the node's erofs snapshotter: ready-made erofs layers are refused", source)
+		return "", fmt.Errorf("layer %q was not created by the node's erofs snapshotter: ready-made erofs layers are refused", source)
 	}
 	return source, nil
 }
 
-// lowerRange reads which of the preceding mounts an overlay stands on.
+// lowerRange returns which of the preceding mounts an overlay uses as lower layers.
 func lowerRange(overlay *types.Mount) (first, last int, err error) {
 	switch overlay.GetType() {
 	case "overlay", "format/overlay", "format/mkdir/overlay":
@@ -138,11 +138,11 @@ func lowerRange(overlay *types.Mount) (first, last int, err error) {
 			found = true
 		case "upperdir":
 			writable = true
-		// The guest makes its own work directory and chooses its own options;
-		// these are the ones that lose no meaning by it.
+		// The guest creates its own work directory and chooses its own options;
+		// dropping these does not change what the container sees.
 		case "workdir", "X-containerd.mkdir.path", "index", "volatile", "metacopy", "xino", "redirect_dir":
 		case "uidmap", "gidmap":
-			return 0, 0, errors.New("user namespaces (hostUsers: false) are not supported: the pod has a machine of its own")
+			return 0, 0, errors.New("user namespaces (hostUsers: false) are not supported: the pod has its own machine")
 		default:
 			return 0, 0, fmt.Errorf("overlay option %q is not supported", key)
 		}

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// innerEnv marks the test process that runs in namespaces of its own and names
-// its folder.
+// innerEnv marks the test process that runs in its own namespaces, and names
+// its directory.
 const innerEnv = "HYPERNETES_INTEGRATION_DIR"
 
 func TestMain(m *testing.M) {

@@ -118,7 +118,7 @@ func (n *node) start(t *testing.T) {
 	})
 }
 
-// kill ends containerd the hard way.
+// kill kills containerd with SIGKILL.
 func (n *node) kill(t *testing.T) {
 	t.Helper()
 	_ = n.conn.Close()

@@ -23,8 +23,9 @@ func owner(info fs.FileInfo) (uid, gid uint32, ok bool) {
 // kubelet reads at most (kubecontainer.MaxContainerTerminationMessageLength).
 const MaxLog = 4096
 
-// WriteLog writes a termination log the guest gave back. Path is the kubelet's,
-// made before the container; it is never created, nor followed if it is a link.
+// WriteLog writes a termination log that the guest returned. The kubelet has created
+// the file at path before the container; it is never created here, nor followed if
+// it is a link.
 func WriteLog(path string, data []byte) error {
 	if len(data) > MaxLog {
 		data = data[len(data)-MaxLog:]
@@ -35,7 +36,7 @@ func WriteLog(path string, data []byte) error {
 	}
 	file := os.NewFile(uintptr(fd), path)
 	if _, err := file.Write(data); err != nil {
-		_ = file.Close() // the first error is the one that tells
+		_ = file.Close() // the first error is the one to report
 		return fmt.Errorf("write termination log %s: %w", path, err)
 	}
 	return file.Close()

@@ -130,7 +130,7 @@ func head(root *os.Root, name string) (*guestv1.FileEntry, error) {
 	}
 	uid, gid, ok := owner(info)
 	if !ok {
-		return nil, errors.New("the file system tells no owner")
+		return nil, errors.New("the file system does not report an owner")
 	}
 	entry.Uid, entry.Gid = uid, gid
 	return entry, nil
@@ -138,7 +138,7 @@ func head(root *os.Root, name string) (*guestv1.FileEntry, error) {
 
 // content splits a file into entries of at most maxPart bytes.
 func content(root *os.Root, first *guestv1.FileEntry, limit int) ([]*guestv1.FileEntry, int, error) {
-	// Not blocking: a FIFO in the place of a file must not hold the shim.
+	// Non-blocking: a FIFO in place of a file must not block the shim.
 	file, err := root.OpenFile(first.Path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, 0, err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mirror knows which files of the host a pod may have, and copies them
+// Package mirror decides which files of the host a pod may have, and copies them
 // into the machine. There is no shared file system: ConfigMaps, Secrets,
 // tokens, /etc/hosts go in as copies, the termination log comes back as one.
 package mirror
@@ -24,7 +24,7 @@ import (
 // FileName is the name a single mirrored file has in its volume.
 const FileName = "file"
 
-// Kind says what a bind mount is to the machine.
+// Kind is what a bind mount becomes in the machine.
 type Kind int
 
 // Kinds of volumes.
@@ -62,9 +62,8 @@ var filePlugins = []string{
 
 const emptyDirPlugin = "kubernetes.io~empty-dir"
 
-// Classify says what a bind mount is. All that is neither the kubelet's for
-// this very pod nor containerd's for this very sandbox is refused, above all
-// hostPath.
+// Classify decides what a bind mount is. What belongs neither to the kubelet for
+// this pod nor to containerd for this sandbox is refused, above all hostPath.
 func (p Pod) Classify(mount specs.Mount) (Volume, error) {
 	source := mount.Source
 	if !filepath.IsAbs(source) || filepath.Clean(source) != source {
@@ -124,8 +123,8 @@ func (p Pod) named(volume Volume, plugin, name, subPath string) (Volume, error) 
 	return Volume{}, fmt.Errorf("volume %s has plug-in %s, which is not supported", name, plugin)
 }
 
-// subPath is what the kubelet bind-mounts for a container's subPath. Which
-// directory of the volume that is only the mount table tells.
+// subPath is what the kubelet bind-mounts for a container's subPath. Only the mount
+// table shows which directory of the volume that is.
 func (p Pod) subPath(volume Volume, name string) (Volume, error) {
 	for _, plugin := range append(slices.Clone(filePlugins), emptyDirPlugin) {
 		dir := filepath.Join(p.KubeletDir, "pods", p.UID, "volumes", plugin, name)
@@ -155,7 +154,7 @@ func (p Pod) subPath(volume Volume, name string) (Volume, error) {
 // file system, as mountinfo has them; volumeRoot is empty where the volume is a
 // plain directory.
 func relativeRoot(root, volumeRoot, plugin, name string) (string, bool) {
-	if volumeRoot != "" { // a tmpfs of its own
+	if volumeRoot != "" { // its own tmpfs
 		return below(volumeRoot, root)
 	}
 	marker := "/volumes/" + plugin + "/" + name + "/"
@@ -182,7 +181,7 @@ func (v Volume) emptyDir(dir string) (Volume, error) {
 	switch fs.Type {
 	case unix.TMPFS_MAGIC:
 		// A kubelet directory may itself lie on a tmpfs; medium Memory is a
-		// mount of its own.
+		// separate mount.
 		if mounted, err := isMountPoint(dir); err != nil {
 			return Volume{}, err
 		} else if mounted {
@@ -224,7 +223,7 @@ func volumeMount(mount specs.Mount) (*guestv1.VolumeMount, error) {
 		case "shared", "rshared":
 			guest.Propagation = "rshared"
 		case "nosuid", "nodev", "noexec", "relatime", "noatime":
-			// Only ever stricter than what the guest gives a volume.
+			// Never less strict than the guest's own options for a volume.
 		default:
 			return nil, fmt.Errorf("mount option %q at %s is not supported", option, mount.Destination)
 		}
@@ -232,7 +231,7 @@ func volumeMount(mount specs.Mount) (*guestv1.VolumeMount, error) {
 	return guest, nil
 }
 
-// below gives path relative to dir if it is inside it.
+// below returns path relative to dir if it is inside it.
 func below(dir, path string) (string, bool) {
 	rel, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 	return rel, ok && rel != ""

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ocispec turns the specification containerd wrote for a container of
-// this host into one for a container of the pod's machine: what means the host
-// is taken out, what cannot be kept is refused, bind mounts become volumes.
+// Package ocispec converts the specification that containerd wrote for a container on
+// this host into one for a container in the pod's machine: what refers to the host
+// is removed, what cannot be kept is refused, bind mounts become volumes.
 package ocispec
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// PID says whose processes a container sees.
+// PID selects whose processes a container sees.
 type PID int
 
 // Process namespaces a pod may ask for.
@@ -25,7 +25,7 @@ const (
 	PIDTarget            // an ephemeral container's target container
 )
 
-// Container is what Sanitise makes of a specification.
+// Container is what Sanitize makes of a specification.
 type Container struct {
 	Spec  *specs.Spec   // for the guest: no host path, device or label in it
 	Binds []specs.Mount // bind mounts, to be classified as volumes
@@ -39,8 +39,8 @@ type Pids struct {
 	Task    int // answered for every task
 }
 
-// Sanitise reads a specification and returns the guest's. It changes spec.
-func Sanitise(spec *specs.Spec, pids Pids) (*Container, error) {
+// Sanitize reads a specification and returns the guest's. It changes spec.
+func Sanitize(spec *specs.Spec, pids Pids) (*Container, error) {
 	if spec.Process == nil || len(spec.Process.Args) == 0 {
 		return nil, errors.New("the container has no command")
 	}
@@ -63,7 +63,7 @@ func Sanitise(spec *specs.Spec, pids Pids) (*Container, error) {
 	return container, nil
 }
 
-// Process takes out of a process what means the host. It serves execs as well.
+// Process removes from a process what refers to the host. Execs use it as well.
 func Process(process *specs.Process) {
 	// The guest's kernel has no such policy loaded.
 	process.ApparmorProfile, process.SelinuxLabel = "", ""
@@ -77,7 +77,7 @@ func (c *Container) linux(spec *specs.Spec, pids Pids) error {
 		spec.Linux = linux
 	}
 	if len(linux.UIDMappings) > 0 || len(linux.GIDMappings) > 0 {
-		return errors.New("user namespaces (hostUsers: false) are not supported: the pod has a machine of its own")
+		return errors.New("user namespaces (hostUsers: false) are not supported: the pod has its own machine")
 	}
 	// Privileged containers and device plug-ins would bring in the host's devices.
 	if len(linux.Devices) > 0 || len(linux.NetDevices) > 0 {
@@ -110,7 +110,7 @@ func (c *Container) namespaces(namespaces []specs.LinuxNamespace, pids Pids) err
 	for _, namespace := range namespaces {
 		switch namespace.Type {
 		case specs.UserNamespace, specs.TimeNamespace:
-			return fmt.Errorf("%s namespaces are not supported: the pod has a machine of its own", namespace.Type)
+			return fmt.Errorf("%s namespaces are not supported: the pod has its own machine", namespace.Type)
 		case specs.PIDNamespace:
 			has = true
 			switch namespace.Path {

@@ -51,7 +51,7 @@ func host(change func(*specs.Spec)) *specs.Spec {
 }
 
 func TestNothingOfTheHostReachesTheGuest(t *testing.T) {
-	got, err := Sanitise(host(nil), pids)
+	got, err := Sanitize(host(nil), pids)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func namespace(kind specs.LinuxNamespaceType, path string) func(*specs.Spec) {
 	}
 }
 
-func TestSanitise(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	cases := []struct {
 		name   string
 		change func(*specs.Spec)
@@ -102,7 +102,7 @@ func TestSanitise(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Sanitise(host(c.change), pids)
+			got, err := Sanitize(host(c.change), pids)
 			if c.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fault) {
 					t.Fatalf("want an error that names %q, got %v", c.fault, err)

@@ -16,7 +16,7 @@ import (
 )
 
 // boot waits for the guest, configures it and keeps watch over the channel. It
-// ends with the sandbox's life.
+// ends with the sandbox.
 func (s *Sandbox) boot() {
 	start := time.Now()
 	client, err := s.connect()
@@ -41,7 +41,7 @@ func (s *Sandbox) boot() {
 func (s *Sandbox) connect() (client *ttrpc.Client, err error) {
 	ctx, cancel := context.WithTimeout(s.live, bootTimeout)
 	defer cancel()
-	// Dial reads until the guest speaks; a monitor that dies must end that.
+	// Dial reads until the guest sends its hello; if the monitor dies, Dial must return.
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
@@ -61,7 +61,7 @@ func (s *Sandbox) connect() (client *ttrpc.Client, err error) {
 	client = ttrpc.NewClient(&callConn{conn, callTimeout, s.kill}, ttrpc.WithUnaryClientInterceptor(heedContext))
 	s.guest = guestv1.NewGuestClient(client)
 	if err := s.configure(ctx); err != nil {
-		_ = client.Close() // the first error is the one that tells
+		_ = client.Close() // the first error is the one to report
 		return nil, err
 	}
 	return client, nil
@@ -76,7 +76,7 @@ func (s *Sandbox) configure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("configure the guest: %w", GuestError(err))
 	}
-	// %.64q: the words are the guest's.
+	// %.64q: the text comes from the guest.
 	log.L.Infof("guest kernel %.64q, boot id %.64q", answer.GetKernelRelease(), answer.GetBootId())
 	if _, err := s.guest.AttachScratch(ctx, &guestv1.AttachScratchRequest{Serial: scratchSerial}); err != nil {
 		return fmt.Errorf("attach the scratch disk: %w", GuestError(err))

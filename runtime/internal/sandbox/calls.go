@@ -11,8 +11,8 @@ import (
 	"github.com/containerd/ttrpc"
 )
 
-// heedContext lets a call end with its context. ttrpc heeds it only once the
-// request is written, which a guest that reads nothing holds up; and it writes
+// heedContext lets a call end with its context. ttrpc checks the context only once
+// the request is written, which a guest that reads nothing delays; and it writes
 // under a lock, so that every later call hangs too.
 func heedContext(ctx context.Context, request *ttrpc.Request, response *ttrpc.Response, _ *ttrpc.UnaryClientInfo,
 	invoke ttrpc.Invoker,
@@ -28,8 +28,8 @@ func heedContext(ctx context.Context, request *ttrpc.Request, response *ttrpc.Re
 	}
 }
 
-// callConn carries calls to the guest and gives up on one that does not read
-// them: after half a message there is no way to say another.
+// callConn carries calls to the guest and fails if the guest does not read them:
+// after half a message no other message can be sent.
 type callConn struct {
 	net.Conn
 	limit time.Duration

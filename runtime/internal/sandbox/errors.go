@@ -17,8 +17,8 @@ import (
 // maxMessage bounds what the guest may put into the host's logs and events.
 const maxMessage = 512
 
-// GuestError turns a guest's answer into an error of ours. Its kind is one of a
-// few; its words are the tenant's, so they are bounded and made printable.
+// GuestError converts the error that a guest returned. Its kind is one of a few; its
+// text is under the tenant's control, so it is bounded and made printable.
 func GuestError(err error) error {
 	if err == nil {
 		return nil
@@ -27,7 +27,7 @@ func GuestError(err error) error {
 		return fmt.Errorf("the pod's machine is gone: %w", errdefs.ErrUnavailable)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the guest does not answer: %w", errdefs.ErrUnavailable)
+		return fmt.Errorf("the guest did not respond: %w", errdefs.ErrUnavailable)
 	}
 	var kind error = errdefs.ErrUnknown
 	native := errgrpc.ToNative(err)

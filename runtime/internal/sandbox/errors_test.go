@@ -67,7 +67,7 @@ func (r refusing) CreateVolume(context.Context, *guestv1.CreateVolumeRequest) (*
 	return nil, r.err
 }
 
-// A guest's words must not fill the host's logs by way of a volume either.
+// A guest's text must not fill the host's logs through a volume either.
 func TestAVolumesErrorIsShortAndPrintable(t *testing.T) {
 	guest := refusing{err: grpcstatus.Error(codes.NotFound, strings.Repeat("\x1b[2J", 1<<20))}
 	booted := make(chan struct{})

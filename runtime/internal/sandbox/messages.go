@@ -11,8 +11,8 @@ import (
 	"github.com/containerd/log"
 )
 
-// What the monitor says is logged up to these bounds: a guest may be able to
-// make it say much.
+// What the monitor prints is logged up to these bounds: a guest may be able to
+// make it print much.
 const (
 	maxMessages      = 64 << 10
 	maxMessageLength = 1 << 10
@@ -23,12 +23,12 @@ const (
 func newMessages() (*os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("make a pipe for the monitor's messages: %w", err)
+		return nil, fmt.Errorf("create a pipe for the monitor's messages: %w", err)
 	}
 	go func() {
 		defer r.Close()
 		logMessages(r, func(line string) { log.L.WithField("component", "qemu").Warn(line) })
-		// Beyond the bound it may talk on, unheard but not blocked.
+		// Output beyond the bound is read and discarded, so that the monitor does not block.
 		_, _ = io.Copy(io.Discard, r)
 	}()
 	return w, nil

@@ -20,8 +20,8 @@ import (
 // delay (a minute or so). Looking costs one system call a volume.
 const refreshPeriod = 10 * time.Second
 
-// refresh keeps the guest's copies as the kubelet's files are: ConfigMaps and
-// Secrets change, service account tokens expire. It ends with the machine.
+// refresh keeps the guest's copies up to date with the kubelet's files: ConfigMaps
+// and Secrets change, service account tokens expire. It ends with the machine.
 func (s *Sandbox) refresh() {
 	ticker := time.NewTicker(refreshPeriod)
 	defer ticker.Stop()
@@ -60,7 +60,7 @@ func (s *Sandbox) refreshVolume(ctx context.Context, volume mirror.Volume) error
 	state := s.volume(volume.ID)
 	now, err := version(volume)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the pod is going
+		return nil // the pod is being deleted
 	}
 	if err != nil {
 		return err
@@ -74,8 +74,8 @@ func (s *Sandbox) refreshVolume(ctx context.Context, volume mirror.Volume) error
 	return s.PutVolume(ctx, volume)
 }
 
-// version tells one content of a volume from another: the kubelet switches a
-// volume by its `..data` link, and writes a single file anew.
+// version identifies the content of a volume: the kubelet switches a volume with its
+// `..data` link, and rewrites a single file.
 func version(volume mirror.Volume) (string, error) {
 	if volume.Kind == mirror.Files {
 		return os.Readlink(filepath.Join(volume.Source, "..data"))

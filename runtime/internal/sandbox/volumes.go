@@ -20,7 +20,7 @@ import (
 
 // layerDisk is a layer that containers of the pod use.
 type layerDisk struct {
-	mu    sync.Mutex // held while the disk comes or goes
+	mu    sync.Mutex // held while the disk is plugged or unplugged
 	users int
 	there bool
 }
@@ -41,7 +41,7 @@ func (s *Sandbox) AttachLayers(ctx context.Context, paths []string) ([]string, e
 	for _, path := range paths {
 		serial := disk.Serial(path)
 		if slices.Contains(serials, serial) {
-			return nil, errors.Join(fmt.Errorf("layer %s is there twice", path), s.ReleaseLayers(ctx, serials))
+			return nil, errors.Join(fmt.Errorf("layer %s is listed twice", path), s.ReleaseLayers(ctx, serials))
 		}
 		if err := s.attachLayer(ctx, serial, path); err != nil {
 			return nil, errors.Join(err, s.ReleaseLayers(ctx, serials))
@@ -65,8 +65,8 @@ func (s *Sandbox) attachLayer(ctx context.Context, serial, path string) error {
 	return nil
 }
 
-// ReleaseLayers takes away the layers no container uses any more. What the
-// guest thinks about that does not count.
+// ReleaseLayers unplugs the layers that no container uses any more, whether or not
+// the guest agrees.
 func (s *Sandbox) ReleaseLayers(ctx context.Context, serials []string) error {
 	var faults []error
 	for _, serial := range serials {
@@ -74,8 +74,8 @@ func (s *Sandbox) ReleaseLayers(ctx context.Context, serials []string) error {
 		layer.mu.Lock()
 		layer.users--
 		if layer.users == 0 && s.live.Err() == nil {
-			// A guest that does not let go keeps a read-only disk of its own
-			// image: the next container finds it there.
+			// If the guest does not release the disk, it keeps a read-only disk
+			// of its own image: the next container uses it.
 			if err := s.machine.DetachDisk(ctx, serial); err != nil && !errors.Is(err, vmm.ErrGone) {
 				faults = append(faults, fmt.Errorf("detach a layer: %w", err))
 			} else {
@@ -98,14 +98,14 @@ func (s *Sandbox) layer(serial string) *layerDisk {
 	return layer
 }
 
-// guestKinds says what the guest makes for each kind of volume.
+// guestKinds maps each kind of volume to what the guest creates.
 var guestKinds = map[mirror.Kind]guestv1.CreateVolumeRequest_Kind{
 	mirror.Files: guestv1.CreateVolumeRequest_FILES, mirror.File: guestv1.CreateVolumeRequest_FILES,
 	mirror.Log: guestv1.CreateVolumeRequest_FILES, mirror.EmptyDir: guestv1.CreateVolumeRequest_EMPTY_DIR,
 	mirror.Memory: guestv1.CreateVolumeRequest_MEMORY,
 }
 
-// PutVolume makes a volume in the guest and fills it. Asking again refreshes
+// PutVolume creates a volume in the guest and fills it. Calling it again refreshes
 // the content of copied volumes.
 func (s *Sandbox) PutVolume(ctx context.Context, volume mirror.Volume) error {
 	var entries []*guestv1.FileEntry
@@ -159,12 +159,12 @@ func (s *Sandbox) put(ctx context.Context, volume mirror.Volume, entries []*gues
 			Id: volume.ID, Kind: kind, SizeLimit: volume.SizeLimit,
 			Mode: uint32(volume.Mode), Uid: volume.UID, Gid: volume.GID,
 		}); err != nil {
-			return fmt.Errorf("make the volume at %s: %w", volume.Mount.GetDestination(), GuestError(err))
+			return fmt.Errorf("create the volume at %s: %w", volume.Mount.GetDestination(), GuestError(err))
 		}
 	}
 	if kind == guestv1.CreateVolumeRequest_FILES {
 		for _, entry := range entries {
-			// A container has this very file mounted: keep it, change what it holds.
+			// A container has this file mounted: keep it and change its content.
 			entry.InPlace = state.made && volume.Kind == mirror.File
 		}
 		for _, request := range mirror.Requests(volume.ID, entries) {
@@ -188,7 +188,7 @@ func (s *Sandbox) volume(id string) *volumeState {
 	return state
 }
 
-// The volume of files that the sandbox itself makes for its containers.
+// The volume of files that the sandbox itself creates for its containers.
 const (
 	podFilesID = "pod"
 	shmID      = "shm" // the guest's own: the pod's /dev/shm
@@ -200,7 +200,7 @@ type sharedFiles struct {
 }
 
 // PodMounts are the mounts every container of a pod gets besides its own:
-// /etc/resolv.conf, /etc/hostname and /dev/shm. What taken names is left out.
+// /etc/resolv.conf, /etc/hostname and /dev/shm. Destinations in taken are omitted.
 func (s *Sandbox) PodMounts(ctx context.Context, taken func(destination string) bool) ([]*guestv1.VolumeMount, error) {
 	s.shared.once.Do(func() {
 		entries := []*guestv1.FileEntry{

@@ -28,7 +28,7 @@ import (
 // Name is the runtime's name in containerd's settings.
 const Name = "io.containerd.hyper.v2"
 
-// What the serving process is told about itself.
+// Environment of the serving process.
 const (
 	socketEnv  = "HYPERNETES_SHIM_SOCKET"
 	sandboxEnv = "HYPERNETES_SHIM_SANDBOX"
@@ -40,7 +40,7 @@ func SandboxID() string { return os.Getenv(sandboxEnv) }
 // cleanTimeout leaves time in containerd's 5 s for a dead shim.
 const cleanTimeout = 4 * time.Second
 
-// exitKilled is what containers of a shim that died are told to have exited with.
+// exitKilled is the exit status reported for containers of a shim that died.
 const exitKilled = 128 + int(syscall.SIGKILL)
 
 // Manager serves the commands `start` and `delete`.
@@ -49,8 +49,8 @@ type Manager struct{}
 // Name implements containerd's shim.Shim.
 func (Manager) Name() string { return Name }
 
-// Start starts the process that serves a sandbox, with its socket open
-// already. containerd runs it in the bundle's directory.
+// Start starts the process that serves a sandbox, with its socket already
+// open. containerd runs it in the bundle's directory.
 func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *bootapi.BootstrapResult, err error) {
 	namespace, err := namespaces.NamespaceRequired(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 	}
 	socket, err := containerdshim.NewSocket(address)
 	if containerdshim.SocketEaddrinuse(err) && !containerdshim.CanConnect(address) {
-		// Of a shim that was killed: sandbox ids never come back.
+		// Left by a shim that was killed: sandbox IDs are never reused.
 		if err := containerdshim.RemoveSocket(address); err != nil {
 			return nil, fmt.Errorf("remove a stale socket: %w", err)
 		}
@@ -88,7 +88,7 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 	if err != nil {
 		return nil, err
 	}
-	// From here on `delete` finds all there is, whoever is killed.
+	// From here on `delete` finds everything, whichever process is killed.
 	state := vmstate.State{SandboxID: id, Socket: socketPath(address)}
 	if err := vmstate.Save(cfg.VMDir, state); err != nil {
 		return nil, err
@@ -105,12 +105,12 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 		return nil, errors.Join(err, state.Shim.Kill(ctx))
 	}
 	capabilities, err := anypb.New(&types.MountCapabilities{
-		// All mounts come to us as they are: we make none of them on the host.
+		// All mounts are passed as they are: the shim mounts nothing on the host.
 		Types:      []string{"erofs", "loop", "overlay"},
 		Transforms: []string{"format", "mkfs", "mkdir"},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("tell the mount capabilities: %w", err)
+		return nil, fmt.Errorf("report the mount capabilities: %w", err)
 	}
 	return &bootapi.BootstrapResult{
 		Version: 3, Protocol: "ttrpc", Address: address,
@@ -144,7 +144,7 @@ func serve(id, namespace, address string, params *bootapi.BootstrapParams, socke
 }
 
 // Stop cleans up after a shim, dead or alive. containerd calls it for every
-// container's connection that ends as well; those have nothing of their own.
+// container's connection that ends as well; those own nothing.
 func (Manager) Stop(ctx context.Context, id string) (containerdshim.StopStatus, error) {
 	status := containerdshim.StopStatus{ExitStatus: exitKilled, ExitedAt: time.Now()}
 	bundle := "."

@@ -42,7 +42,7 @@ func accelerator(ctx context.Context, cfg config.Config, uid uint32) (string, in
 	return choice.Accelerator, choice.TSCkHz, err
 }
 
-// Publisher sends events by containerd's own publisher.
+// Publisher sends events with containerd's own publisher.
 func Publisher(to containerdshim.Publisher) task.Publisher { return publisher{to} }
 
 type publisher struct{ to containerdshim.Publisher }

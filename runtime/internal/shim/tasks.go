@@ -16,8 +16,8 @@ import (
 	"hypernetes.org/runtime/internal/task"
 )
 
-// tasks is the task service's face: it finds the pod's tasks and puts errors
-// into containerd's words.
+// tasks is the task service's API: it finds the pod's tasks and converts errors
+// to containerd's.
 type tasks Service
 
 var _ taskapi.TTRPCTaskService = (*tasks)(nil)
@@ -35,7 +35,7 @@ func with[T any](s *tasks, call func(*task.Service) (*T, error)) (*T, error) {
 	return answer, nil
 }
 
-// done is with for calls that answer nothing.
+// done is like with, for calls that return nothing.
 func done(s *tasks, call func(*task.Service) error) (*emptypb.Empty, error) {
 	return with(s, func(found *task.Service) (*emptypb.Empty, error) { return &emptypb.Empty{}, call(found) })
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tap opens the pod's TAP device, which the agent made.
+// Package tap opens the pod's TAP device, which the agent created.
 package tap
 
 import (
@@ -15,9 +15,9 @@ import (
 // Open attaches to an existing TAP of this network namespace. The emulator
 // gets the file, so it needs neither the device nor the namespace.
 func Open(name string) (*os.File, error) {
-	// TUNSETIFF would make a device that is missing, with no port behind it.
+	// TUNSETIFF would create a missing device, without a port behind it.
 	if _, err := net.InterfaceByName(name); err != nil {
-		return nil, fmt.Errorf("the pod's TAP %s is not there: %w", name, err)
+		return nil, fmt.Errorf("the pod's TAP %s does not exist: %w", name, err)
 	}
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {

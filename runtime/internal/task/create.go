@@ -38,7 +38,7 @@ type container struct {
 	samples    samples
 }
 
-// plan is a container as the guest is to have it, with nothing done yet.
+// plan is a container as the guest will have it; nothing has been done yet.
 type plan struct {
 	layers  []string
 	volumes []mirror.Volume
@@ -46,11 +46,11 @@ type plan struct {
 	request *guestv1.CreateContainerRequest
 }
 
-// create makes a container in the guest, or nothing.
+// create creates a container in the guest; if it fails, nothing is left.
 func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *container, err error) {
 	paths := stdio.Paths{Stdin: r.GetStdin(), Stdout: r.GetStdout(), Stderr: r.GetStderr(), Terminal: r.GetTerminal()}
 	if r.GetCheckpoint() != "" {
-		return nil, fmt.Errorf("restoring a checkpoint: %w", errdefs.ErrNotImplemented)
+		return nil, fmt.Errorf("restore a checkpoint: %w", errdefs.ErrNotImplemented)
 	}
 	if err := paths.Check(); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (s *Service) opener(container, exec string) stdio.Opener {
 	return func(ctx context.Context, fd uint8) (net.Conn, error) { return s.sandbox.IO(ctx, container, exec, fd) }
 }
 
-// plan decides, without touching anything, what the guest is asked for.
+// plan decides, without side effects, what to request from the guest.
 func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, error) {
 	spec, err := readSpec(r.GetBundle())
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, erro
 	if err != nil {
 		return nil, err
 	}
-	sanitised, err := ocispec.Sanitise(spec, s.sandbox.Pids())
+	sanitized, err := ocispec.Sanitize(spec, s.sandbox.Pids())
 	if err != nil {
 		return nil, err
 	}
@@ -134,10 +134,10 @@ func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, erro
 		Id: r.GetID(), Terminal: r.GetTerminal(),
 		Stdin: paths.Stdin != "", Stdout: paths.Stdout != "", Stderr: paths.Stderr != "" && !paths.Terminal,
 	}}
-	if err := s.pidNamespace(p.request, sanitised.PID); err != nil {
+	if err := s.pidNamespace(p.request, sanitized.PID); err != nil {
 		return nil, err
 	}
-	for _, bind := range sanitised.Binds {
+	for _, bind := range sanitized.Binds {
 		volume, err := pod.Classify(bind)
 		if err != nil {
 			return nil, err
@@ -146,9 +146,9 @@ func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, erro
 		p.taken[filepath.Clean(bind.Destination)] = true
 		p.request.Mounts = append(p.request.Mounts, volume.Mount)
 	}
-	// The pod's shared /dev/shm takes the place of the container's own.
-	sanitised.Spec.Mounts = withoutOwnShm(sanitised.Spec.Mounts)
-	if p.request.Spec, err = json.Marshal(sanitised.Spec); err != nil {
+	// The pod's shared /dev/shm replaces the container's own.
+	sanitized.Spec.Mounts = withoutOwnShm(sanitized.Spec.Mounts)
+	if p.request.Spec, err = json.Marshal(sanitized.Spec); err != nil {
 		return nil, fmt.Errorf("write the specification: %w", err)
 	}
 	return p, nil
@@ -172,7 +172,7 @@ func (s *Service) pidNamespace(request *guestv1.CreateContainerRequest, pid ocis
 		request.PidNamespace = guestv1.PidNamespace_POD
 	case ocispec.PIDTarget:
 		// All tasks of the pod have the emulator's process id, so the target is
-		// known only where there is one choice.
+		// known only if there is a single candidate.
 		targets := s.runningContainers()
 		if len(targets) != 1 {
 			return fmt.Errorf("sharing processes with one of %d running containers is not supported", len(targets))

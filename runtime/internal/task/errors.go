@@ -9,8 +9,8 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 )
 
-// answered tells a refusal by the guest from silence, after which nobody knows
-// what it did. The guest's own running out of time is no refusal either.
+// answered distinguishes a refusal by the guest from no response, after which its
+// state is unknown. A timeout inside the guest is not a refusal either.
 func answered(err error) bool {
 	status, ok := grpcstatus.FromError(err)
 	return ok && !slices.Contains([]codes.Code{codes.Unavailable, codes.DeadlineExceeded, codes.Canceled}, status.Code())

@@ -19,8 +19,8 @@ type Publisher interface {
 	Publish(ctx context.Context, topic string, event proto.Message) error
 }
 
-// Topics as containerd's core/runtime names them; that package would bring much
-// with it into the shim's memory.
+// Topics as containerd's core/runtime names them; that package would add much
+// to the shim's memory.
 const (
 	topicCreate      = "/tasks/create"
 	topicStart       = "/tasks/start"
@@ -34,7 +34,7 @@ const (
 type event struct {
 	topic     string
 	body      proto.Message
-	delivered chan struct{} // closed once it was sent; nil where nobody waits
+	delivered chan struct{} // closed once it was sent; nil if nothing waits for it
 }
 
 // queueLength is how many events wait while containerd is away. Each answers a
@@ -53,7 +53,7 @@ func newQueue(ctx context.Context, publisher Publisher) *queue {
 		for {
 			select {
 			case next := <-q.events:
-				// The publisher retries by itself; CRI learns exits from Wait too.
+				// The publisher retries; CRI learns exits from Wait too.
 				if err := publisher.Publish(ctx, next.topic, next.body); err != nil {
 					log.L.WithError(err).WithField("topic", next.topic).Warn("publish an event")
 				}
@@ -70,7 +70,7 @@ func newQueue(ctx context.Context, publisher Publisher) *queue {
 
 func (q *queue) send(topic string, body proto.Message) { q.put(event{topic: topic, body: body}) }
 
-// put says whether there was room.
+// put reports whether there was room.
 func (q *queue) put(next event) bool {
 	select {
 	case q.events <- next:
@@ -107,7 +107,7 @@ func (q *queue) exit(p *process, pid uint32, exit sandbox.Exit) {
 	})
 }
 
-// stamp leaves the zero time out.
+// stamp omits the zero time.
 func stamp(at time.Time) *timestamppb.Timestamp {
 	if at.IsZero() {
 		return nil

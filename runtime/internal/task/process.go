@@ -16,7 +16,7 @@ import (
 	"hypernetes.org/runtime/internal/stdio"
 )
 
-// status of a process; it only ever grows.
+// status of a process; it never decreases.
 type status int
 
 const (
@@ -27,7 +27,7 @@ const (
 	deleted
 )
 
-// api is a status in containerd's words.
+// api converts a status to containerd's.
 func (s status) api() tasktypes.Status {
 	switch s {
 	case created, starting:
@@ -51,7 +51,7 @@ type process struct {
 	exit    sandbox.Exit
 	exited  chan struct{} // closed with stopped
 	started bool          // it ran, or may have
-	doomed  sync.Once     // the machine goes if the process does not
+	doomed  sync.Once     // the machine is killed if the process does not exit
 }
 
 func newProcess(container, exec string, paths stdio.Paths) *process {
@@ -65,12 +65,12 @@ func (p *process) now() (status, sandbox.Exit) {
 	return p.status, p.exit
 }
 
-// begin moves from created to starting, for one caller.
+// begin changes created to starting, for one caller.
 func (p *process) begin() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.status != created {
-		return fmt.Errorf("the process was already started: %w", errdefs.ErrFailedPrecondition)
+		return fmt.Errorf("the process has already been started: %w", errdefs.ErrFailedPrecondition)
 	}
 	p.status = starting
 	return nil
@@ -86,7 +86,7 @@ func (p *process) settle(to status) {
 	}
 }
 
-// ran says whether there may be output.
+// ran reports whether there may be output.
 func (p *process) ran() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,7 +117,7 @@ func (p *process) wait(ctx context.Context) (sandbox.Exit, error) {
 }
 
 // drainTimeout is how long output may still flow once a process is deleted: a
-// child of it may hold the stream open for ever.
+// child of it may hold the stream open forever.
 const drainTimeout = 5 * time.Second
 
 // drain lets the remaining output of a process that ran flow.
@@ -127,7 +127,7 @@ func (p *process) drain(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	_ = p.streams.Drain(ctx) // what is late is lost, as with runc
+	_ = p.streams.Drain(ctx) // late output is lost, as with runc
 }
 
 func (p *process) closeStreams() {

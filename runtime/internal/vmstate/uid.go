@@ -22,14 +22,14 @@ type UID struct {
 	file  *os.File
 }
 
-// LeaseUID finds a uid no other machine of the node has, of count from base.
+// LeaseUID returns a UID that no other machine of the node has, of count from base.
 func LeaseUID(vmDir, id string, base, count uint32) (*UID, error) {
 	if err := os.MkdirAll(vmDir, 0o711); err != nil {
-		return nil, fmt.Errorf("make the directory of machines: %w", err)
+		return nil, fmt.Errorf("create the directory of machines: %w", err)
 	}
 	file, err := os.OpenFile(filepath.Join(vmDir, uidFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the table of uids: %w", err)
+		return nil, fmt.Errorf("open the table of UIDs: %w", err)
 	}
 	hash := fnv.New32a()
 	hash.Write([]byte(id)) // never fails: see hash.Hash
@@ -43,11 +43,11 @@ func LeaseUID(vmDir, id string, base, count uint32) (*UID, error) {
 		case err == nil:
 			return &UID{Value: base + index, file: file}, nil
 		case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES):
-			return nil, errors.Join(fmt.Errorf("take a uid: %w", err), file.Close())
+			return nil, errors.Join(fmt.Errorf("lock a UID: %w", err), file.Close())
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("all %d uids for emulators are taken", count), file.Close())
+	return nil, errors.Join(fmt.Errorf("all %d UIDs for emulators are in use", count), file.Close())
 }
 
-// Release gives the uid back.
+// Release releases the UID.
 func (u *UID) Release() error { return u.file.Close() }

@@ -19,7 +19,7 @@ const modulesDir = "/modules"
 
 // Stages of module loading.
 const (
-	StageChannel = "channel" // what the guest's first word needs
+	StageChannel = "channel" // needed for the guest's first message
 	StageRest    = "rest"    // disks, file systems, network
 )
 
@@ -33,7 +33,7 @@ var parameters = map[string]string{"scsi_mod": "scan=manual"}
 func LoadModules(stage string) error {
 	files, err := filepath.Glob(filepath.Join(modulesDir, stage+"-*.ko"))
 	if err != nil {
-		return fmt.Errorf("listing modules: %w", err)
+		return fmt.Errorf("list modules: %w", err)
 	}
 	if len(files) == 0 {
 		return fmt.Errorf("the initramfs has no modules of stage %q", stage)
@@ -41,10 +41,10 @@ func LoadModules(stage string) error {
 	sort.Strings(files)
 	for _, file := range files {
 		if err := loadModule(file); err != nil {
-			return fmt.Errorf("loading %s: %w", filepath.Base(file), err)
+			return fmt.Errorf("load %s: %w", filepath.Base(file), err)
 		}
 		if err := os.Remove(file); err != nil {
-			return fmt.Errorf("freeing a module's file: %w", err)
+			return fmt.Errorf("remove a module's file: %w", err)
 		}
 	}
 	return nil

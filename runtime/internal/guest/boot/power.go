@@ -9,16 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PowerOff ends the machine. What was written to volumes is on its disk first.
+// PowerOff powers the machine off, after data written to volumes has reached the disk.
 func PowerOff() {
 	unix.Sync()
-	// The monitor runs with -no-reboot: a reset ends it like a power-off, and
-	// needs no ACPI method of the firmware.
+	// The monitor runs with -no-reboot: a reset terminates it like a power-off,
+	// and does not need an ACPI method of the firmware.
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 
-// Complain says on the kernel's log why the guest gives up. The log goes nowhere
-// unless the machine was started with a console.
+// Complain writes the reason why the guest gives up to the kernel's log. The log is
+// discarded unless the machine was started with a console.
 func Complain(failure error) {
 	log, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
 	if err != nil {

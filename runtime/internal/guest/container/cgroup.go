@@ -27,14 +27,14 @@ const (
 	cgroupPause    = time.Millisecond
 )
 
-// removeCgroup kills what is left in a container's cgroup and removes it with
-// all below; the kernel has let go of the dead only a moment later.
+// removeCgroup kills the processes left in a container's cgroup and removes it with
+// its children; the kernel releases dead processes with a delay.
 func (s *Set) removeCgroup(id string) error {
 	dir := s.cgroup(id)
 	if err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0); errors.Is(err, fs.ErrNotExist) {
 		return nil // it never started
 	} else if err != nil {
-		return fmt.Errorf("ending a container's processes: %w", err)
+		return fmt.Errorf("kill a container's processes: %w", err)
 	}
 	for deadline := time.Now().Add(cgroupPatience); ; time.Sleep(cgroupPause) {
 		err := removeTree(dir)
@@ -48,7 +48,7 @@ func (s *Set) removeCgroup(id string) error {
 func removeTree(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("removing a cgroup: %w", err)
+		return fmt.Errorf("remove a cgroup: %w", err)
 	}
 	for _, entry := range entries {
 		if entry.IsDir() {
@@ -58,7 +58,7 @@ func removeTree(dir string) error {
 		}
 	}
 	if err := unix.Rmdir(dir); err != nil {
-		return fmt.Errorf("removing a cgroup: %w", err)
+		return fmt.Errorf("remove a cgroup: %w", err)
 	}
 	return nil
 }
@@ -75,20 +75,20 @@ func (s *Set) Pids(id string) ([]uint32, error) {
 func (s *Set) pids(in *container) ([]uint32, error) {
 	text, err := os.ReadFile(filepath.Join(s.cgroup(in.id), "cgroup.procs"))
 	if err != nil {
-		return nil, fmt.Errorf("listing processes: %w", err)
+		return nil, fmt.Errorf("list processes: %w", err)
 	}
 	var pids []uint32
 	for _, field := range strings.Fields(string(text)) {
 		pid, err := strconv.ParseUint(field, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("listing processes: %w", err)
+			return nil, fmt.Errorf("list processes: %w", err)
 		}
 		pids = append(pids, uint32(pid))
 	}
 	return pids, nil
 }
 
-// Update changes a container's limits; what resources leaves out stays.
+// Update changes a container's limits; those that resources omits stay.
 func (s *Set) Update(id string, raw []byte) error {
 	if _, err := s.find(id); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *Set) Update(id string, raw []byte) error {
 	for _, setting := range settings(&wanted) {
 		path := filepath.Join(s.cgroup(id), setting.file)
 		if err := os.WriteFile(path, []byte(setting.value), 0); err != nil {
-			return fmt.Errorf("setting %s: %w", setting.file, err)
+			return fmt.Errorf("set %s: %w", setting.file, err)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 // namespace instead of the guest's init.
 const HoldPidNamespaceArgument = "hold-pid-namespace"
 
-// HoldPidNamespace keeps the namespace and reaps its orphans, for ever.
+// HoldPidNamespace keeps the namespace and reaps its orphans, forever.
 func HoldPidNamespace() {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)

@@ -11,8 +11,8 @@ import (
 type state int
 
 const (
-	created  state = iota // its streams are there, it has not started
-	starting              // runc is at work
+	created  state = iota // its streams exist, it has not started
+	starting              // runc is starting it
 	running
 	stopped // it has exited, or its start failed
 )
@@ -44,7 +44,7 @@ func (p *process) begin() error {
 }
 
 // run records the pid and follows the process until it has exited; ended is
-// called before anybody learns of the exit.
+// called before the exit is reported.
 func (p *process) run(r *reaper.Reaper, pid int, ended func()) {
 	p.mu.Lock()
 	p.state, p.pid = running, pid

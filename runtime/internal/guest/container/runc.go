@@ -35,8 +35,8 @@ type runc struct {
 	root   string // its state
 }
 
-// run creates and starts a container in one go, which saves one execution of
-// runc against create and start.
+// run creates and starts a container in one call, which saves one execution of
+// runc compared with create and start.
 func (r *runc) run(id, bundle string, io *stdio, console string) (int, error) {
 	pidFile := filepath.Join(bundle, "pid")
 	return r.detached(bundle, pidFile, io, console, "run", "--detach", "--no-new-keyring", "--bundle", bundle, "--pid-file", pidFile, id)
@@ -48,8 +48,8 @@ func (r *runc) exec(id, folder, process string, io *stdio, console string) (int,
 	return r.detached(folder, pidFile, io, console, "exec", "--detach", "--process", process, "--pid-file", pidFile, id)
 }
 
-// forget takes away what runc knows of a stopped container. This is what
-// `runc delete` does where there are no hooks and no Intel RDT, without its start.
+// forget removes runc's state of a stopped container, as `runc delete` does without
+// hooks and Intel RDT, but without executing it.
 func (r *runc) forget(id string) error {
 	return os.RemoveAll(filepath.Join(r.root, id))
 }
@@ -71,7 +71,7 @@ func (r *runc) detached(folder, pidFile string, io *stdio, console string, verb 
 	pid, err := readPid(pidFile)
 	if err != nil {
 		if master != nil {
-			_ = master.Close() // the first error is the one that tells
+			_ = master.Close() // the first error is the one to report
 		}
 		return 0, err
 	}
@@ -82,11 +82,11 @@ func (r *runc) detached(folder, pidFile string, io *stdio, console string, verb 
 func readPid(path string) (int, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, fmt.Errorf("reading the process id: %w", err)
+		return 0, fmt.Errorf("read the process ID: %w", err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("reading the process id: %w", err)
+		return 0, fmt.Errorf("read the process ID: %w", err)
 	}
 	return pid, nil
 }
@@ -111,13 +111,13 @@ func (r *runc) command(folder string, files []uintptr, verb string, arguments ..
 		}
 		return fmt.Errorf("%w: %s", ErrRuntime, lastError(log, exit.Code))
 	case <-timer.C:
-		_ = r.reaper.Signal(pid, unix.SIGKILL) // it has just ended otherwise
+		_ = r.reaper.Signal(pid, unix.SIGKILL) // otherwise it has just exited
 		<-exited
 		return fmt.Errorf("%w: runc %s took longer than %s", ErrRuntime, verb, runcTimeout)
 	}
 }
 
-// lastError gives what runc logged last, without the form of its log.
+// lastError returns the message that runc logged last, without the log's format.
 func lastError(log string, code int) string {
 	text, err := os.ReadFile(log)
 	if err != nil {
@@ -134,11 +134,11 @@ func lastError(log string, code int) string {
 	return message
 }
 
-// withTerminal runs what makes runc send a terminal to the socket, and takes it.
+// withTerminal runs a function that makes runc send a terminal to the socket, and receives it.
 func withTerminal(console string, run func() error) (*os.File, error) {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: console, Net: "unix"})
 	if err != nil {
-		return nil, fmt.Errorf("listening for the terminal: %w", err)
+		return nil, fmt.Errorf("listen for the terminal: %w", err)
 	}
 	type result struct {
 		master *os.File
@@ -161,7 +161,7 @@ func withTerminal(console string, run func() error) (*os.File, error) {
 		return nil, failed
 	}
 	if err := errors.Join(got.err, listener.Close()); err != nil {
-		return nil, fmt.Errorf("receiving the terminal: %w", err)
+		return nil, fmt.Errorf("receive the terminal: %w", err)
 	}
 	return got.master, nil
 }
@@ -197,7 +197,7 @@ func acceptTerminal(listener *net.UnixListener) (*os.File, error) {
 	if len(fds) != 1 {
 		return nil, errors.New("runc sent no terminal")
 	}
-	// Not blocking, so that Go's poller serves it and Close ends a read.
+	// Non-blocking, so that Go's poller serves it and Close interrupts a read.
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		return nil, errors.Join(err, unix.Close(fds[0]))
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package disk finds the machine's SCSI disks by the serial the host gave them.
-// Names like sda depend on the order of plugging and are used again for other
-// disks; serials are the contract.
+// Names like sda depend on the order of plugging and are reused for other disks;
+// serials are the contract.
 package disk
 
 import (
@@ -16,7 +16,7 @@ import (
 // How long a disk that was just plugged may take to announce itself, and how
 // often its bus is asked after that. virtio-scsi has 8 buffers for such events
 // and drops what does not fit (virtio 1.2, 5.6.6.3): an image with more layers
-// loses some. The kernel would then look for them, but is told not to (see
+// loses some. The kernel would then scan for them, but is configured not to (see
 // boot.LoadModules).
 const (
 	announceTime = 20 * time.Millisecond
@@ -40,7 +40,7 @@ func newBus(kernel kernel) *bus {
 var machine = newBus(sysfs{root: "/sys", dev: "/dev"})
 
 // Scan finds the disks that were there from the start, which the host puts at
-// target 0 (runtime/internal/vmm/qemu). Nothing else is looked for at boot.
+// target 0 (runtime/internal/vmm/qemu). Nothing else is scanned at boot.
 func Scan() error { return machine.kernel.scan() }
 
 // Find waits for the disk with this serial and returns its device node. The
@@ -48,8 +48,8 @@ func Scan() error { return machine.kernel.scan() }
 func Find(serial string, timeout time.Duration) (string, error) { return machine.find(serial, timeout) }
 
 // Release makes the kernel forget a disk that is no longer used, before the
-// host unplugs it: the event of that may be lost, and a disk that stayed behind
-// would show its old serial over the content of the next disk at its address.
+// host unplugs it: that event may be lost, and a stale disk would show its old serial
+// for the content of the next disk at its address.
 func Release(serial string) error { return machine.release(serial) }
 
 func (b *bus) find(serial string, timeout time.Duration) (string, error) {
@@ -77,8 +77,8 @@ func (b *bus) find(serial string, timeout time.Duration) (string, error) {
 	}
 }
 
-// look goes through the disks the kernel shows. What a name stood for before is
-// worth nothing: it is read again, and the disk itself has the last word.
+// look examines the disks the kernel shows. What a name stood for before is not
+// trusted: the serial is read again, finally from the disk itself.
 func (b *bus) look(serial string) (name string, found bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +97,7 @@ func (b *bus) look(serial string) (name string, found bool, err error) {
 		return name, true, err
 	}
 	if err != nil || actual != serial {
-		// Unplugged without the kernel having heard of it.
+		// Unplugged without the kernel having noticed.
 		delete(b.known, serial)
 		delete(b.taken, serial)
 		return "", false, errors.Join(err, b.kernel.remove(name))
@@ -106,8 +106,8 @@ func (b *bus) look(serial string) (name string, found bool, err error) {
 	return name, true, nil
 }
 
-// learn reads every disk's serial anew, but those in use, whose names cannot
-// come to stand for another disk.
+// learn reads every disk's serial again, except those in use, whose names cannot
+// be reused for another disk.
 func (b *bus) learn() error {
 	b.known = map[string]string{}
 	inUse := map[string]bool{}
@@ -117,7 +117,7 @@ func (b *bus) learn() error {
 	}
 	names, err := b.kernel.names()
 	if err != nil {
-		return fmt.Errorf("looking for disks: %w", err)
+		return fmt.Errorf("scan for disks: %w", err)
 	}
 	for _, name := range names {
 		if inUse[name] {
@@ -130,9 +130,9 @@ func (b *bus) learn() error {
 	return nil
 }
 
-// ask makes the kernel see what is plugged by now. A disk that was unplugged
-// unheard is removed first: as long as the kernel has it, it does not look for
-// another one at its address.
+// ask makes the kernel detect what is plugged by now. A disk whose unplugging was
+// missed is removed first: as long as the kernel has it, it does not probe its
+// address for another one.
 func (b *bus) ask() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

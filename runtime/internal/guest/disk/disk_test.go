@@ -169,7 +169,7 @@ func TestFiftyDisksOfWhichEightAreAnnouncedAreAllFound(t *testing.T) {
 	}
 }
 
-// What the host unplugged unheard keeps its serial in /sys for ever.
+// A disk whose unplugging was missed keeps its serial in /sys forever.
 func TestAnUnpluggedDiskIsNeverFound(t *testing.T) {
 	for name, next := range map[string]string{
 		"another disk has its address":       "other",

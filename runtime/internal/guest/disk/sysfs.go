@@ -24,10 +24,10 @@ type kernel interface {
 	names() ([]string, error)
 	// shown is the serial the kernel read when it found the disk; "" without one.
 	shown(name string) string
-	// ask is the serial that the disk itself gives now; fs.ErrNotExist while it
+	// ask is the serial that the disk itself reports now; fs.ErrNotExist while it
 	// has no device node.
 	ask(name string) (string, error)
-	// remove makes the kernel forget the disk. One that is gone is no error.
+	// remove makes the kernel forget the disk. One that is gone is not an error.
 	remove(name string) error
 	// node is the disk's device node.
 	node(name string) string
@@ -42,14 +42,14 @@ const allUnits = "0 0 -"
 func (s sysfs) scan() error {
 	files, err := filepath.Glob(filepath.Join(s.root, "class/scsi_host/host*/scan"))
 	if err != nil {
-		return fmt.Errorf("looking for disks: %w", err)
+		return fmt.Errorf("scan for disks: %w", err)
 	}
 	if len(files) == 0 {
 		return errors.New("the machine has no SCSI host")
 	}
 	for _, file := range files {
 		if err := os.WriteFile(file, []byte(allUnits), 0); err != nil {
-			return fmt.Errorf("looking for disks: %w", err)
+			return fmt.Errorf("scan for disks: %w", err)
 		}
 	}
 	return nil
@@ -83,7 +83,7 @@ func (s sysfs) remove(name string) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}
-	return fmt.Errorf("removing disk %s: %w", name, err)
+	return fmt.Errorf("remove disk %s: %w", name, err)
 }
 
 func (s sysfs) node(name string) string { return filepath.Join(s.dev, name) }
@@ -146,7 +146,7 @@ func inquire(file *os.File) ([]byte, error) {
 		dataLength: inquiryLength, data: &data[0],
 		maxSenseLength: uint8(len(sense)), sense: &sense[0],
 	}
-	// The request holds pointers that the system call does not know of.
+	// The request holds pointers that the garbage collector does not see in the system call.
 	var pinned runtime.Pinner
 	defer pinned.Unpin()
 	pinned.Pin(&data[0])
@@ -154,10 +154,10 @@ func inquire(file *os.File) ([]byte, error) {
 	pinned.Pin(&command[0])
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, file.Fd(), sgIORequest, uintptr(unsafe.Pointer(&request)))
 	if errno != 0 {
-		return nil, fmt.Errorf("asking a disk for its serial: %w", errno)
+		return nil, fmt.Errorf("query a disk's serial: %w", errno)
 	}
 	if request.status != 0 || request.hostStatus != 0 {
-		return nil, fmt.Errorf("the disk does not say its serial: status %d, host %d", request.status, request.hostStatus)
+		return nil, fmt.Errorf("the disk does not report its serial: status %d, host %d", request.status, request.hostStatus)
 	}
 	return data, nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package network gives the guest its addresses, as the host says.
+// Package network configures the guest's interfaces as the host asks.
 package network
 
 import (
@@ -22,10 +22,10 @@ const nicTimeout = 5 * time.Second
 func Configure(interfaces []*guestv1.Interface) error {
 	loopback, err := netlink.LinkByName("lo")
 	if err != nil {
-		return fmt.Errorf("finding lo: %w", err)
+		return fmt.Errorf("find lo: %w", err)
 	}
 	if err := netlink.LinkSetUp(loopback); err != nil {
-		return fmt.Errorf("bringing lo up: %w", err)
+		return fmt.Errorf("bring up lo: %w", err)
 	}
 	for _, wanted := range interfaces {
 		if err := configure(wanted); err != nil {
@@ -50,12 +50,12 @@ func configure(wanted *guestv1.Interface) error {
 	}
 	if link.Attrs().Name != name {
 		if err := netlink.LinkSetName(link, name); err != nil {
-			return fmt.Errorf("naming it %s: %w", name, err)
+			return fmt.Errorf("rename it to %s: %w", name, err)
 		}
 	}
 	if mtu := int(wanted.GetMtu()); mtu != 0 && mtu != link.Attrs().MTU {
 		if err := netlink.LinkSetMTU(link, mtu); err != nil {
-			return fmt.Errorf("setting its MTU to %d: %w", mtu, err)
+			return fmt.Errorf("set its MTU to %d: %w", mtu, err)
 		}
 	}
 	for _, cidr := range wanted.GetAddresses() {
@@ -64,11 +64,11 @@ func configure(wanted *guestv1.Interface) error {
 			return err
 		}
 		if err := netlink.AddrReplace(link, address); err != nil {
-			return fmt.Errorf("adding %s: %w", cidr, err)
+			return fmt.Errorf("add %s: %w", cidr, err)
 		}
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
-		return fmt.Errorf("bringing it up: %w", err)
+		return fmt.Errorf("bring it up: %w", err)
 	}
 	for _, wantedRoute := range wanted.GetRoutes() {
 		route, err := parseRoute(wantedRoute)
@@ -77,7 +77,7 @@ func configure(wanted *guestv1.Interface) error {
 		}
 		route.LinkIndex = link.Attrs().Index
 		if err := netlink.RouteReplace(route); err != nil {
-			return fmt.Errorf("adding the route to %s: %w", wantedRoute.GetDestination(), err)
+			return fmt.Errorf("add the route to %s: %w", wantedRoute.GetDestination(), err)
 		}
 	}
 	return nil
@@ -87,7 +87,7 @@ func find(mac net.HardwareAddr) (netlink.Link, error) {
 	for deadline := time.Now().Add(nicTimeout); ; time.Sleep(2 * time.Millisecond) {
 		links, err := netlink.LinkList()
 		if err != nil {
-			return nil, fmt.Errorf("listing links: %w", err)
+			return nil, fmt.Errorf("list links: %w", err)
 		}
 		for _, link := range links {
 			if bytes.Equal(link.Attrs().HardwareAddr, mac) {
@@ -109,7 +109,7 @@ func parseRoute(wanted *guestv1.Route) (*netlink.Route, error) {
 	if wanted.GetGateway() != "" {
 		route.Scope = netlink.SCOPE_UNIVERSE
 		if route.Gw = net.ParseIP(wanted.GetGateway()); route.Gw == nil {
-			return nil, fmt.Errorf("route to %s: %q is no address", destination, wanted.GetGateway())
+			return nil, fmt.Errorf("route to %s: %q is not an IP address", destination, wanted.GetGateway())
 		}
 		if (route.Gw.To4() == nil) != (destination.IP.To4() == nil) {
 			return nil, fmt.Errorf("route to %s: gateway %s is of the other family", destination, route.Gw)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package reaper starts and reaps processes. PID 1 inherits every orphan of the
-// machine, so there is one place that waits, and nothing here uses os/exec.
+// machine, so one place waits for processes, and nothing here uses os/exec.
 package reaper
 
 import (
@@ -16,13 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Exit is how a process ended.
+// Exit is how a process exited.
 type Exit struct {
 	Code int // 0-255; 128 + signal for a killed one
 	At   time.Time
 }
 
-// Exits of processes nobody watches yet are kept, since a container's first
+// Exits of processes that are not watched yet are kept, since a container's first
 // process may end before its pid is read; the oldest is forgotten first.
 const keptOrphans = 1024
 
@@ -34,7 +34,7 @@ type Reaper struct {
 	order   []int
 }
 
-// New starts reaping; there must be one Reaper in a process. It never ends.
+// New starts reaping; there must be only one Reaper in a process. It never stops.
 func New() *Reaper {
 	r := &Reaper{watched: map[int]chan Exit{}, orphans: map[int]Exit{}}
 	children := make(chan os.Signal, 1)
@@ -47,21 +47,21 @@ func New() *Reaper {
 	return r
 }
 
-// Start runs a program; the channel gives its exit once.
+// Start runs a program; the channel delivers its exit once.
 func (r *Reaper) Start(argv []string, attr *syscall.ProcAttr) (int, <-chan Exit, error) {
 	// Held over the fork, so that the exit cannot come before the entry.
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pid, err := syscall.ForkExec(argv[0], argv, attr)
 	if err != nil {
-		return 0, nil, fmt.Errorf("starting %s: %w", argv[0], err)
+		return 0, nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}
 	exit := make(chan Exit, 1)
 	r.watched[pid] = exit
 	return pid, exit, nil
 }
 
-// Watch gives the exit of a process that became a child of this one by itself.
+// Watch delivers the exit of a process that became a child of this one without Start.
 func (r *Reaper) Watch(pid int) <-chan Exit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,7 +76,7 @@ func (r *Reaper) Watch(pid int) <-chan Exit {
 }
 
 // Signal sends a signal to a watched process. A process that was reaped is
-// ESRCH, never somebody else who got its number.
+// ESRCH, never another process that got its number.
 func (r *Reaper) Signal(pid int, sig syscall.Signal) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,7 +21,7 @@ func (l *oneConn) closed() chan struct{} {
 	return l.end
 }
 
-// Accept gives the connection, and then blocks until the connection ends.
+// Accept returns the connection, and then blocks until the connection ends.
 func (l *oneConn) Accept() (net.Conn, error) {
 	var first net.Conn
 	l.once.Do(func() { first = &notifyingConn{Conn: l.conn, closed: l.closed()} })

@@ -35,8 +35,8 @@ const (
 	resolver    = "/run/resolv.conf" // /etc/resolv.conf of the root image links here
 )
 
-// Service is the guest. Streams are accepted at once; calls wait until Run has
-// been told that the system is up.
+// Service is the guest. Streams are accepted at once; calls wait until Run is
+// called because the system is up.
 type Service struct {
 	ready chan struct{}
 	rpc   chan net.Conn
@@ -67,7 +67,7 @@ func (s *Service) Run(ctx context.Context, reaper *reaper.Reaper) error {
 	close(s.ready)
 	server, err := ttrpc.NewServer()
 	if err != nil {
-		return fmt.Errorf("making the RPC server: %w", err)
+		return fmt.Errorf("create the RPC server: %w", err)
 	}
 	guestv1.RegisterGuestService(server, s)
 	select {
@@ -102,12 +102,12 @@ func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest
 	if request.GetTimeUnixNano() != 0 {
 		now := unix.NsecToTimespec(request.GetTimeUnixNano())
 		if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {
-			return nil, failure(fmt.Errorf("setting the clock: %w", err))
+			return nil, failure(fmt.Errorf("set the clock: %w", err))
 		}
 	}
 	if request.GetHostname() != "" {
 		if err := unix.Sethostname([]byte(request.GetHostname())); err != nil {
-			return nil, failure(fmt.Errorf("setting the host name: %w", err))
+			return nil, failure(fmt.Errorf("set the host name: %w", err))
 		}
 	}
 	if err := network.Configure(request.GetInterfaces()); err != nil {
@@ -122,11 +122,11 @@ func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest
 	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		return nil, failure(fmt.Errorf("reading the kernel's name: %w", err))
+		return nil, failure(fmt.Errorf("read the kernel's name: %w", err))
 	}
 	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return nil, failure(fmt.Errorf("reading the boot id: %w", err))
+		return nil, failure(fmt.Errorf("read the boot ID: %w", err))
 	}
 	return &guestv1.ConfigureResponse{
 		KernelRelease: unix.ByteSliceToString(name.Release[:]),
@@ -136,7 +136,7 @@ func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest
 
 // AttachScratch mounts the writable disk, once.
 func (s *Service) AttachScratch(_ context.Context, request *guestv1.AttachScratchRequest) (*guestv1.Empty, error) {
-	err := errors.New("the scratch disk is attached already")
+	err := errors.New("the scratch disk is already attached")
 	s.scratch.Do(func() { err = attachScratch(request.GetSerial()) })
 	return empty(err)
 }
@@ -146,13 +146,13 @@ func attachScratch(serial string) error {
 	if err != nil {
 		return fmt.Errorf("scratch disk: %w", err)
 	}
-	// Nothing on it outlives the machine, so that barriers only cost.
+	// Nothing on it outlives the machine, so barriers would only cost time.
 	if err := unix.Mount(device, boot.ScratchDir, "ext4", 0, "nobarrier,noauto_da_alloc"); err != nil {
-		return fmt.Errorf("mounting the scratch disk: %w", err)
+		return fmt.Errorf("mount the scratch disk: %w", err)
 	}
 	for _, dir := range []string{"containers", "volumes"} {
 		if err := os.MkdirAll(filepath.Join(boot.ScratchDir, dir), 0o711); err != nil {
-			return fmt.Errorf("preparing the scratch disk: %w", err)
+			return fmt.Errorf("prepare the scratch disk: %w", err)
 		}
 	}
 	return nil
@@ -277,7 +277,7 @@ func empty(err error) (*guestv1.Empty, error) {
 	return &guestv1.Empty{}, nil
 }
 
-// failure gives an error the code by which the host tells cases apart.
+// failure adds the code by which the host distinguishes errors.
 func failure(err error) error {
 	code := codes.Unknown
 	switch {

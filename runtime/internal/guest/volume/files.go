@@ -23,10 +23,10 @@ const (
 	nonblock = unix.O_NONBLOCK
 )
 
-// transaction is a mirror of the host's tree under way.
+// transaction is an unfinished copy of the host's tree.
 type transaction struct {
 	named   map[string]bool
-	pending string   // a regular file of which more is to come
+	pending string   // a regular file that is not complete yet
 	file    *os.File // its partial contents
 	inPlace bool
 }
@@ -38,7 +38,7 @@ func (s *Set) Put(request *guestv1.PutFilesRequest) error {
 		return err
 	}
 	if found.kind != guestv1.CreateVolumeRequest_FILES {
-		return fmt.Errorf("%w: volume %q holds no copied files", ErrInvalid, request.GetVolumeId())
+		return fmt.Errorf("%w: volume %q does not hold copied files", ErrInvalid, request.GetVolumeId())
 	}
 	found.mu.Lock()
 	defer found.mu.Unlock()
@@ -87,7 +87,7 @@ func (v *volume) put(request *guestv1.PutFilesRequest) (err error) {
 func (v *volume) abandon(root *os.Root) {
 	if v.open != nil && v.open.file != nil {
 		_ = v.open.file.Close()     // its contents are dropped
-		_ = root.RemoveAll(partial) // so is what it left, else the next final does it
+		_ = root.RemoveAll(partial) // so is its partial file; otherwise the next final does it
 	}
 	v.open = nil
 }
@@ -200,7 +200,7 @@ func own(root *os.Root, name string, entry *guestv1.FileEntry) error {
 	return root.Chmod(name, fileMode(entry.GetMode()))
 }
 
-// removeOthers ends a transaction: what the host no longer has goes.
+// removeOthers completes a transaction: it removes what the host no longer has.
 func (t *transaction) removeOthers(root *os.Root) error {
 	var gone []string
 	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -236,7 +236,7 @@ func (s *Set) Get(id, name string, limit uint32) (data []byte, truncated bool, e
 	limit = min(limit, maxRead)
 	root, err := os.OpenRoot(found.path)
 	if err != nil {
-		return nil, false, fmt.Errorf("opening volume %q: %w", id, err)
+		return nil, false, fmt.Errorf("open volume %q: %w", id, err)
 	}
 	defer root.Close()
 	info, err := root.Stat(name)
@@ -244,27 +244,27 @@ func (s *Set) Get(id, name string, limit uint32) (data []byte, truncated bool, e
 		return nil, false, fmt.Errorf("%w: %q in volume %q", ErrNotFound, name, id)
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("reading %q of volume %q: %w", name, id, err)
+		return nil, false, fmt.Errorf("read %q of volume %q: %w", name, id, err)
 	}
 	// Before opening: a container may have put a FIFO there, which would block.
 	if !info.Mode().IsRegular() {
-		return nil, false, fmt.Errorf("%w: %q of volume %q is no regular file", ErrInvalid, name, id)
+		return nil, false, fmt.Errorf("%w: %q of volume %q is not a regular file", ErrInvalid, name, id)
 	}
 	file, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading %q of volume %q: %w", name, id, err)
+		return nil, false, fmt.Errorf("read %q of volume %q: %w", name, id, err)
 	}
 	defer file.Close()
 	size := info.Size()
 	truncated = size > int64(limit)
 	if truncated {
 		if _, err := file.Seek(size-int64(limit), io.SeekStart); err != nil {
-			return nil, false, fmt.Errorf("reading %q of volume %q: %w", name, id, err)
+			return nil, false, fmt.Errorf("read %q of volume %q: %w", name, id, err)
 		}
 	}
 	data, err = io.ReadAll(io.LimitReader(file, int64(limit)))
 	if err != nil {
-		return nil, false, fmt.Errorf("reading %q of volume %q: %w", name, id, err)
+		return nil, false, fmt.Errorf("read %q of volume %q: %w", name, id, err)
 	}
 	return data, truncated, nil
 }

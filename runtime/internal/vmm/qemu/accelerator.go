@@ -21,22 +21,22 @@ import (
 
 const (
 	kvmDevice = "/dev/kvm"
-	// A guest that KVM really runs says hello in a fraction of a second.
+	// A guest that really runs under KVM sends its hello in a fraction of a second.
 	trialTimeout = 10 * time.Second
 )
 
-// Probe says how to find out what accelerates machines on this node.
+// Probe describes how to find the accelerator of machines on this node.
 type Probe struct {
 	Requested  string // vmm.AcceleratorAuto, ...KVM or ...TCG
 	GuestDir   string
 	Executable string
 	UID, GID   uint32 // of a trial machine
 	// CacheFile keeps the answer until the node reboots or QEMU or the guest
-	// changes. Its folder must exist and be writable by root only.
+	// changes. Its directory must exist and be writable by root only.
 	CacheFile string
 }
 
-// Choice is the answer of a Probe.
+// Choice is the result of a Probe.
 type Choice struct {
 	Accelerator string `json:"accelerator"`
 	TSCkHz      int    `json:"tsc_khz"` // of the host; for vmm.Spec
@@ -48,23 +48,24 @@ type cachedChoice struct {
 }
 
 // ChooseAccelerator answers from the cache, or measures the time stamp counter
-// (0.1 s) and, for auto, boots a guest with KVM: the device's presence does
-// not tell, since nested virtualisation may hang. Callers on the same node wait for each other.
+// (0.1 s) and, for auto, boots a guest with KVM: the device's presence is
+// not enough, since nested virtualization may hang. Callers on the same node wait
+// for each other.
 func ChooseAccelerator(ctx context.Context, probe Probe) (Choice, error) {
 	key, err := probe.key()
 	if err != nil {
-		return Choice{}, fmt.Errorf("choosing the accelerator: %w", err)
+		return Choice{}, fmt.Errorf("choose the accelerator: %w", err)
 	}
 	if choice, ok := readChoice(probe.CacheFile, key); ok {
 		return choice, nil
 	}
 	lock, err := os.OpenFile(probe.CacheFile+".lock", os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return Choice{}, fmt.Errorf("choosing the accelerator: %w", err)
+		return Choice{}, fmt.Errorf("choose the accelerator: %w", err)
 	}
 	defer lock.Close()
 	if err := lockFile(ctx, lock); err != nil {
-		return Choice{}, fmt.Errorf("choosing the accelerator: %w", err)
+		return Choice{}, fmt.Errorf("choose the accelerator: %w", err)
 	}
 	if choice, ok := readChoice(probe.CacheFile, key); ok {
 		return choice, nil
@@ -76,7 +77,7 @@ func ChooseAccelerator(ctx context.Context, probe Probe) (Choice, error) {
 			choice.Accelerator = vmm.AcceleratorKVM
 		}
 		if ctx.Err() != nil {
-			return Choice{}, fmt.Errorf("choosing the accelerator: %w", ctx.Err())
+			return Choice{}, fmt.Errorf("choose the accelerator: %w", ctx.Err())
 		}
 	}
 	return choice, writeChoice(probe.CacheFile, cachedChoice{key, choice})
@@ -90,7 +91,7 @@ func (p Probe) key() (string, error) {
 	}
 	manifest, err := os.ReadFile(filepath.Join(p.GuestDir, "manifest.json"))
 	if err != nil {
-		return "", fmt.Errorf("reading the guest's manifest: %w", err)
+		return "", fmt.Errorf("read the guest's manifest: %w", err)
 	}
 	program, err := os.Stat(p.Executable)
 	if err != nil {
@@ -101,7 +102,7 @@ func (p Probe) key() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// kvmBoots tries it with the real guest. Any failure means no.
+// kvmBoots tries to boot the real guest with KVM. Any failure means no.
 func (p Probe) kvmBoots(ctx context.Context) bool {
 	if _, err := os.Stat(kvmDevice); err != nil {
 		return false
@@ -123,7 +124,7 @@ func (p Probe) kvmBoots(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	_ = host.Close() // the machine ends anyway
+	_ = host.Close() // the machine is terminated anyway
 	return true
 }
 
@@ -156,14 +157,14 @@ func readChoice(path, key string) (Choice, bool) {
 func writeChoice(path string, cached cachedChoice) error {
 	text, err := json.Marshal(cached)
 	if err != nil {
-		return fmt.Errorf("keeping the accelerator: %w", err)
+		return fmt.Errorf("store the accelerator: %w", err)
 	}
 	partial := path + ".partial"
 	if err := os.WriteFile(partial, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("keeping the accelerator: %w", err)
+		return fmt.Errorf("store the accelerator: %w", err)
 	}
 	if err := os.Rename(partial, path); err != nil {
-		return fmt.Errorf("keeping the accelerator: %w", err)
+		return fmt.Errorf("store the accelerator: %w", err)
 	}
 	return nil
 }

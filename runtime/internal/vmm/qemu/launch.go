@@ -24,11 +24,11 @@ type launched struct {
 
 // launch executes QEMU without any privilege, in the pod's network namespace.
 //
-// Network namespace, bounding set and "no new privileges" belong to the thread
-// and are inherited by the child, so that a thread of its own gets them and no
-// launcher program is needed between. The thread then waits for QEMU and never
-// runs anything else: as long as it lives the child does not get its death signal,
-// and when the shim dies, for whatever reason, QEMU dies with it.
+// Network namespace, bounding set and "no new privileges" are properties of a thread
+// and are inherited by the child. Therefore a dedicated thread sets them, and no
+// launcher program is needed. The thread then waits for QEMU and never runs anything
+// else: as long as it lives the child does not get its parent-death signal, and when
+// the shim dies, for any reason, QEMU dies with it.
 func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
 	type outcome struct {
 		process *os.Process
@@ -62,7 +62,7 @@ func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process,
 		return nil, err
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("forbidding new privileges: %w", err)
+		return nil, fmt.Errorf("forbid new privileges: %w", err)
 	}
 	groups, err := deviceGroups(spec.Accelerator)
 	if err != nil {
@@ -73,15 +73,15 @@ func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process,
 		Env:   []string{"PATH=/usr/bin:/bin"},
 		Files: files,
 		Sys: &syscall.SysProcAttr{
-			// Setting the user id clears the capabilities; the list of groups is
-			// replaced by this one, which is empty but for KVM.
+			// Setting the user ID clears the capabilities; the list of groups is
+			// replaced by this one, which is empty except for KVM.
 			Credential: &syscall.Credential{Uid: spec.UID, Gid: spec.GID, Groups: groups},
 			Pdeathsig:  unix.SIGKILL,
 			Setsid:     true,
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("starting %s: %w", spec.Executable, err)
+		return nil, fmt.Errorf("start %s: %w", spec.Executable, err)
 	}
 	if err := enterCgroups(spec.Cgroups, process.Pid); err != nil {
 		return nil, errors.Join(err, process.Kill(), reap(process))
@@ -89,19 +89,19 @@ func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process,
 	return process, nil
 }
 
-// deviceGroups gives the group that may open /dev/kvm, where that is needed:
-// QEMU before 9.0 cannot be handed the open device.
+// deviceGroups returns the group that may open /dev/kvm, if it is needed: the open
+// device cannot be passed to QEMU before 9.0.
 func deviceGroups(accelerator string) ([]uint32, error) {
 	if accelerator != vmm.AcceleratorKVM {
 		return nil, nil
 	}
 	info, err := os.Stat(kvmDevice)
 	if err != nil {
-		return nil, fmt.Errorf("looking at %s: %w", kvmDevice, err)
+		return nil, fmt.Errorf("stat %s: %w", kvmDevice, err)
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || stat.Gid == 0 {
-		return nil, nil // root's group would be more than the device
+		return nil, nil // root's group would grant more than the device
 	}
 	return []uint32{stat.Gid}, nil
 }
@@ -109,17 +109,17 @@ func deviceGroups(accelerator string) ([]uint32, error) {
 func enterNetns(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("opening the pod's network namespace: %w", err)
+		return fmt.Errorf("open the pod's network namespace: %w", err)
 	}
 	defer file.Close()
 	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("entering the pod's network namespace: %w", err)
+		return fmt.Errorf("enter the pod's network namespace: %w", err)
 	}
 	return nil
 }
 
-// dropBoundingSet makes sure that no program executed from here gains a
-// capability, whatever its file says.
+// dropBoundingSet ensures that no program executed from here gains a capability,
+// regardless of its file capabilities.
 func dropBoundingSet() error {
 	for capability := uintptr(0); capability < 64; capability++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -127,7 +127,7 @@ func dropBoundingSet() error {
 			return nil // beyond the last one this kernel has
 		}
 		if err != nil {
-			return fmt.Errorf("dropping capability %d: %w", capability, err)
+			return fmt.Errorf("drop capability %d: %w", capability, err)
 		}
 	}
 	return nil
@@ -136,7 +136,7 @@ func dropBoundingSet() error {
 func enterCgroups(dirs []string, pid int) error {
 	for _, dir := range dirs {
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			return fmt.Errorf("putting the machine into its cgroup: %w", err)
+			return fmt.Errorf("move the machine into its cgroup: %w", err)
 		}
 	}
 	return nil
