@@ -104,9 +104,9 @@ class Orders:
         try:
             phase = self._phases.get(order.phase)
             if phase is None:
-                raise bootstrap.PhaseFailed("this agent does not know the phase: it is older than the conductor")
+                raise bootstrap.NodePhaseFailed("this agent does not know the phase: it is older than the conductor")
             outputs = phase(self._node, order.inputs)
-        except bootstrap.PhaseFailed as error:
+        except bootstrap.NodePhaseFailed as error:
             message = str(error)
         except Exception as error:
             LOG.exception("Phase %s failed", order.phase)

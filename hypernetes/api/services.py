@@ -9,6 +9,7 @@ from oslo_log import log as logging
 
 from hypernetes.db import api as db_api
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.rpc import messages
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Services:
     database: db_api.Database
     conductor: Conductor
 
-    def wake(self, kind: str, identifier: str) -> None:
+    def wake(self, kind: kinds.Kind, identifier: str) -> None:
         """Tell the conductors that there is work. Intent is in the database by now, so losing this is no error."""
         try:
             self.conductor.wake(messages.Wake(kind=kind, id=identifier))

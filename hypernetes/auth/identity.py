@@ -16,7 +16,7 @@ from hypernetes.model import labels
 from hypernetes.model import names
 
 
-class Refused(Exception):
+class TokenRefused(Exception):
     """The token is good for Keystone but not for a cluster; the text says why and holds nothing secret."""
 
 
@@ -34,22 +34,22 @@ class User:
 def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
     """The Kubernetes user for the ``token`` object of Keystone's answer, at one cluster.
 
-    :raises Refused: the token is not scoped to a project, is of a domain or of the system, carries no role that
+    :raises TokenRefused: the token is not scoped to a project, is of a domain or of the system, carries no role that
         means something here, or access rules that do not allow a login to this cluster.
     :raises KeyError, TypeError, ValueError: Keystone's answer is not what its API promises.
     """
     if "system" in token:
-        raise Refused("the token is scoped to the system; use one that is scoped to a project")
+        raise TokenRefused("the token is scoped to the system; use one that is scoped to a project")
     if "domain" in token:
-        raise Refused("the token is scoped to a domain; use one that is scoped to a project")
+        raise TokenRefused("the token is scoped to a domain; use one that is scoped to a project")
     project = token.get("project")
     if not project:
-        raise Refused("the token is not scoped; use one that is scoped to a project")
+        raise TokenRefused("the token is not scoped; use one that is scoped to a project")
     # Keystone lets a project act as a domain; it is a container of projects and holds no tenant.
     if token.get("is_domain"):
-        raise Refused("the token is scoped to a project that acts as a domain")
+        raise TokenRefused("the token is scoped to a project that acts as a domain")
     if not access_rules.allow_login(token.get("application_credential"), cluster_id):
-        raise Refused("the application credential's access rules do not allow a login to this cluster")
+        raise TokenRefused("the application credential's access rules do not allow a login to this cluster")
     role_names = {str(role["name"]).lower() for role in token.get("roles", [])}
     user = token["user"]
     return User(
@@ -64,11 +64,11 @@ def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
 def groups_of(project_id: ids.ProjectId, role_names: set[str]) -> tuple[str, ...]:
     """The groups for the strongest role that is known here and for every weaker one it implies.
 
-    :raises Refused: no role is known here.
+    :raises TokenRefused: no role is known here.
     """
     held = [position for position, role in enumerate(names.KEYSTONE_ROLES) if role in role_names]
     if not held:
-        raise Refused(f"none of the roles {', '.join(names.KEYSTONE_ROLES)} is held in the project")
+        raise TokenRefused(f"none of the roles {', '.join(names.KEYSTONE_ROLES)} is held in the project")
     return tuple(names.group_of(project_id, role) for role in names.KEYSTONE_ROLES[: max(held) + 1])
 
 

@@ -130,7 +130,7 @@ class Webhook:
             if found is None:
                 return _INVALID
             return identity.user_of(found, cluster_id)
-        except identity.Refused as refusal:
+        except identity.TokenRefused as refusal:
             LOG.info("Cluster %s: a valid token is refused: %s", cluster_id, refusal)
             return str(refusal)
         except validators.KeystoneUnavailable as error:

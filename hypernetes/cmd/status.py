@@ -46,7 +46,7 @@ class Checks(upgradecheck.UpgradeCommands):
             stored = [cluster.client_key_encrypted for cluster in db_api.Database(self._conf).clusters.list()]
             for encrypted in filter(None, stored):
                 ring.decrypt(encrypted)
-        except keys.KeyFileError as error:
+        except keys.KeyFileUnusable as error:
             return _failure(f"On a conductor's host [conductor] key_file must be usable: {error}.")
         except db_exception.DBError as error:
             return _failure(f"The clusters cannot be read ({type(error).__name__}); see the check of the schema.")

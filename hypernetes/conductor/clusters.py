@@ -109,7 +109,7 @@ def _take_phase(
     if phase.name == "sign-client":
         try:
             seen = bootstrap.signed(world.keys.decrypt(cluster.client_key_encrypted or ""), result.outputs)
-        except (errors.BadRequest, keys.KeyFileError) as error:
+        except (errors.BadRequest, keys.KeyFileUnusable) as error:
             fail(world, cluster, phase, node.name, _cause(error))
             return
     LOG.info("Cluster %s: phase %s is done on %s", cluster.id, phase.name, node.name)
@@ -241,7 +241,7 @@ class ClusterReconciler:
             inputs = bootstrap.inputs(world.conf, phase, cluster, node)
             if phase.name == "sign-client":
                 inputs = bootstrap.signing_inputs(self._private_key(cluster))
-        except (errors.HypernetesError, keys.KeyFileError) as error:
+        except (errors.HypernetesError, keys.KeyFileUnusable) as error:
             fail(world, cluster, phase, node.name, _cause(error))
             return work.Settled()
         self._note(cluster, progress(phase))
@@ -284,7 +284,7 @@ class ClusterReconciler:
                 return work.Settled()
             self._note(cluster, f"{progress(phase)} {error.message}")
             return work.Failed()
-        except (errors.HypernetesError, keys.KeyFileError) as error:
+        except (errors.HypernetesError, keys.KeyFileUnusable) as error:
             fail(world, cluster, phase, "the conductor", _cause(error))
             return work.Settled()
         advance(world, cluster, phase)
@@ -293,7 +293,7 @@ class ClusterReconciler:
     def _maintain(self, cluster: records.Cluster) -> work.Outcome:
         try:
             install_objects(self._world, cluster)
-        except (errors.HypernetesError, keys.KeyFileError) as error:
+        except (errors.HypernetesError, keys.KeyFileUnusable) as error:
             LOG.warning("Cluster %s could not be audited: %s", cluster.id, error)
             self._note(cluster, str(error))
             return work.Failed()

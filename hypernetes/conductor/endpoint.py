@@ -13,12 +13,13 @@ from hypernetes.conductor import ports
 from hypernetes.conductor import work
 from hypernetes.model import bus
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import messages
 from hypernetes.rpc import rabbitmq_admin
 
-WAKEABLE = frozenset({"cluster", "node", "namespace", "port"})
+WAKEABLE = frozenset({kinds.Kind.CLUSTER, kinds.Kind.NODE, kinds.Kind.NAMESPACE, kinds.Kind.PORT})
 _REPORTED_LENGTH = 64
 _REPORTED_SERVICES = 8
 

@@ -17,7 +17,7 @@ ORGANISATION = "kubeadm:cluster-admins"
 """The group kubeadm binds to cluster-admin. Unlike system:masters it can be unbound, and RBAC decides for it."""
 
 
-class KeyFileError(Exception):
+class KeyFileUnusable(Exception):
     """The key file is missing, empty, malformed or readable by others; the text says which."""
 
 
@@ -28,24 +28,26 @@ class KeyRing:
         try:
             self._ring = fernet.MultiFernet([fernet.Fernet(key) for key in keys])
         except ValueError as error:
-            raise KeyFileError("the key file must hold one Fernet key (32 bytes in URL-safe base 64) a line") from error
+            raise KeyFileUnusable(
+                "the key file must hold one Fernet key (32 bytes in URL-safe base 64) a line"
+            ) from error
 
     @classmethod
     def load(cls, path: str) -> "KeyRing":
         """Read the key file.
 
-        :raises KeyFileError: it cannot be used.
+        :raises KeyFileUnusable: it cannot be used.
         """
         try:
             with Path(path).open(encoding="ascii") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 keys = file.read().split()
         except (OSError, ValueError) as error:
-            raise KeyFileError(f"the key file {path} cannot be read: {error}") from error
+            raise KeyFileUnusable(f"the key file {path} cannot be read: {error}") from error
         if mode & (stat.S_IRWXO | stat.S_IWGRP):
-            raise KeyFileError(f"the key file {path} is open to others; make it 0600 or 0640")
+            raise KeyFileUnusable(f"the key file {path} is open to others; make it 0600 or 0640")
         if not keys:
-            raise KeyFileError(f"the key file {path} is empty")
+            raise KeyFileUnusable(f"the key file {path} is empty")
         return cls(keys)
 
     def encrypt(self, pem: str) -> str:
@@ -55,12 +57,12 @@ class KeyRing:
     def decrypt(self, stored: str) -> str:
         """What was encrypted, by any of the keys.
 
-        :raises KeyFileError: by none of them.
+        :raises KeyFileUnusable: by none of them.
         """
         try:
             return self._ring.decrypt(stored.encode()).decode()
         except fernet.InvalidToken as error:
-            raise KeyFileError("no key of the key file decrypts the cluster's client key") from error
+            raise KeyFileUnusable("no key of the key file decrypts the cluster's client key") from error
 
 
 def new_private_key() -> str:

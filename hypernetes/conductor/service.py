@@ -34,7 +34,7 @@ _STOP_SECONDS = 20.0
 class Conductor:
     """Starts, runs until stopped, ends without losing work.
 
-    :raises keys.KeyFileError: the key file cannot be used.
+    :raises keys.KeyFileUnusable: the key file cannot be used.
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:

@@ -5,6 +5,7 @@ Unknown fields are ignored, so that a newer sender can speak to an older receive
 """
 
 import dataclasses
+import enum
 import types
 import typing
 from typing import Any
@@ -66,12 +67,21 @@ def _container(origin: type, arguments: tuple[Any, ...], value: object, where: s
 
 
 def _scalar(hint: type, value: object, where: str) -> Any:
+    if issubclass(hint, enum.StrEnum):
+        return _member(hint, value, where)
     # bool is an int to Python; on the wire they are different things.
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise MalformedMessage(f"{where}: {hint.__name__} was expected, not {type(value).__name__}")
     if isinstance(value, str) and not _is_text(value):
         raise MalformedMessage(f"{where}: text was expected, not half a surrogate pair")
     return value
+
+
+def _member(hint: type[enum.StrEnum], value: object, where: str) -> enum.StrEnum:
+    try:
+        return hint(typing.cast(str, value))
+    except ValueError as error:
+        raise MalformedMessage(f"{where}: one of {', '.join(hint)} was expected") from error
 
 
 def _is_text(value: str) -> bool:

@@ -8,6 +8,8 @@ Everything from an agent carries :class:`Caller`; the conductor checks its token
 from dataclasses import dataclass
 from dataclasses import field
 
+from hypernetes.model import kinds
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -43,8 +45,7 @@ class Enrolled:
 class Wake:
     """Cast: an object's intent has changed; reconcile it. A lost message costs time, never correctness."""
 
-    kind: str
-    """cluster, node, namespace or port."""
+    kind: kinds.Kind
     id: str
 
 

@@ -81,7 +81,7 @@ def ensure_mounted() -> list[Path]:
         if controller not in present and machine.succeeds(["mountpoint", "-q", SYSTEM_ROOT]):
             try:
                 mount("cgroup", controller, SYSTEM_ROOT / controller)
-            except machine.CommandFailedError:
+            except machine.CommandFailed:
                 # Bound to cgroup2 already: the kubelet will not see it, which it reports itself if it matters.
                 (SYSTEM_ROOT / controller).rmdir()
     if not any(one.unified for one in mounted):
@@ -135,7 +135,7 @@ class ProcessGroup:
 def end_processes(members: Callable[[], list[process.ProcessIdentity]], *, grace: float) -> None:
     """SIGTERM, then SIGKILL after ``grace`` seconds, to all that ``members()`` returns until it returns none.
 
-    :raises NotReadyError: when something survives SIGKILL for 10 s
+    :raises NotReady: when something survives SIGKILL for 10 s
     """
     for identity in members():
         identity.signal(signal.SIGTERM)

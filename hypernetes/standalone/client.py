@@ -34,7 +34,7 @@ def kubeconfig(installation: Installation, user: str) -> Path:
 def openstack(installation: Installation, user: str, *words: str, timeout: float = 120) -> str:
     """Run an ``openstack`` command; its output.
 
-    :raises CommandFailedError: when it fails
+    :raises CommandFailed: when it fails
     """
     return machine.run(
         [installation.executable("openstack"), *words], timeout=timeout, environment=environment(installation, user)
@@ -44,7 +44,7 @@ def openstack(installation: Installation, user: str, *words: str, timeout: float
 def kubectl(installation: Installation, user: str, *words: str, stdin: str | None = None, timeout: float = 60) -> str:
     """Run kubectl; its output.
 
-    :raises CommandFailedError: when it fails
+    :raises CommandFailed: when it fails
     """
     return machine.run(
         [installation.layout.dist / "bin/kubectl", f"--request-timeout={min(timeout, 60):.0f}s", *words],
@@ -58,7 +58,7 @@ def kubectl_succeeds(installation: Installation, user: str, *words: str) -> bool
     """Whether a kubectl command succeeds."""
     try:
         kubectl(installation, user, *words, timeout=20)
-    except machine.CommandFailedError:
+    except machine.CommandFailed:
         return False
     return True
 

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
                 return READY
             ownership.claim(installation.layout)
             return up(installation, options.until)
-    except (machine.StandaloneError, component.TableError) as error:
+    except (machine.StandaloneError, component.TableInvalid) as error:
         sys.stderr.write(f"quickstart: {error}\n")
         return FAILED
     except KeyboardInterrupt:

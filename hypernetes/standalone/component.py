@@ -38,24 +38,24 @@ class Component:
     timeout: float = 120
 
 
-class TableError(Exception):
+class TableInvalid(Exception):
     """The table of components contradicts itself, or a name is not in it."""
 
 
 def by_name(components: Iterable[Component]) -> dict[str, Component]:
     """Index the table and check it.
 
-    :raises TableError: for a doubled name, an unknown need or a circle
+    :raises TableInvalid: for a doubled name, an unknown need or a circle
     """
     table: dict[str, Component] = {}
     for component in components:
         if component.name in table:
-            raise TableError(f"component {component.name} is listed twice")
+            raise TableInvalid(f"component {component.name} is listed twice")
         table[component.name] = component
     for component in table.values():
         for need in component.needs:
             if need not in table:
-                raise TableError(f"component {component.name} needs {need}, which is not in the table")
+                raise TableInvalid(f"component {component.name} needs {need}, which is not in the table")
     order(table)
     return table
 
@@ -63,14 +63,14 @@ def by_name(components: Iterable[Component]) -> dict[str, Component]:
 def order(table: Mapping[str, Component]) -> list[str]:
     """All names, each after everything it needs; ties stay in the order of the table.
 
-    :raises TableError: for a circle, naming who takes part
+    :raises TableInvalid: for a circle, naming who takes part
     """
     placed: list[str] = []
     waiting = list(table)
     while waiting:
         possible = [name for name in waiting if all(need in placed for need in table[name].needs)]
         if not possible:
-            raise TableError(f"components need each other in a circle: {', '.join(waiting)}")
+            raise TableInvalid(f"components need each other in a circle: {', '.join(waiting)}")
         placed += possible
         waiting = [name for name in waiting if name not in possible]
     return placed
@@ -79,14 +79,14 @@ def order(table: Mapping[str, Component]) -> list[str]:
 def closure(table: Mapping[str, Component], wanted: Iterable[str]) -> set[str]:
     """The wanted components and everything they need, directly or not.
 
-    :raises TableError: for a name that is not in the table
+    :raises TableInvalid: for a name that is not in the table
     """
     found: set[str] = set()
     stack = list(wanted)
     while stack:
         name = stack.pop()
         if name not in table:
-            raise TableError(f"there is no component {name}; there are: {', '.join(table)}")
+            raise TableInvalid(f"there is no component {name}; there are: {', '.join(table)}")
         if name not in found:
             found.add(name)
             stack += table[name].needs

@@ -19,11 +19,11 @@ class StandaloneError(Exception):
     """Something that ends ``up`` with one line for the person who called it."""
 
 
-class CommandFailedError(StandaloneError):
+class CommandFailed(StandaloneError):
     """A command ended with another status than 0; the text ends with what it wrote to standard error."""
 
 
-class NotReadyError(StandaloneError):
+class NotReady(StandaloneError):
     """A condition did not come true in time."""
 
 
@@ -57,7 +57,7 @@ def run(
     """Run one command and return its standard output.
 
     :param timeout: seconds until it is killed
-    :raises CommandFailedError: when it fails or takes too long (only the latter when ``check`` is false)
+    :raises CommandFailed: when it fails or takes too long (only the latter when ``check`` is false)
     """
     words = [str(word) for word in argv]
     try:
@@ -73,12 +73,12 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CommandFailedError(f"{words[0]} took longer than {timeout:.0f} s: {' '.join(words)}") from error
+        raise CommandFailed(f"{words[0]} took longer than {timeout:.0f} s: {' '.join(words)}") from error
     except FileNotFoundError as error:
-        raise CommandFailedError(f"{words[0]} is not installed") from error
+        raise CommandFailed(f"{words[0]} is not installed") from error
     if check and done.returncode:
         tail = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise CommandFailedError(f"{' '.join(words)} ended with status {done.returncode}: {tail}")
+        raise CommandFailed(f"{' '.join(words)} ended with status {done.returncode}: {tail}")
     return done.stdout
 
 
@@ -94,7 +94,7 @@ def run_logged(
     """Run a long command, keep what it says in a file and hand over each line as it comes.
 
     :param in_child: called between fork and exec, to enter a control group
-    :raises CommandFailedError: when it fails, with its last lines, or takes longer than ``timeout`` seconds
+    :raises CommandFailed: when it fails, with its last lines, or takes longer than ``timeout`` seconds
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -122,14 +122,14 @@ def run_logged(
             clock.cancel()
     if status:
         tail = "\n    ".join(log.read_text().splitlines()[-15:])
-        raise CommandFailedError(f"{argv[0]} ended with status {status}; the whole log is {log}:\n    {tail}")
+        raise CommandFailed(f"{argv[0]} ended with status {status}; the whole log is {log}:\n    {tail}")
 
 
 def succeeds(argv: Sequence[str | Path], *, timeout: float = 20) -> bool:
     """Tell whether a probing command ends with status 0."""
     try:
         run(argv, timeout=timeout)
-    except CommandFailedError:
+    except CommandFailed:
         return False
     return True
 
@@ -137,13 +137,13 @@ def succeeds(argv: Sequence[str | Path], *, timeout: float = 20) -> bool:
 def wait_until(condition: Callable[[], bool], what: str, *, timeout: float, interval: float = 0.1) -> None:
     """Ask again and again, a little less often each time, until the condition holds.
 
-    :raises NotReadyError: after ``timeout`` seconds, naming ``what`` was awaited
+    :raises NotReady: after ``timeout`` seconds, naming ``what`` was awaited
     """
     deadline = time.monotonic() + timeout
     pause = interval
     while not condition():
         if time.monotonic() > deadline:
-            raise NotReadyError(f"{what}: not after {timeout:.0f} s")
+            raise NotReady(f"{what}: not after {timeout:.0f} s")
         time.sleep(pause)
         pause = min(pause * 1.3, 1.0)
 

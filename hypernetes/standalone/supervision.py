@@ -250,7 +250,7 @@ class Supervisor:
         identity = self.identity
         if identity and self._answers():
             # What does not end in time, or hangs and does not answer, is ended with its group.
-            with contextlib.suppress(machine.NotReadyError, OSError, http.client.HTTPException, xmlrpc.client.Error):
+            with contextlib.suppress(machine.NotReady, OSError, http.client.HTTPException, xmlrpc.client.Error):
                 self._end_in_order(identity, grace)
         self.group.end(grace=5)
         self._identity.unlink(missing_ok=True)
@@ -258,7 +258,7 @@ class Supervisor:
     def _end_in_order(self, identity: process.ProcessIdentity, grace: float) -> None:
         # All at once; a shutdown alone would stop one after the other.
         self._quietly(self._proxy().supervisor.stopAllProcesses, False)
-        with contextlib.suppress(machine.NotReadyError):
+        with contextlib.suppress(machine.NotReady):
             machine.wait_until(self._all_stopped, f"programs of {self.name} stopped", timeout=grace)
         self._quietly(self._proxy().supervisor.shutdown)
         machine.wait_until(lambda: not identity.alive, f"end of {self.name}", timeout=grace)

@@ -2,7 +2,7 @@
 """The bootstrap phases that a node carries out, one function each.
 
 A phase takes the node and its inputs and returns its outputs. It is idempotent: a phase that was killed, or that
-failed, is simply run again. It raises :class:`PhaseFailed` when it cannot go on.
+failed, is simply run again. It raises :class:`NodePhaseFailed` when it cannot go on.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Outputs = dict[str, str]
 Phase = Callable[[nodes.Node, Mapping[str, str]], Outputs]
 
 
-class PhaseFailed(Exception):
+class NodePhaseFailed(Exception):
     """A phase cannot go on; the text says why and, where it is known, what to do. Nothing secret."""
 
 
@@ -23,4 +23,4 @@ def required(inputs: Mapping[str, str], name: str) -> str:
     try:
         return inputs[name]
     except KeyError:
-        raise PhaseFailed(f"the order lacks the input {name}") from None
+        raise NodePhaseFailed(f"the order lacks the input {name}") from None

@@ -54,12 +54,12 @@ def run(node: nodes.Node, words: list[str], what: str, timeout: float) -> str:
     """Run kubeadm with the node's distribution.
 
     :param what: the phase, for the reason of a failure.
-    :raises bootstrap.PhaseFailed: it failed; with its last words.
+    :raises bootstrap.NodePhaseFailed: it failed; with its last words.
     """
     try:
         return node.commands.run([node.layout.binaries / "kubeadm", *words], timeout=timeout)
     except commands.CommandFailed as error:
-        raise bootstrap.PhaseFailed(f"kubeadm {what} {error.problem}: {complaints(error.output)}") from error
+        raise bootstrap.NodePhaseFailed(f"kubeadm {what} {error.problem}: {complaints(error.output)}") from error
 
 
 def complaints(output: str) -> str:
@@ -75,7 +75,7 @@ def refresh_configuration(node: nodes.Node, inputs: Mapping[str, str]) -> None:
     if "kubeadm.yaml" in inputs:
         files.write(node.layout.kubeadm_configuration, inputs["kubeadm.yaml"])
     if not node.layout.kubeadm_configuration.exists():
-        raise bootstrap.PhaseFailed("there is no kubeadm configuration: run the phase prepare first")
+        raise bootstrap.NodePhaseFailed("there is no kubeadm configuration: run the phase prepare first")
 
 
 def start_kubelet(node: nodes.Node) -> None:
@@ -89,8 +89,8 @@ def start_kubelet(node: nodes.Node) -> None:
         node.services.install(kubelet.program(node.layout))
         if known:
             node.services.restart(kubelet.PROGRAM)
-    except services.ServiceError as error:
-        raise bootstrap.PhaseFailed(str(error)) from error
+    except services.SupervisorFailed as error:
+        raise bootstrap.NodePhaseFailed(str(error)) from error
 
 
 def last_words(pod_logs: Path) -> str:
@@ -122,9 +122,9 @@ def _phase(phase: phases.Phase) -> bootstrap.Phase:
         for call in phase.kubeadm:
             try:
                 run(node, arguments(call, str(node.layout.kubeadm_configuration)), " ".join(call), phase.timeout)
-            except bootstrap.PhaseFailed as error:
+            except bootstrap.NodePhaseFailed as error:
                 if call[0] == "wait-control-plane":
-                    raise bootstrap.PhaseFailed(f"{error} {last_words(node.layout.pod_logs)}") from error
+                    raise bootstrap.NodePhaseFailed(f"{error} {last_words(node.layout.pod_logs)}") from error
                 raise
             if call[0] in _AFTERWARDS:
                 _AFTERWARDS[call[0]](node)

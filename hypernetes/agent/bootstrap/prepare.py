@@ -27,7 +27,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     try:
         cgroups.create(cgroups.root_of(bootstrap.required(inputs, "kubeadm.yaml")))
     except yaml.YAMLError as error:
-        raise bootstrap.PhaseFailed(f"the input kubeadm.yaml is no YAML: {error}") from error
+        raise bootstrap.NodePhaseFailed(f"the input kubeadm.yaml is no YAML: {error}") from error
     # kube-apiserver's audit log; kubelet would make the folder readable by all.
     node.layout.audit_logs.mkdir(parents=True, exist_ok=True)
     node.layout.audit_logs.chmod(0o700)
@@ -46,9 +46,9 @@ def write_cluster_files(node: nodes.Node, inputs: Mapping[str, str]) -> None:
     for name, content in inputs.items():
         # Names come over the message bus: a plain file name, or it is a parameter or somebody's trick.
         if PurePath(name).name != name or PurePath(name).suffix not in {".yaml", ".pem"}:
-            raise bootstrap.PhaseFailed(f"{name!r} is no name for a file of this phase")
+            raise bootstrap.NodePhaseFailed(f"{name!r} is no name for a file of this phase")
         if name == "encryption.yaml":
-            raise bootstrap.PhaseFailed("the encryption key is made on the node and nowhere else")
+            raise bootstrap.NodePhaseFailed("the encryption key is made on the node and nowhere else")
         files.write(folder / name, content)
 
 
@@ -74,10 +74,10 @@ def start_containerd(node: nodes.Node) -> None:
         if any(changed) and node.services.state(containerd.PROGRAM) is services.ServiceState.RUNNING:
             # The virtual machines live on: their shims are no children of the service manager.
             node.services.restart(containerd.PROGRAM)
-    except services.ServiceError as error:
-        raise bootstrap.PhaseFailed(str(error)) from error
+    except services.SupervisorFailed as error:
+        raise bootstrap.NodePhaseFailed(str(error)) from error
     if not services.wait_until(lambda: _answers(node), CONTAINERD_START_SECONDS):
-        raise bootstrap.PhaseFailed(
+        raise bootstrap.NodePhaseFailed(
             f"containerd did not answer within {CONTAINERD_START_SECONDS:g} s; see {node.layout.logs}/containerd.log"
         )
 

@@ -30,8 +30,8 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
             words += ["--cert-dir", str(node.layout.kubernetes / "pki")]
             kubeadm.run(node, words, "reset", phases.RESET.timeout)
         node.services.remove(containerd.PROGRAM)
-    except services.ServiceError as error:
-        raise bootstrap.PhaseFailed(str(error)) from error
+    except services.SupervisorFailed as error:
+        raise bootstrap.NodePhaseFailed(str(error)) from error
     node.layout.containerd_socket.unlink(missing_ok=True)
     # Before the file that names it goes.
     if node.layout.kubeadm_configuration.exists():

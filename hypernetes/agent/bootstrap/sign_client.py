@@ -30,7 +30,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
         authority_pem = certificate_path.read_bytes()
         key_pem = key_path.read_bytes()
     except FileNotFoundError as error:
-        raise bootstrap.PhaseFailed(f"{error.filename} does not exist: run the phase certs first") from error
+        raise bootstrap.NodePhaseFailed(f"{error.filename} does not exist: run the phase certs first") from error
     certificate = sign(
         bootstrap.required(inputs, "client.csr").encode(), authority_pem, key_pem, datetime.datetime.now(datetime.UTC)
     )
@@ -47,20 +47,20 @@ def sign(csr_pem: bytes, authority_pem: bytes, key_pem: bytes, now: datetime.dat
     Only the key is taken from the request, and never a subject or an extension: whoever can send an order
     cannot choose who it will be.
 
-    :raises bootstrap.PhaseFailed: the CSR is not one, or is not signed by its own key.
+    :raises bootstrap.NodePhaseFailed: the CSR is not one, or is not signed by its own key.
     """
     try:
         request = x509.load_pem_x509_csr(csr_pem)
         proven = request.is_signature_valid
     except (ValueError, InvalidSignature) as error:
-        raise bootstrap.PhaseFailed("the input client.csr is no certificate signing request") from error
+        raise bootstrap.NodePhaseFailed("the input client.csr is no certificate signing request") from error
     public_key = request.public_key()
     if not proven or not isinstance(public_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise bootstrap.PhaseFailed("the signing request does not prove the possession of an EC or RSA key")
+        raise bootstrap.NodePhaseFailed("the signing request does not prove the possession of an EC or RSA key")
     authority = x509.load_pem_x509_certificate(authority_pem)
     authority_key = serialization.load_pem_private_key(key_pem, password=None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise bootstrap.PhaseFailed("the cluster's authority has a kind of key that this agent does not know")
+        raise bootstrap.NodePhaseFailed("the cluster's authority has a kind of key that this agent does not know")
     subject = x509.Name(
         [
             x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, ORGANIZATION),

@@ -52,7 +52,7 @@ class Program:
     """Visible to root in /proc and in the program file: nothing secret."""
 
 
-class ServiceError(Exception):
+class SupervisorFailed(Exception):
     """The service manager refused or did not answer."""
 
 
@@ -156,7 +156,7 @@ class Supervisor:
     def state(self, name: str) -> ServiceState:
         try:
             answer = self._call("getProcessInfo", name, unless=self._BAD_NAME)
-        except ServiceError as error:
+        except SupervisorFailed as error:
             LOG.warning("The state of %s is unknown: %s", name, error)
             return ServiceState.UNKNOWN
         if answer is None:
@@ -182,9 +182,9 @@ class Supervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode in accepted:
                 return None
-            raise ServiceError(f"supervisor refused {method}: {fault.faultString}") from fault
+            raise SupervisorFailed(f"supervisor refused {method}: {fault.faultString}") from fault
         except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
-            raise ServiceError(f"supervisor does not answer at {self._connection}: {error}") from error
+            raise SupervisorFailed(f"supervisor does not answer at {self._connection}: {error}") from error
 
 
 class UnixTransport(xmlrpc.client.Transport):

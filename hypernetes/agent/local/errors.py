@@ -30,12 +30,12 @@ def malformed(message: str) -> CniRefusal:
     return CniRefusal(DECODING_FAILURE, message)
 
 
-def translate(error: errors.HypernetesError | drivers.PlugError) -> CniRefusal:
+def translate(error: errors.HypernetesError | drivers.PlugFailed) -> CniRefusal:
     """Return what the runtime is answered when a request fails with ``error``.
 
     containerd prints the message and the details one after the other, so the details must not repeat the message.
     """
-    if isinstance(error, drivers.PlugError):
+    if isinstance(error, drivers.PlugFailed):
         return CniRefusal(TRY_AGAIN_LATER, str(error))
     code = TRY_AGAIN_LATER if isinstance(error, errors.Unavailable) else REFUSED
     return CniRefusal(code, error.message, error.advice)

@@ -56,7 +56,7 @@ class Handler:
             return {"result": self._dispatch(line)}
         except cni_errors.CniRefusal as refusal:
             return refusal.answer
-        except (errors.HypernetesError, drivers.PlugError) as error:
+        except (errors.HypernetesError, drivers.PlugFailed) as error:
             return cni_errors.translate(error).answer
         except Exception as error:
             LOG.exception("A request of the CNI executable failed")
@@ -98,7 +98,7 @@ class Handler:
         except manager.UnknownSandbox as error:
             message = f"sandbox {error} has no port on this node"
             raise cni_errors.CniRefusal(cni_errors.UNKNOWN_CONTAINER, message) from error
-        except drivers.PlugError as error:
+        except drivers.PlugFailed as error:
             raise cni_errors.CniRefusal(cni_errors.REFUSED, str(error)) from error
         return {}
 
@@ -106,7 +106,7 @@ class Handler:
         del request
         try:
             self._ports.status()
-        except drivers.PlugError as error:
+        except drivers.PlugFailed as error:
             message = "no port can be plugged on this node"
             raise cni_errors.CniRefusal(cni_errors.NOT_AVAILABLE, message, str(error)) from error
         return {}

@@ -18,7 +18,7 @@ class Plug:
     mtu: int
 
 
-class PlugError(Exception):
+class PlugFailed(Exception):
     """The backend refused, or did not connect the port in time. It may be tried again."""
 
 
@@ -28,29 +28,29 @@ class PlugDriver(Protocol):
     def plug(self, port: Plug) -> None:
         """Make the TAP device and connect it; returns when packets flow by the port's rules.
 
-        :raises PlugError: it did not happen before the driver's deadline.
+        :raises PlugFailed: it did not happen before the driver's deadline.
         """
 
     def unplug(self, tap: str) -> None:
         """Disconnect the device and delete it; one that is gone is fine.
 
-        :raises PlugError: the backend does not answer.
+        :raises PlugFailed: the backend does not answer.
         """
 
     def devices(self) -> dict[str, str]:
         """Every device of ours, connected or left half-way, with the sandbox it was made for.
 
-        :raises PlugError: the backend does not answer.
+        :raises PlugFailed: the backend does not answer.
         """
 
     def check(self, port: Plug) -> None:
         """Make sure that the port is as :meth:`plug` left it.
 
-        :raises PlugError: it is not.
+        :raises PlugFailed: it is not.
         """
 
     def ping(self) -> None:
         """Make sure that new ports could be plugged.
 
-        :raises PlugError: they could not.
+        :raises PlugFailed: they could not.
         """

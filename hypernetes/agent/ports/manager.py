@@ -77,7 +77,7 @@ class Ports:
         """Give the sandbox a plugged port; the same one however often it is asked.
 
         :raises errors.HypernetesError: the conductor refuses or does not answer.
-        :raises drivers.PlugError: the port could not be connected in time.
+        :raises drivers.PlugFailed: the port could not be connected in time.
         """
         started = time.monotonic()
         with self._store.locked(sandbox.sandbox_id):
@@ -125,7 +125,7 @@ class Ports:
     def delete(self, sandbox_id: str) -> None:
         """Unplug the sandbox's port and have the conductor release it; does nothing if that was done before.
 
-        :raises drivers.PlugError: when the device could not be removed.
+        :raises drivers.PlugFailed: when the device could not be removed.
         """
         with self._store.locked(sandbox_id):
             sandbox = self._store.get(sandbox_id)
@@ -151,7 +151,7 @@ class Ports:
         """Make sure that the sandbox's port is connected as it should be.
 
         :raises UnknownSandbox: it has none.
-        :raises drivers.PlugError: it is not.
+        :raises drivers.PlugFailed: it is not.
         """
         sandbox = self._store.get(sandbox_id)
         if sandbox is None or sandbox.state is not SandboxState.PLUGGED:
@@ -163,7 +163,7 @@ class Ports:
 
         Only success is remembered, and only until a call to the backend fails.
 
-        :raises drivers.PlugError: when they cannot be plugged.
+        :raises drivers.PlugFailed: when they cannot be plugged.
         """
         if time.monotonic() - self._last_ping < STATUS_MAX_AGE:
             return
@@ -176,14 +176,14 @@ class Ports:
         """Have the next STATUS check the backend again if the call in the block fails."""
         try:
             yield
-        except drivers.PlugError:
+        except drivers.PlugFailed:
             self._last_ping = float("-inf")
             raise
 
     def keep_only(self, valid: Iterable[str]) -> None:
         """Delete the port of every sandbox that is not named.
 
-        :raises drivers.PlugError: a device could not be removed.
+        :raises drivers.PlugFailed: a device could not be removed.
         """
         keep = set(valid)
         for sandbox in self._store.all():
@@ -221,7 +221,7 @@ class Ports:
                     # The others would wait just as long in vain.
                     LOG.warning("The ports of sandboxes that are gone are not released yet: %s", error)
                     return False
-                except (errors.HypernetesError, drivers.PlugError) as error:
+                except (errors.HypernetesError, drivers.PlugFailed) as error:
                     LOG.warning("The port of sandbox %s is not released yet: %s", sandbox.sandbox_id, error)
                     complete = False
                 else:
@@ -235,7 +235,7 @@ class Ports:
         """Search once for what nobody needs any more, and delete it.
 
         :raises errors.HypernetesError: the conductor does not answer.
-        :raises drivers.PlugError: the network's backend does not answer.
+        :raises drivers.PlugFailed: the network's backend does not answer.
         """
         # Each list of things is read before the list of sandboxes: a sandbox is recorded before it gets anything,
         # so that what belongs to one that is just being added is never taken for garbage.
@@ -283,7 +283,7 @@ class Ports:
             started = time.monotonic()
             try:
                 self.collect()
-            except (errors.HypernetesError, drivers.PlugError) as error:
+            except (errors.HypernetesError, drivers.PlugFailed) as error:
                 LOG.warning("The search for abandoned ports ended early: %s", error)
             except Exception:
                 LOG.exception("The search for abandoned ports failed")

@@ -53,7 +53,7 @@ class OvsDriver:
         try:
             privileged_tap.create(port.tap, port.mtu, privileged_tap.ALIAS_PREFIX + port.sandbox_id)
         except OSError as error:
-            raise driver.PlugError(f"the kernel refuses the device {port.tap}: {error}") from error
+            raise driver.PlugFailed(f"the kernel refuses the device {port.tap}: {error}") from error
         self._transact(plug_arguments(self._bridge, port))
         try:
             # ovs-vsctl follows the database's updates meanwhile; nothing is polled.
@@ -63,7 +63,7 @@ class OvsDriver:
                 ["wait-until", "Interface", port.tap, "external_ids:ovn-installed=true"],
             )
         except RuntimeError as error:
-            raise driver.PlugError(
+            raise driver.PlugFailed(
                 f"OVN has not installed the flows of port {port.port_id} within {self._plug_timeout:g} s ({error})"
             ) from error
 
@@ -72,7 +72,7 @@ class OvsDriver:
         try:
             privileged_tap.delete(tap)
         except OSError as error:
-            raise driver.PlugError(f"the kernel keeps the device {tap}: {error}") from error
+            raise driver.PlugFailed(f"the kernel keeps the device {tap}: {error}") from error
 
     def devices(self) -> dict[str, str]:
         found = interfaces(
@@ -87,17 +87,17 @@ class OvsDriver:
     def check(self, port: driver.Plug) -> None:
         """Whether the port is as :meth:`plug` left it.
 
-        :raises driver.PlugError: it is not.
+        :raises driver.PlugFailed: it is not.
         """
         if port.tap not in privileged_tap.list_all():
-            raise driver.PlugError(f"the device {port.tap} is gone")
+            raise driver.PlugFailed(f"the device {port.tap} is gone")
         if self.devices().get(port.tap) != port.sandbox_id:
-            raise driver.PlugError(f"the device {port.tap} is not connected for this sandbox")
+            raise driver.PlugFailed(f"the device {port.tap} is not connected for this sandbox")
 
     def ping(self) -> None:
         """Ask for the integration bridge.
 
-        :raises driver.PlugError: it is not there, or nobody answers.
+        :raises driver.PlugFailed: it is not there, or nobody answers.
         """
         self._transact(["br-exists", self._bridge])
 
@@ -105,4 +105,4 @@ class OvsDriver:
         try:
             return str(privileged_ovs.vsctl(self._connection, self._timeout, arguments))
         except RuntimeError as error:
-            raise driver.PlugError(str(error)) from error
+            raise driver.PlugFailed(str(error)) from error

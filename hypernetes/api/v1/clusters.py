@@ -11,6 +11,7 @@ from hypernetes.api.v1 import moments
 from hypernetes.db import api as db_api
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
@@ -44,21 +45,21 @@ def create(call: routing.Call) -> Mapping[str, Any]:
             control_node_ids=tuple(_node_id(call.services.database, text) for text in call.body["control_nodes"]),
         )
     )
-    call.services.wake("cluster", cluster.id)
+    call.services.wake(kinds.Kind.CLUSTER, cluster.id)
     return _view_for(call)(cluster)
 
 
 def retry(call: routing.Call) -> Mapping[str, Any]:
     """Resume the bootstrap at the phase that failed. 409 unless the cluster is in ERROR."""
     cluster = call.services.database.clusters.retry(call.path["id"])
-    call.services.wake("cluster", cluster.id)
+    call.services.wake(kinds.Kind.CLUSTER, cluster.id)
     return _view_for(call)(cluster)
 
 
 def delete(call: routing.Call) -> None:
     """Ask for the cluster to go away. 409 while namespaces are in it."""
     cluster = call.services.database.clusters.mark_deleting(call.path["id"])
-    call.services.wake("cluster", cluster.id)
+    call.services.wake(kinds.Kind.CLUSTER, cluster.id)
 
 
 def _node_id(database: db_api.Database, text: str) -> ids.NodeId:

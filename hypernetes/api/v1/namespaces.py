@@ -11,6 +11,7 @@ from hypernetes.api import routing
 from hypernetes.api.v1 import moments
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
@@ -53,14 +54,14 @@ def create(call: routing.Call) -> Mapping[str, Any]:
             requested_cidr=call.body.get("subnet_cidr"),
         )
     )
-    call.services.wake("namespace", namespace.id)
+    call.services.wake(kinds.Kind.NAMESPACE, namespace.id)
     return view(namespace)
 
 
 def delete(call: routing.Call) -> None:
     """Ask for the namespace to go away. 404 if it is another project's."""
     namespace = call.services.database.namespaces.mark_deleting(_visible(call).id)
-    call.services.wake("namespace", namespace.id)
+    call.services.wake(kinds.Kind.NAMESPACE, namespace.id)
 
 
 def _visible(call: routing.Call) -> records.Namespace:

@@ -13,6 +13,7 @@ from hypernetes.api import routing
 from hypernetes.api.v1 import moments
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import messages
@@ -51,7 +52,7 @@ def create(call: routing.Call) -> Mapping[str, Any]:
 def delete(call: routing.Call) -> None:
     """Ask for the node to go away; its token is worthless at once. 409 while it is a cluster's control node."""
     node = call.services.database.nodes.mark_deleting(call.path["id"])
-    call.services.wake("node", node.id)
+    call.services.wake(kinds.Kind.NODE, node.id)
 
 
 def enroll(call: routing.Call) -> Mapping[str, Any]:
@@ -77,7 +78,7 @@ def _verified(call: routing.Call) -> records.Node:
     api = call.services.conf.api
     identifier = call.path["id"]
     if nodes.enrollment_failures(identifier) >= api.enrollment_failures_allowed:
-        raise errors.TooManyRequests(kind="node", id=identifier, seconds=api.enrollment_failure_window)
+        raise errors.TooManyRequests(kind=kinds.Kind.NODE, id=identifier, seconds=api.enrollment_failure_window)
     presented = _hash(call.body["secret"])
     try:
         expected = nodes.get(identifier).secret_hash

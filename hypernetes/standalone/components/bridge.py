@@ -19,7 +19,7 @@ def link(name: str) -> dict[str, Any] | None:
     """What the kernel knows of a network device; None when there is none."""
     try:
         found = json.loads(machine.run(["ip", "-details", "-json", "address", "show", "dev", name]))
-    except machine.CommandFailedError:
+    except machine.CommandFailed:
         return None
     return dict(found[0]) if found else None
 

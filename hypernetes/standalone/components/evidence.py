@@ -157,7 +157,7 @@ def fetch(installation: Installation, asker: Pod, address: str) -> Mapping[str, 
             installation, asker.user, asker.name, "demo", "get", "--timeout", "4s", f"http://{address}:{PORT}/"
         )
         return dict(json.loads(answer))
-    except (machine.CommandFailedError, ValueError):
+    except (machine.CommandFailed, ValueError):
         return {}
 
 
@@ -194,7 +194,7 @@ def _refusal(installation: Installation, user: str, *words: str, stdin: str | No
     """The message a command is refused with, on one line; empty when it is not refused."""
     try:
         client.kubectl(installation, user, *words, stdin=stdin)
-    except machine.CommandFailedError as error:
+    except machine.CommandFailed as error:
         return " ".join(str(error).partition("ended with status")[2].partition(":")[2].split())[:200]
     return ""
 

@@ -13,6 +13,7 @@ import testtools
 
 from hypernetes.model import bus
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.rpc import client
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
@@ -104,8 +105,8 @@ class RoundTripTest(testtools.TestCase):
         asked = messages.EnrollNode(node_id="n", amqp_password="p")
         self.assertEqual("e", api.enroll_node(asked).exchange)
         self.assertEqual(asked, self.conductor.heard.get(timeout=10))
-        api.wake(messages.Wake(kind="cluster", id="c"))
-        self.assertEqual(messages.Wake(kind="cluster", id="c"), self.conductor.heard.get(timeout=10))
+        api.wake(messages.Wake(kind=kinds.Kind.CLUSTER, id="c"))
+        self.assertEqual(messages.Wake(kind=kinds.Kind.CLUSTER, id="c"), self.conductor.heard.get(timeout=10))
 
     def test_an_agent_calls_through_its_own_exchange(self) -> None:
         beat = messages.Heartbeat(

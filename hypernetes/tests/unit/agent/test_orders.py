@@ -68,7 +68,7 @@ class OrdersTest(testtools.TestCase):
         self.assertEqual([ordered_by], carried_out_for)
 
     def test_a_failure_is_reported_with_its_reason_and_without_secrets(self) -> None:
-        self.phase.side_effect = bootstrap.PhaseFailed("no etcd; token abcdef.0123456789abcdef")
+        self.phase.side_effect = bootstrap.NodePhaseFailed("no etcd; token abcdef.0123456789abcdef")
         self._run(ORDER, until=self._reported())
         result = self.conductor.results[0]
         self.assertEqual((False, "no etcd; token abcdef.<hidden>"), (result.ok, result.message))

@@ -41,8 +41,8 @@ class UserTest(testtools.TestCase):
             self.assertEqual(tuple(f"hypernetes:project:red:{role}" for role in held), user.groups)
 
     def test_a_token_without_a_role_that_means_something_is_refused(self) -> None:
-        self.assertRaises(identity.Refused, _user, tokens.project_token("load-balancer_member"))
-        self.assertRaises(identity.Refused, _user, tokens.project_token())
+        self.assertRaises(identity.TokenRefused, _user, tokens.project_token("load-balancer_member"))
+        self.assertRaises(identity.TokenRefused, _user, tokens.project_token())
 
     def test_only_a_scope_of_a_project_is_taken(self) -> None:
         for changes in (
@@ -52,13 +52,13 @@ class UserTest(testtools.TestCase):
             {"system": {"all": True}},
             {"is_domain": True},
         ):
-            self.assertRaises(identity.Refused, _user, tokens.project_token("admin", **changes))
+            self.assertRaises(identity.TokenRefused, _user, tokens.project_token("admin", **changes))
 
     def test_access_rules_are_judged(self) -> None:
         allowed = {"id": "c1", "access_rules": [tokens.rule(f"/v1/clusters/{CLUSTER}/tokenreview")]}
         self.assertEqual("u1", _user(tokens.project_token("member", application_credential=allowed)).uid)
         other = {"id": "c1", "access_rules": [tokens.rule(f"/v1/clusters/{tokens.OTHER_CLUSTER}/tokenreview")]}
-        self.assertRaises(identity.Refused, _user, tokens.project_token("member", application_credential=other))
+        self.assertRaises(identity.TokenRefused, _user, tokens.project_token("member", application_credential=other))
 
     def test_an_answer_of_another_form_is_an_error(self) -> None:
         for user in ({"id": ""}, {"id": "a\nb"}, {"id": "x" * 65}, {"id": 1}):

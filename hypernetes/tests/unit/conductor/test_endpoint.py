@@ -12,6 +12,7 @@ from hypernetes.conductor import nodes
 from hypernetes.conductor import work
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import codec
@@ -164,8 +165,8 @@ class ApiEndpointTest(EndpointCase):
         self.assertEqual({}, self.fixture.broker.nodes)
 
     def test_a_wake_names_an_object_of_ours(self) -> None:
-        self.api.wake(messages.Wake("namespace", "id"))
-        self.api.wake(messages.Wake("anything", "id"))
+        self.api.wake(messages.Wake(kinds.Kind.NAMESPACE, "id"))
+        self.api.wake(messages.Wake(kinds.Kind.PROJECT, "id"))
         self.assertEqual([work.Key("namespace", "id")], self.fixture.woken)
 
 

@@ -28,18 +28,18 @@ class KeyRingTest(testtools.TestCase):
         old, new = (fernet.Fernet.generate_key().decode() for _ in range(2))
         stored = keys.KeyRing([old]).encrypt("secret")
         self.assertEqual("secret", keys.KeyRing([new, old]).decrypt(stored))
-        self.assertRaises(keys.KeyFileError, keys.KeyRing([new]).decrypt, stored)
+        self.assertRaises(keys.KeyFileUnusable, keys.KeyRing([new]).decrypt, stored)
 
     def test_a_file_open_to_others_is_refused(self) -> None:
         key = fernet.Fernet.generate_key().decode()
         for mode in (0o644, 0o604, 0o620):
-            self.assertRaises(keys.KeyFileError, keys.KeyRing.load, self.write(key, mode))
+            self.assertRaises(keys.KeyFileUnusable, keys.KeyRing.load, self.write(key, mode))
         keys.KeyRing.load(self.write(key, 0o640))
 
     def test_a_missing_empty_or_malformed_file_is_refused(self) -> None:
-        self.assertRaises(keys.KeyFileError, keys.KeyRing.load, "/nonexistent")
-        self.assertRaises(keys.KeyFileError, keys.KeyRing.load, self.write(""))
-        self.assertRaises(keys.KeyFileError, keys.KeyRing.load, self.write("not a key"))
+        self.assertRaises(keys.KeyFileUnusable, keys.KeyRing.load, "/nonexistent")
+        self.assertRaises(keys.KeyFileUnusable, keys.KeyRing.load, self.write(""))
+        self.assertRaises(keys.KeyFileUnusable, keys.KeyRing.load, self.write("not a key"))
 
     def test_the_signing_request_asks_for_the_conductors_identity(self) -> None:
         request = x509.load_pem_x509_csr(keys.signing_request(keys.new_private_key()).encode())

@@ -27,6 +27,7 @@ from hypernetes.conf import openstack
 from hypernetes.model import bus
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import client
@@ -173,7 +174,7 @@ class StartTest(ConductorCase):
         for spoil in spoils:
             conf = self.configuration()
             spoil(Path(conf.conductor.key_file))
-            error = self.assertRaises(keys.KeyFileError, service.Conductor, conf)
+            error = self.assertRaises(keys.KeyFileUnusable, service.Conductor, conf)
             self.assertIn(conf.conductor.key_file, str(error))
 
 
@@ -183,7 +184,7 @@ class ListenTest(ConductorCase):
         node = self.deleting("node1")
         api = client.ConductorApi(self.conf)
         self.addCleanup(api.close)
-        api.wake(messages.Wake("node", node.id))
+        api.wake(messages.Wake(kinds.Kind.NODE, node.id))
         self.until(lambda: self.is_gone(node))
 
     def test_the_api_is_answered(self) -> None:
@@ -275,7 +276,7 @@ class StopTest(ConductorCase):
         api = client.ConductorApi(self.conf)
         self.addCleanup(api.close)
         with mock.patch.object(made._queue, "add") as added:
-            api.wake(messages.Wake("node", node.id))
+            api.wake(messages.Wake(kinds.Kind.NODE, node.id))
             time.sleep(0.2)  # The bus in memory is looked at every 0.05 s.
         added.assert_not_called()
 

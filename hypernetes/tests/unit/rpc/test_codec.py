@@ -5,6 +5,7 @@ import json
 
 import testtools
 
+from hypernetes.model import kinds
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
 
@@ -25,9 +26,15 @@ class CodecTest(testtools.TestCase):
             messages.PortList((messages.PortEntry("s", "p"),)),
             messages.PhaseResult(messages.Caller("n", "t"), "o", False, "why", {"k": "v"}),
             messages.Done(),
+            messages.Wake(kinds.Kind.NODE, "n"),
         ):
             wire = json.loads(json.dumps(codec.encode(message)))
             self.assertEqual(message, codec.decode(type(message), wire))
+
+    def test_a_word_that_is_not_in_the_enumeration_is_refused(self) -> None:
+        self.assertIs(kinds.Kind.NODE, codec.decode(messages.Wake, {"kind": "node", "id": "n"}).kind)
+        for kind in ("volume", 7, None):
+            self.assertRaises(codec.MalformedMessage, codec.decode, messages.Wake, {"kind": kind, "id": "n"})
 
     def test_a_newer_senders_field_is_ignored(self) -> None:
         decoded = codec.decode(messages.Heartbeat, BEAT | {"mood": "fine"})

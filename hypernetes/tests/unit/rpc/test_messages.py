@@ -31,7 +31,7 @@ FINGERPRINTS = {
     "ReleasePort": "1dcde8e4b8782d3d",
     "Route": "73ca30fe5d1ab6fd",
     "Sandbox": "cec3594696b10ed4",
-    "Wake": "b8c4d1d37c524e55",
+    "Wake": "91e44111ad992a4d",
 }
 
 

@@ -15,6 +15,7 @@ from oslo_log import log
 
 from hypernetes.conf import opts
 from hypernetes.model import bus
+from hypernetes.model import kinds
 from hypernetes.rpc import client
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
@@ -24,7 +25,7 @@ from hypernetes.rpc import server
 from hypernetes.rpc import transport
 
 REQUEST_ID = "req-11111111-2222-4333-8444-555555555555"
-WAKE = messages.Wake(kind="node", id="n")
+WAKE = messages.Wake(kind=kinds.Kind.NODE, id="n")
 
 
 class _Conductor:

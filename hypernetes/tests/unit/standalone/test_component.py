@@ -17,15 +17,15 @@ class TableTest(unittest.TestCase):
         self.assertEqual(["a", "b", "c"], order)
 
     def test_a_circle_is_refused_and_names_who_takes_part(self) -> None:
-        with self.assertRaisesRegex(component.TableError, "a, b"):
+        with self.assertRaisesRegex(component.TableInvalid, "a, b"):
             component.by_name([row("a", "b"), row("b", "a")])
 
     def test_an_unknown_need_is_refused(self) -> None:
-        with self.assertRaisesRegex(component.TableError, "needs ghost"):
+        with self.assertRaisesRegex(component.TableInvalid, "needs ghost"):
             component.by_name([row("a", "ghost")])
 
     def test_a_doubled_name_is_refused(self) -> None:
-        with self.assertRaisesRegex(component.TableError, "twice"):
+        with self.assertRaisesRegex(component.TableInvalid, "twice"):
             component.by_name([row("a"), row("a")])
 
     def test_the_closure_holds_everything_that_is_needed_and_nothing_else(self) -> None:
@@ -33,7 +33,7 @@ class TableTest(unittest.TestCase):
         self.assertEqual({"a", "b", "c"}, component.closure(rows, ["c"]))
 
     def test_an_unknown_component_is_answered_with_those_there_are(self) -> None:
-        with self.assertRaisesRegex(component.TableError, "there are: a"):
+        with self.assertRaisesRegex(component.TableInvalid, "there are: a"):
             component.closure(component.by_name([row("a")]), ["b"])
 
 

@@ -21,7 +21,7 @@ class KubeadmTest(agent_builders.PhaseTest):
         self.assertEqual(INPUTS["kubeadm.yaml"], self.layout.kubeadm_configuration.read_text())
 
     def test_without_a_configuration_nothing_is_run(self) -> None:
-        self.assertRaises(bootstrap.PhaseFailed, catalog.PHASES["certs"], self.node, {})
+        self.assertRaises(bootstrap.NodePhaseFailed, catalog.PHASES["certs"], self.node, {})
         self.assertEqual([], self.programs.ran)
 
     def test_waiting_leaves_out_every_other_phase_because_alone_it_knows_no_configuration(self) -> None:
@@ -40,7 +40,7 @@ class KubeadmTest(agent_builders.PhaseTest):
             "ended with status 1",
             "noise\n\t[ERROR Swap]: swap is on\nerror: checks failed\nTo see the stack\n",
         )
-        failure = self.assertRaises(bootstrap.PhaseFailed, catalog.PHASES["preflight"], self.node, INPUTS)
+        failure = self.assertRaises(bootstrap.NodePhaseFailed, catalog.PHASES["preflight"], self.node, INPUTS)
         self.assertEqual(
             "kubeadm preflight ended with status 1: [ERROR Swap]: swap is on error: checks failed", str(failure)
         )
@@ -50,5 +50,5 @@ class KubeadmTest(agent_builders.PhaseTest):
         log.parent.mkdir(parents=True)
         log.write_text("2026 stderr F first\n2026 stderr F unable to load root certificates\n")
         self.programs.failures["init"] = commands.CommandFailed("kubeadm", "ended with status 1", "error: in vain")
-        failure = self.assertRaises(bootstrap.PhaseFailed, catalog.PHASES["wait-control-plane"], self.node, INPUTS)
+        failure = self.assertRaises(bootstrap.NodePhaseFailed, catalog.PHASES["wait-control-plane"], self.node, INPUTS)
         self.assertIn("error: in vain kube-apiserver's log ends with: unable to load root certificates", str(failure))

@@ -27,14 +27,14 @@ class PrepareTest(agent_builders.PhaseTest):
 
     def test_a_name_that_leads_elsewhere_is_refused(self) -> None:
         for name in ("../admin.yaml", "/etc/passwd", "a/b.yaml", "x.sh", "encryption.yaml", ""):
-            self.assertRaises(bootstrap.PhaseFailed, prepare.write_cluster_files, self.node, {name: "x"})
+            self.assertRaises(bootstrap.NodePhaseFailed, prepare.write_cluster_files, self.node, {name: "x"})
 
     def test_a_configuration_that_is_no_yaml_is_refused(self) -> None:
-        self.assertRaises(bootstrap.PhaseFailed, prepare.run, self.node, {"kubeadm.yaml": "{"})
+        self.assertRaises(bootstrap.NodePhaseFailed, prepare.run, self.node, {"kubeadm.yaml": "{"})
 
     def test_containerd_that_never_answers_fails_the_phase(self) -> None:
         self.useFixture(fixtures.MockPatchObject(prepare, "CONTAINERD_START_SECONDS", 0.0))
-        failure = self.assertRaises(bootstrap.PhaseFailed, prepare.start_containerd, self.node)
+        failure = self.assertRaises(bootstrap.NodePhaseFailed, prepare.start_containerd, self.node)
         self.assertIn("containerd did not answer", str(failure))
         self.assertIn(("install", "containerd"), self.services.calls)
 

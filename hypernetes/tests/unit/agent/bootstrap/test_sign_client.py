@@ -71,7 +71,7 @@ class SignTest(testtools.TestCase):
 
     def test_what_is_no_request_is_refused(self) -> None:
         certificate, key = _authority(1)
-        self.assertRaises(bootstrap.PhaseFailed, sign_client.sign, b"x", certificate, key, NOW)
+        self.assertRaises(bootstrap.NodePhaseFailed, sign_client.sign, b"x", certificate, key, NOW)
 
 
 class PhaseTest(testtools.TestCase):
@@ -91,5 +91,5 @@ class PhaseTest(testtools.TestCase):
         self.assertIn("BEGIN CERTIFICATE", outputs["client_certificate"])
 
     def test_without_an_authority_the_phase_that_makes_it_is_named(self) -> None:
-        failure = self.assertRaises(bootstrap.PhaseFailed, sign_client.run, self.node, {"client.csr": "x"})
+        failure = self.assertRaises(bootstrap.NodePhaseFailed, sign_client.run, self.node, {"client.csr": "x"})
         self.assertIn("run the phase certs first", str(failure))

@@ -150,7 +150,7 @@ class SupervisorTest(testtools.TestCase):
 
     def test_a_supervisor_that_is_away_is_an_error_and_an_unknown_state(self) -> None:
         away = services.Supervisor(Path("/nonexistent/socket"), self.programs, self.programs, timeout=1)
-        self.assertRaises(services.ServiceError, away.restart, "containerd")
+        self.assertRaises(services.SupervisorFailed, away.restart, "containerd")
         self.assertIs(services.ServiceState.UNKNOWN, away.state("containerd"))
 
     def test_the_program_file_lets_shims_outlive_the_program_and_escapes_percent_signs(self) -> None:

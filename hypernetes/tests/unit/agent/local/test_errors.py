@@ -19,7 +19,7 @@ def _codes(module: object) -> dict[str, int]:
     return {name: value for name, value in vars(module).items() if name.isupper()}
 
 
-def _event(error: errors.HypernetesError | drivers.PlugError) -> str:
+def _event(error: errors.HypernetesError | drivers.PlugFailed) -> str:
     """Return the text that containerd makes of the plugin's answer (libcni: "msg; details")."""
     ports = mock.Mock(spec=manager.Ports, delete=mock.Mock(side_effect=error))
     refusal = server.Handler(ports).handle(json.dumps({"command": "DEL", "container_id": "a"}).encode())["error"]
@@ -40,7 +40,7 @@ class ErrorsTest(testtools.TestCase):
             self.assertEqual(1, text.count(error.advice), text)
 
     def test_a_refusal_of_the_switch_has_no_details(self) -> None:
-        self.assertEqual("OVN is late", _event(drivers.PlugError("OVN is late")))
+        self.assertEqual("OVN is late", _event(drivers.PlugFailed("OVN is late")))
 
     def test_the_executable_knows_every_code_of_the_agent(self) -> None:
         agent, plugin = _codes(cni_errors), _codes(plugin_errors)

@@ -62,7 +62,7 @@ class HandlerTest(testtools.TestCase):
         self.assertEqual(2, len(set(requests) - {None}))
 
     def test_what_may_pass_by_itself_is_to_be_tried_again(self) -> None:
-        for error in (errors.Unavailable(service="Neutron", reason="x"), drivers.PlugError("OVN is late")):
+        for error in (errors.Unavailable(service="Neutron", reason="x"), drivers.PlugFailed("OVN is late")):
             self.ports.add.side_effect = error
             self.assertEqual(11, self._code(ADD))
 
@@ -107,9 +107,9 @@ class HandlerTest(testtools.TestCase):
     def test_checks_and_status_have_codes_of_their_own(self) -> None:
         self.ports.check.side_effect = manager.UnknownSandbox("abc")
         self.assertEqual(3, self._code({"command": "CHECK", "container_id": "abc"}))
-        self.ports.check.side_effect = drivers.PlugError("gone")
+        self.ports.check.side_effect = drivers.PlugFailed("gone")
         self.assertEqual(100, self._code({"command": "CHECK", "container_id": "abc"}))
-        self.ports.status.side_effect = drivers.PlugError("no switch")
+        self.ports.status.side_effect = drivers.PlugFailed("no switch")
         self.assertEqual(50, self._code({"command": "STATUS"}))
 
 

@@ -31,7 +31,7 @@ class FakeDriver:
 
     def _answer(self) -> None:
         if self.broken:
-            raise drivers.PlugError("the switch does not answer")
+            raise drivers.PlugFailed("the switch does not answer")
 
     def plug(self, port: drivers.Plug) -> None:
         self.calls.append("plug")
@@ -49,7 +49,7 @@ class FakeDriver:
 
     def check(self, port: drivers.Plug) -> None:
         if port.tap not in self.taps:
-            raise drivers.PlugError("gone")
+            raise drivers.PlugFailed("gone")
 
     def ping(self) -> None:
         self.calls.append("ping")
@@ -119,7 +119,7 @@ class PortsTest(testtools.TestCase):
 
     def test_a_record_for_the_shim_is_only_written_for_a_connected_port(self) -> None:
         self.driver.broken = True
-        self.assertRaises(drivers.PlugError, self.ports.add, self._sandbox("a"))
+        self.assertRaises(drivers.PlugFailed, self.ports.add, self._sandbox("a"))
         self.assertEqual(set(), self.store.recorded())
 
     def test_deleting_takes_the_device_at_once_and_the_port_behind(self) -> None:
@@ -241,7 +241,7 @@ class PortsTest(testtools.TestCase):
         self.ports.add(self._sandbox("a"))
         self.ports.check("a")
         self.driver.taps.clear()
-        self.assertRaises(drivers.PlugError, self.ports.check, "a")
+        self.assertRaises(drivers.PlugFailed, self.ports.check, "a")
 
     def test_status_is_answered_from_a_recent_check(self) -> None:
         clock = self.useFixture(fixtures.MockPatch("time.monotonic", return_value=100.0)).mock
@@ -257,9 +257,9 @@ class PortsTest(testtools.TestCase):
         self.ports.add(self._sandbox("a"))
         self.ports.status()
         self.driver.broken = True
-        self.assertRaises(drivers.PlugError, self.ports.delete, "a")
-        self.assertRaises(drivers.PlugError, self.ports.status)
-        self.assertRaises(drivers.PlugError, self.ports.status)
+        self.assertRaises(drivers.PlugFailed, self.ports.delete, "a")
+        self.assertRaises(drivers.PlugFailed, self.ports.status)
+        self.assertRaises(drivers.PlugFailed, self.ports.status)
         self.driver.broken = False
         self.ports.status()
         self.assertEqual(4, self.driver.calls.count("ping"))

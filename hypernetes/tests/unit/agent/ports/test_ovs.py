@@ -48,12 +48,12 @@ class OvsTest(testtools.TestCase):
 
     def test_flows_that_do_not_come_are_told_with_the_port(self) -> None:
         self.privileged.ovs.vsctl.side_effect = ["", RuntimeError("Alarm clock")]
-        failure = self.assertRaises(drivers.PlugError, self.driver.plug, PLUG)
+        failure = self.assertRaises(drivers.PlugFailed, self.driver.plug, PLUG)
         self.assertIn("OVN has not installed the flows of port port-1 within 7 s", str(failure))
 
     def test_a_kernel_that_refuses_the_device_is_told(self) -> None:
         self.privileged.tap.create.side_effect = OSError("no such device")
-        self.assertRaises(drivers.PlugError, self.driver.plug, PLUG)
+        self.assertRaises(drivers.PlugFailed, self.driver.plug, PLUG)
         self.privileged.ovs.vsctl.assert_not_called()
 
     def test_unplugging_disconnects_before_it_deletes(self) -> None:
@@ -71,4 +71,4 @@ class OvsTest(testtools.TestCase):
 
     def test_a_check_notices_a_device_that_is_gone_or_not_connected(self) -> None:
         self.privileged.tap.list_all.return_value = {}
-        self.assertRaises(drivers.PlugError, self.driver.check, PLUG)
+        self.assertRaises(drivers.PlugFailed, self.driver.check, PLUG)

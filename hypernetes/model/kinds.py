@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of objects that have a record: one word for each, in messages, leases, logs and error messages."""
+
+import enum
+
+
+class Kind(enum.StrEnum):
+    """What an identifier identifies."""
+
+    CLUSTER = "cluster"
+    """A Kubernetes cluster."""
+
+    NODE = "node"
+    """A machine on which an agent runs."""
+
+    NAMESPACE = "namespace"
+    """A tenant's namespace."""
+
+    PORT = "port"
+    """A pod sandbox's Neutron port."""
+
+    PROJECT = "project"
+    """A Keystone project that uses the service."""
