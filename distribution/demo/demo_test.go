@@ -67,11 +67,11 @@ func TestOnlyEthernetAndIPv4AreTaken(t *testing.T) {
 func TestTheServerTellsKernelAndBoot(t *testing.T) {
 	answer := httptest.NewRecorder()
 	handler().ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
-	var told Identity
-	if err := json.Unmarshal(answer.Body.Bytes(), &told); err != nil {
+	var reported Identity
+	if err := json.Unmarshal(answer.Body.Bytes(), &reported); err != nil {
 		t.Fatal(err)
 	}
-	if told.Kernel == "" || told.BootID == "" || told.Hostname == "" {
-		t.Errorf("something is missing: %+v", told)
+	if reported.Kernel == "" || reported.BootID == "" || reported.Hostname == "" {
+		t.Errorf("something is missing: %+v", reported)
 	}
 }

@@ -193,7 +193,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-// Each of these is a folder of the Kubernetes repository, so that its own go.mod names no released version.
+// Each of these is a directory of the Kubernetes repository, so that its own go.mod names no released version.
 replace (
 	k8s.io/api => k8s.io/api v0.37.2
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.37.2

@@ -43,9 +43,9 @@ func (r *runc) run(id, bundle string, io *stdio, console string) (int, error) {
 }
 
 // exec starts one more process from a file with an OCI process.
-func (r *runc) exec(id, folder, process string, io *stdio, console string) (int, error) {
-	pidFile := filepath.Join(folder, "pid")
-	return r.detached(folder, pidFile, io, console, "exec", "--detach", "--process", process, "--pid-file", pidFile, id)
+func (r *runc) exec(id, dir, process string, io *stdio, console string) (int, error) {
+	pidFile := filepath.Join(dir, "pid")
+	return r.detached(dir, pidFile, io, console, "exec", "--detach", "--process", process, "--pid-file", pidFile, id)
 }
 
 // forget removes runc's state of a stopped container, as `runc delete` does without
@@ -54,9 +54,9 @@ func (r *runc) forget(id string) error {
 	return os.RemoveAll(filepath.Join(r.root, id))
 }
 
-func (r *runc) detached(folder, pidFile string, io *stdio, console string, verb string, arguments ...string) (int, error) {
+func (r *runc) detached(dir, pidFile string, io *stdio, console string, verb string, arguments ...string) (int, error) {
 	run := func(extra ...string) error {
-		return r.command(folder, io.files(), verb, append(extra, arguments...)...)
+		return r.command(dir, io.files(), verb, append(extra, arguments...)...)
 	}
 	var master *os.File
 	var err error
@@ -91,8 +91,8 @@ func readPid(path string) (int, error) {
 	return pid, nil
 }
 
-func (r *runc) command(folder string, files []uintptr, verb string, arguments ...string) error {
-	log := filepath.Join(folder, "runc.log")
+func (r *runc) command(dir string, files []uintptr, verb string, arguments ...string) error {
+	log := filepath.Join(dir, "runc.log")
 	argv := append([]string{runcPath, "--root", r.root, "--log", log, "--log-format", "json", verb}, arguments...)
 	pid, exited, err := r.reaper.Start(argv, &syscall.ProcAttr{
 		Dir:   "/",
