@@ -55,31 +55,19 @@ def target(url: str, authority: pathlib.Path | None) -> Target:
     return Target(parts.netloc, authority)
 
 
-def server_config(
-    address: str,
-    store: pathlib.Path,
-    certificate: pathlib.Path | None = None,
-    key: pathlib.Path | None = None,
-    *,
-    read_only: bool = True,
-) -> dict[str, Any]:
-    """Give the configuration of a registry process (distribution v3), to be written as JSON, which is YAML.
+def private_registry_configuration(address: str, store: pathlib.Path) -> dict[str, Any]:
+    """Return the configuration of a registry process (distribution v3) that takes images on the loopback.
 
-    What nodes reach should be read-only: a node is not trusted, and one that could push
-    would run its code in the control plane. ``fill_store`` brings images in beside it. Run
-    the process with OTEL_TRACES_EXPORTER=none, or it seeks a trace collector.
+    Written as JSON, which is YAML. The process that serves nodes has a configuration of its own and is read-only.
     """
-    http: dict[str, Any] = {"addr": address}
-    if certificate and key:
-        http["tls"] = {"certificate": str(certificate), "key": str(key), "minimumtls": "tls1.2"}
     return {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {
             "filesystem": {"rootdirectory": str(store)},
-            "maintenance": {"uploadpurging": {"enabled": False}, "readonly": {"enabled": read_only}},
+            "maintenance": {"uploadpurging": {"enabled": False}},
         },
-        "http": http,
+        "http": {"addr": address},
     }
 
 
@@ -178,7 +166,7 @@ def _private_registry(executable: pathlib.Path, store: pathlib.Path) -> Iterator
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
         address = f"127.0.0.1:{_free_port()}"
         config = pathlib.Path(folder) / "config.yaml"
-        config.write_text(json.dumps(server_config(address, store, read_only=False)))
+        config.write_text(json.dumps(private_registry_configuration(address, store)))
         process = subprocess.Popen(
             [str(executable), "serve", str(config)],
             env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},

@@ -6,7 +6,6 @@ simply repeated: the API takes the same choices again, and nobody else's.
 """
 
 import dataclasses
-import hashlib
 import secrets
 import threading
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from oslo_log import log
 
 from hypernetes.agent import backoff
 from hypernetes.agent import files
+from hypernetes.model import digests
 from hypernetes.rpc import codec
 from hypernetes.rpc.transport import Enrollment
 
@@ -75,7 +75,7 @@ def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
     url = f"{conf.agent.api_url.rstrip('/')}/v1/nodes/{choice.node_id}/enroll"
     body = {
         "secret": secret,
-        "token_hash": hashlib.sha256(choice.token.encode()).hexdigest(),
+        "token_hash": digests.secret_digest(choice.token),
         "amqp_password": choice.amqp_password,
     }
     with requests.Session() as session:

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 
-def write(path: Path, content: str | bytes, mode: int = 0o600) -> bool:
-    """Make ``path`` hold ``content`` with exactly ``mode``, by rename; parents are made 0755.
+def write(path: Path, content: str | bytes, mode: int = 0o600, owner: tuple[int, int] | None = None) -> bool:
+    """Make ``path`` hold ``content`` with exactly ``mode``, by rename; missing parents are created with 0755.
 
-    :returns: whether the content had to be changed. The mode is corrected in any case.
+    :param owner: user and group IDs; those of the process by default.
+    :returns: whether the content had to be changed. Mode and owner are corrected in any case.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
         if path.read_bytes() == data:
             path.chmod(mode)
+            if owner is not None:
+                os.chown(path, *owner)
             return False
     except FileNotFoundError:
         pass
@@ -26,7 +29,9 @@ def write(path: Path, content: str | bytes, mode: int = 0o600) -> bool:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)  # the umask has taken bits away at the opening
+            os.fchmod(file.fileno(), mode)  # the umask has cleared bits of the mode that os.open was given
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

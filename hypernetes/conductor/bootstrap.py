@@ -9,16 +9,14 @@ from oslo_config import cfg
 from hypernetes.conductor import keys
 from hypernetes.kubernetes.bootstrap import apiserver_files
 from hypernetes.kubernetes.bootstrap import kubeadm
+from hypernetes.kubernetes.bootstrap import order_names
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import errors
 from hypernetes.model import records
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
 
-KUBEADM_FILE = "kubeadm.yaml"
-CSR_FILE = "client.csr"
-
-OUTPUTS = ("api_address", "ca_certificate", "client_certificate")
+OUTPUTS = (order_names.API_ADDRESS, order_names.CA_CERTIFICATE, order_names.CLIENT_CERTIFICATE)
 """What phase ``sign-client`` answers, by the names of the record's fields."""
 
 
@@ -29,7 +27,7 @@ def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, 
     """
     if phase.name == phases.RESET.name or not (phase.kubeadm or phase.name == "prepare"):
         return {}
-    rendered = {KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
+    rendered = {order_names.KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
     if phase.name == "prepare":
         rendered |= apiserver_files.control_node_files(*_webhook(conf, cluster))
     return rendered
@@ -57,7 +55,7 @@ def spec(conf: cfg.ConfigOpts, cluster: records.Cluster, node: records.Node) -> 
 
 def signing_inputs(private_key_pem: str) -> dict[str, str]:
     """The inputs of phase ``sign-client``: a CSR, which is public."""
-    return {CSR_FILE: keys.signing_request(private_key_pem)}
+    return {order_names.CSR_FILE: keys.signing_request(private_key_pem)}
 
 
 def signed(private_key_pem: str, outputs: dict[str, str]) -> dict[str, str]:
@@ -68,9 +66,9 @@ def signed(private_key_pem: str, outputs: dict[str, str]) -> dict[str, str]:
     missing = [name for name in OUTPUTS if not outputs.get(name)]
     if missing:
         raise errors.BadRequest(reason=f"the node did not answer {', '.join(missing)}")
-    if not outputs["api_address"].startswith("https://"):
+    if not outputs[order_names.API_ADDRESS].startswith("https://"):
         raise errors.BadRequest(reason="the apiserver's address is no https URL")
-    if not keys.certifies(outputs["client_certificate"], private_key_pem):
+    if not keys.certifies(outputs[order_names.CLIENT_CERTIFICATE], private_key_pem):
         raise errors.BadRequest(reason="the certificate the node signed is not for the conductor's key")
     return {name: outputs[name] for name in OUTPUTS}
 

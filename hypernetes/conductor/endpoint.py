@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What conductors answer: to the API, and to agents after their token was verified."""
 
-import hashlib
 import hmac
 import ipaddress
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from hypernetes.conductor import nodes
 from hypernetes.conductor import ports
 from hypernetes.conductor import work
 from hypernetes.model import bus
+from hypernetes.model import digests
 from hypernetes.model import errors
 from hypernetes.model import kinds
 from hypernetes.model import records
@@ -126,7 +126,7 @@ class AgentsEndpoint:
             node = self._world.db.nodes.get(caller.node_id)
         except errors.NotFound:
             node = None
-        presented = hashlib.sha256(caller.token.encode()).hexdigest()
+        presented = digests.secret_digest(caller.token)
         expected = node.token_hash if node is not None else None
         # Compared in any case, so that the time taken does not tell whether the node exists.
         equal = hmac.compare_digest(presented, expected or "0" * len(presented))

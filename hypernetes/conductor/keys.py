@@ -12,9 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-COMMON_NAME = "hypernetes-conductor"
-ORGANISATION = "kubeadm:cluster-admins"
-"""The group kubeadm binds to cluster-admin. Unlike system:masters it can be unbound, and RBAC decides for it."""
+from hypernetes.kubernetes.bootstrap import order_names
 
 
 class KeyFileUnusable(Exception):
@@ -78,8 +76,8 @@ def signing_request(private_key_pem: str) -> str:
     key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
     subject = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANISATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, COMMON_NAME),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, order_names.CLIENT_ORGANIZATION),
+            x509.NameAttribute(NameOID.COMMON_NAME, order_names.CLIENT_COMMON_NAME),
         ]
     )
     request = x509.CertificateSigningRequestBuilder().subject_name(subject)

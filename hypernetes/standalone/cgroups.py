@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hypernetes.agent.host import cgroups as host_cgroups
+from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.standalone import machine
 from hypernetes.standalone import process
 
@@ -154,18 +156,12 @@ def end_processes(members: Callable[[], list[process.ProcessIdentity]], *, grace
 
 def node_roots(node: str) -> list[Path]:
     """A node's root cgroup in every hierarchy; its kubelet runs with ``--cgroup-root=/hypernetes/<node>``."""
-    return [one.mount_point / NODES_FOLDER / node for one in hierarchies()]
+    return [one.mount_point / kubeadm.cgroup_root(node).strip("/") for one in hierarchies()]
 
 
-def make_node_roots(node: str) -> None:
-    """Make the node's roots; a cpuset starts empty in cgroup v1, so it gets its parent's processors and memory."""
-    for root in node_roots(node):
-        for folder in (root.parent, root):
-            folder.mkdir(exist_ok=True)
-            for name in ("cpuset.cpus", "cpuset.mems"):
-                setting = folder / name
-                if setting.exists() and not setting.read_text().strip():
-                    setting.write_text((folder.parent / name).read_text())
+def create_node_roots(node: str) -> None:
+    """Create the node's roots."""
+    host_cgroups.create(kubeadm.cgroup_root(node), ((one.mount_point, one.options) for one in hierarchies()))
 
 
 def node_members(node: str) -> list[process.ProcessIdentity]:

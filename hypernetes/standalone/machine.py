@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
+from hypernetes.agent import files
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -153,15 +155,4 @@ def write(path: Path, text: str, *, mode: int = 0o644, owner: tuple[int, int] | 
 
     The mode is set before the content is there, so a secret is never readable by others, not even for a moment.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    changed = not path.exists() or path.read_text() != text
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w") as stream:
-        os.fchmod(descriptor, mode)
-        if owner:
-            os.fchown(descriptor, *owner)
-        stream.write(text)
-    temporary.replace(path)
-    return changed
+    return files.write(path, text, mode, owner)

@@ -108,7 +108,7 @@ def create(installation: Installation, node: Node) -> None:
     installation.layout.dist.mkdir(parents=True, exist_ok=True)
     for target in (*BINDS.values(), str(DIST_MOUNT)):
         _make_folder(installation, Path(target))
-    cgroups.make_node_roots(node.name)
+    cgroups.create_node_roots(node.name)
     _create_network(installation, node)
     _create_mounts(installation, node)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to a server that tell whether it serves."""
+"""Checks of whether a server answers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import urllib.request
 from pathlib import Path
 
 
-def answers(url: str, *, authority: Path | None = None, accepted: tuple[int, ...] = (200, 300)) -> bool:
-    """Whether a GET of the address is answered with one of the accepted statuses within 5 s.
+def answers(url: str, *, ca_file: Path | None = None, accepted: tuple[int, ...] = (200, 300)) -> bool:
+    """Return whether a GET of the URL is answered with one of the accepted statuses within 5 s.
 
-    :param authority: certificate of the authority that an https server must prove itself by
+    :param ca_file: CA certificate by which an https server is verified.
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"not an http address: {url}")
-    context = ssl.create_default_context(cafile=str(authority)) if authority else None
+    context = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
     try:
         with urllib.request.urlopen(url, timeout=5, context=context) as answer:  # noqa: S310 - checked above
             return answer.status in accepted

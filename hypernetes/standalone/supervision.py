@@ -151,10 +151,6 @@ class Supervisor:
         recorded = process.load(self._identity)
         return recorded if recorded and recorded.alive else None
 
-    def log_of(self, program: str) -> Path:
-        """Where a program's output goes."""
-        return self.log / f"{program}.log"
-
     def ensure_running(
         self, *, inside: Sequence[str | Path] = (), configuration: Path | None = None, keep_programs: bool = False
     ) -> bool:
@@ -235,11 +231,6 @@ class Supervisor:
         except (xmlrpc.client.Fault, OSError):
             return {}
         return {row["name"]: row["statename"] for row in rows}
-
-    def restart(self, program: str) -> None:
-        """Stop and start one program."""
-        self.stop(program)
-        self._proxy().supervisor.startProcess(program, False)
 
     def stop(self, program: str) -> None:
         """Stop one program and wait until it is gone; nothing happens when it does not run."""

@@ -14,6 +14,7 @@ from hypernetes.agent import files
 from hypernetes.agent.host import kubelet
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
+from hypernetes.kubernetes.bootstrap import order_names
 from hypernetes.kubernetes.bootstrap import phases
 
 INIT_PHASES = (
@@ -72,8 +73,8 @@ def complaints(output: str) -> str:
 
 def refresh_configuration(node: nodes.Node, inputs: Mapping[str, str]) -> None:
     """Take a newer configuration if the order carries one; ``prepare`` has written the first."""
-    if "kubeadm.yaml" in inputs:
-        files.write(node.layout.kubeadm_configuration, inputs["kubeadm.yaml"])
+    if order_names.KUBEADM_FILE in inputs:
+        files.write(node.layout.kubeadm_configuration, inputs[order_names.KUBEADM_FILE])
     if not node.layout.kubeadm_configuration.exists():
         raise bootstrap.NodePhaseFailed("there is no kubeadm configuration: run the phase prepare first")
 
@@ -83,7 +84,7 @@ def start_kubelet(node: nodes.Node) -> None:
 
     kubeadm restarts kubelet through the machine's init system, which is not what runs it here.
     """
-    files.write(node.layout.state / "kubelet.sh", kubelet.script(node.layout), 0o755)
+    files.write(node.layout.kubelet_script, kubelet.script(node.layout), 0o755)
     known = node.services.state(kubelet.PROGRAM) is not services.ServiceState.UNKNOWN
     try:
         node.services.install(kubelet.program(node.layout))

@@ -18,6 +18,7 @@ from hypernetes.agent.host import containerd
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
 from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
+from hypernetes.kubernetes.bootstrap import order_names
 
 CONTAINERD_START_SECONDS = 60.0
 
@@ -25,9 +26,9 @@ CONTAINERD_START_SECONDS = 60.0
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     """Make the node ready for kubeadm and have containerd answer."""
     try:
-        cgroups.create(cgroups.root_of(bootstrap.required(inputs, "kubeadm.yaml")))
+        cgroups.create(cgroups.root_of(bootstrap.required(inputs, order_names.KUBEADM_FILE)))
     except yaml.YAMLError as error:
-        raise bootstrap.NodePhaseFailed(f"the input kubeadm.yaml is no YAML: {error}") from error
+        raise bootstrap.NodePhaseFailed(f"the input {order_names.KUBEADM_FILE} is not valid YAML: {error}") from error
     # kube-apiserver's audit log; kubelet would make the folder readable by all.
     node.layout.audit_logs.mkdir(parents=True, exist_ok=True)
     node.layout.audit_logs.chmod(0o700)
@@ -47,14 +48,14 @@ def write_cluster_files(node: nodes.Node, inputs: Mapping[str, str]) -> None:
         # Names come over the message bus: a plain file name, or it is a parameter or somebody's trick.
         if PurePath(name).name != name or PurePath(name).suffix not in {".yaml", ".pem"}:
             raise bootstrap.NodePhaseFailed(f"{name!r} is no name for a file of this phase")
-        if name == "encryption.yaml":
+        if folder / name == node.layout.encryption_configuration:
             raise bootstrap.NodePhaseFailed("the encryption key is made on the node and nowhere else")
         files.write(folder / name, content)
 
 
 def write_encryption_configuration(node: nodes.Node) -> None:
     """Make the key Secrets are encrypted with in etcd, unless there is one; it never leaves the node."""
-    path = node.layout.cluster_files / "encryption.yaml"
+    path = node.layout.encryption_configuration
     if not path.exists():
         key = secrets.token_bytes(kubernetes_files.ENCRYPTION_KEY_BYTES)
         files.write(path, kubernetes_files.encryption_configuration(key))
@@ -77,9 +78,8 @@ def start_containerd(node: nodes.Node) -> None:
     except services.SupervisorFailed as error:
         raise bootstrap.NodePhaseFailed(str(error)) from error
     if not services.wait_until(lambda: _answers(node), CONTAINERD_START_SECONDS):
-        raise bootstrap.NodePhaseFailed(
-            f"containerd did not answer within {CONTAINERD_START_SECONDS:g} s; see {node.layout.logs}/containerd.log"
-        )
+        log = node.layout.log(containerd.PROGRAM)
+        raise bootstrap.NodePhaseFailed(f"containerd did not answer within {CONTAINERD_START_SECONDS:g} s; see {log}")
 
 
 def _answers(node: nodes.Node) -> bool:

@@ -40,8 +40,8 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     layout = node.layout
     for folder in (layout.etcd, layout.kubelet, layout.kubernetes, layout.pod_logs, layout.container_logs):
         _empty(folder)
-    (node.layout.state / "kubelet.sh").unlink(missing_ok=True)
-    (node.layout.cni_configuration / "10-hypernetes.conflist").unlink(missing_ok=True)
+    node.layout.kubelet_script.unlink(missing_ok=True)
+    node.layout.cni_network.unlink(missing_ok=True)
     return {}
 
 

@@ -13,11 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import oid
 
 from hypernetes.agent import bootstrap
+from hypernetes.agent import certificates
 from hypernetes.agent.host import node as nodes
-
-COMMON_NAME = "hypernetes-conductor"
-ORGANIZATION = "kubeadm:cluster-admins"
-"""kubeadm binds this group to cluster-admin; unlike system:masters, the binding can be taken away."""
+from hypernetes.kubernetes.bootstrap import order_names
 
 VALIDITY = datetime.timedelta(days=365)
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
@@ -31,13 +29,12 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
         key_pem = key_path.read_bytes()
     except FileNotFoundError as error:
         raise bootstrap.NodePhaseFailed(f"{error.filename} does not exist: run the phase certs first") from error
-    certificate = sign(
-        bootstrap.required(inputs, "client.csr").encode(), authority_pem, key_pem, datetime.datetime.now(datetime.UTC)
-    )
+    csr = bootstrap.required(inputs, order_names.CSR_FILE)
+    certificate = sign(csr.encode(), authority_pem, key_pem, datetime.datetime.now(datetime.UTC))
     return {
-        "client_certificate": certificate.decode(),
-        "ca_certificate": authority_pem.decode(),
-        "api_address": node.api_address,
+        order_names.CLIENT_CERTIFICATE: certificate.decode(),
+        order_names.CA_CERTIFICATE: authority_pem.decode(),
+        order_names.API_ADDRESS: node.api_address,
     }
 
 
@@ -53,7 +50,9 @@ def sign(csr_pem: bytes, authority_pem: bytes, key_pem: bytes, now: datetime.dat
         request = x509.load_pem_x509_csr(csr_pem)
         proven = request.is_signature_valid
     except (ValueError, InvalidSignature) as error:
-        raise bootstrap.NodePhaseFailed("the input client.csr is no certificate signing request") from error
+        raise bootstrap.NodePhaseFailed(
+            f"the input {order_names.CSR_FILE} is not a certificate signing request"
+        ) from error
     public_key = request.public_key()
     if not proven or not isinstance(public_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise bootstrap.NodePhaseFailed("the signing request does not prove the possession of an EC or RSA key")
@@ -63,21 +62,11 @@ def sign(csr_pem: bytes, authority_pem: bytes, key_pem: bytes, now: datetime.dat
         raise bootstrap.NodePhaseFailed("the cluster's authority has a kind of key that this agent does not know")
     subject = x509.Name(
         [
-            x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(oid.NameOID.COMMON_NAME, COMMON_NAME),
+            x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, order_names.CLIENT_ORGANIZATION),
+            x509.NameAttribute(oid.NameOID.COMMON_NAME, order_names.CLIENT_COMMON_NAME),
         ]
     )
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=isinstance(public_key, rsa.RSAPublicKey),
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    usage = certificates.key_usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

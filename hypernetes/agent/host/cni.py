@@ -9,8 +9,6 @@ import hypernetes
 from hypernetes.agent import files
 from hypernetes.agent.host.layout import Layout
 
-PLUGIN = "hypernetes-cni"
-CONFIGURATION = "10-hypernetes.conflist"
 TIMEOUT_SECONDS = 150
 """Must be longer than the agent's own limits for a port and its flows, shorter than kubelet's for a sandbox (4 min)."""
 
@@ -29,14 +27,14 @@ sys.exit(main())
 """
 
 
-def network(socket: Path) -> str:
+def network(plugin: str, socket: Path) -> str:
     """The network configuration list (CNI 1.1)."""
-    plugin = {"type": PLUGIN, "socket": str(socket), "timeout": TIMEOUT_SECONDS}
-    return json.dumps({"cniVersion": "1.1.0", "name": "hypernetes", "plugins": [plugin]}, indent=2) + "\n"
+    settings = {"type": plugin, "socket": str(socket), "timeout": TIMEOUT_SECONDS}
+    return json.dumps({"cniVersion": "1.1.0", "name": "hypernetes", "plugins": [settings]}, indent=2) + "\n"
 
 
 def install(layout: Layout) -> None:
     """Write both; the configuration last, since containerd takes the node for ready once it is there."""
     packages = Path(hypernetes.__file__).parent.parent
-    files.write(layout.cni_programs / PLUGIN, program(sys.executable, packages), 0o755)
-    files.write(layout.cni_configuration / CONFIGURATION, network(layout.agent_socket), 0o644)
+    files.write(layout.cni_plugin, program(sys.executable, packages), 0o755)
+    files.write(layout.cni_network, network(layout.cni_plugin.name, layout.agent_socket), 0o644)

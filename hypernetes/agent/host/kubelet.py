@@ -34,6 +34,6 @@ def program(layout: Layout) -> services.Program:
     """How the service manager runs kubelet."""
     return services.Program(
         name=PROGRAM,
-        command=("/bin/sh", str(layout.state / "kubelet.sh")),
+        command=("/bin/sh", str(layout.kubelet_script)),
         environment={"PATH": layout.search_path},
     )

@@ -3,10 +3,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from pathlib import PurePath
 
 from oslo_config import cfg
 
-from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
+from hypernetes.kubernetes.bootstrap import apiserver_files
+from hypernetes.kubernetes.bootstrap import order_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Layout:
     cni_configuration: Path = Path("/etc/cni/net.d")
     cni_programs: Path = Path("/opt/cni/bin")
     runtime: Path = Path("/etc/hypernetes/runtime.json")
-    audit_logs: Path = Path(kubernetes_files.AUDIT_LOG_DIRECTORY)
+    audit_logs: Path = Path(apiserver_files.AUDIT_LOG_DIRECTORY)
 
     @property
     def binaries(self) -> Path:
@@ -50,12 +52,36 @@ class Layout:
     @property
     def kubeadm_configuration(self) -> Path:
         """The configuration every kubeadm phase is given."""
-        return self.cluster_files / "kubeadm.yaml"
+        return self.cluster_files / order_names.KUBEADM_FILE
+
+    @property
+    def encryption_configuration(self) -> Path:
+        """Key with which etcd's Secrets are encrypted; made on the node and never sent."""
+        return self.cluster_files / PurePath(apiserver_files.ENCRYPTION).name
+
+    @property
+    def kubelet_script(self) -> Path:
+        """Script that the service manager runs as kubelet."""
+        return self.state / "kubelet.sh"
+
+    @property
+    def cni_plugin(self) -> Path:
+        """Executable that containerd runs for each sandbox."""
+        return self.cni_programs / "hypernetes-cni"
+
+    @property
+    def cni_network(self) -> Path:
+        """Network configuration list that names the plugin."""
+        return self.cni_configuration / "10-hypernetes.conflist"
 
     @property
     def authority(self) -> tuple[Path, Path]:
         """Certificate and key of the cluster's certificate authority."""
         return self.kubernetes / "pki" / "ca.crt", self.kubernetes / "pki" / "ca.key"
+
+    def log(self, program: str) -> Path:
+        """Return the file that a program's output goes to."""
+        return self.logs / f"{program}.log"
 
     @property
     def containerd_socket(self) -> Path:

@@ -9,6 +9,7 @@ from oslo_config import cfg
 from hypernetes.agent import commands
 from hypernetes.agent.host import layout as layouts
 from hypernetes.agent.host import services
+from hypernetes.kubernetes.bootstrap import kubeadm
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -24,9 +25,8 @@ class Node:
 
     @property
     def api_address(self) -> str:
-        """URL of the apiserver this node runs or would run; 6443 is kubeadm's default port."""
-        address = str(self.conf.node.address)
-        return f"https://[{address}]:6443" if ":" in address else f"https://{address}:6443"
+        """URL of the apiserver that this node runs or would run."""
+        return f"https://{kubeadm.endpoint(str(self.conf.node.address))}"
 
 
 def of(conf: cfg.ConfigOpts) -> Node:

@@ -120,7 +120,6 @@ class Supervisor:
     _ALREADY_STARTED = 60
     _NOT_RUNNING = 70
     _ALREADY_ADDED = 90
-    _ALREADY_STOPPED = 70
 
     def __init__(self, connection: Path, programs: Path, logs: Path, timeout: float = 30.0) -> None:
         self._connection = connection

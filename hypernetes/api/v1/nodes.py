@@ -2,7 +2,6 @@
 """Nodes and their enrollment."""
 
 import datetime
-import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 from hypernetes.api import paging
 from hypernetes.api import routing
 from hypernetes.api.v1 import moments
+from hypernetes.model import digests
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import kinds
@@ -41,7 +41,7 @@ def create(call: routing.Call) -> Mapping[str, Any]:
             id=ids.NodeId(ids.new_uuid()),
             name=call.body["name"],
             status=states.NodeStatus.ENROLLING,
-            secret_hash=_hash(secret),
+            secret_hash=digests.secret_digest(secret),
             secret_expires_at=datetime.datetime.now(datetime.UTC) + lifetime,
         )
     )
@@ -79,7 +79,7 @@ def _verified(call: routing.Call) -> records.Node:
     identifier = call.path["id"]
     if nodes.enrollment_failures(identifier) >= api.enrollment_failures_allowed:
         raise errors.TooManyRequests(kind=kinds.Kind.NODE, id=identifier, seconds=api.enrollment_failure_window)
-    presented = _hash(call.body["secret"])
+    presented = digests.secret_digest(call.body["secret"])
     try:
         expected = nodes.get(identifier).secret_hash
         # The database compares as well, but not in constant time.
@@ -91,11 +91,6 @@ def _verified(call: routing.Call) -> records.Node:
     except errors.Unauthenticated:
         nodes.count_enrollment_failure(identifier, window=api.enrollment_failure_window)
         raise
-
-
-def _hash(secret: str) -> str:
-    # 256 random bits need no salt and no slow hash.
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def view(node: records.Node) -> Mapping[str, Any]:

@@ -7,7 +7,6 @@ apiserver is pointed to are rendered by :mod:`hypernetes.kubernetes.bootstrap.ap
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field
 from typing import Any
 
 import yaml
@@ -24,14 +23,6 @@ SERVICE_ACCOUNT_LIFETIME = "1h"
 API_PORT = 6443
 CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
 
-DEFAULT_EVICTION = {
-    "memory.available": "100Mi",
-    "nodefs.available": "5%",
-    "nodefs.inodesFree": "5%",
-    "imagefs.available": "5%",
-}
-"""Hard eviction thresholds of the kubelet where the operator sets none."""
-
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
@@ -47,9 +38,10 @@ class ClusterSpec:
     service_subnet: str
     cgroup_root: str
     """cgroup under which kubelet keeps pods; it must exist in every hierarchy before kubelet starts."""
+    eviction: Mapping[str, str]
+    """The kubelet's hard eviction thresholds."""
     extra_certificate_names: tuple[str, ...] = ()
     """Further names and addresses under which users reach the apiserver."""
-    eviction: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_EVICTION))
     image_repository: str = "registry.k8s.io"
     ignored_preflight_checks: tuple[str, ...] = ()
     """Checks that become warnings. A node without systemd or with swap needs some."""
@@ -62,6 +54,11 @@ class ClusterSpec:
 def cgroup_root(node_name: str) -> str:
     """The cgroup that holds a node's pods; several nodes may share a machine."""
     return f"/hypernetes/{node_name}"
+
+
+def endpoint(address: str) -> str:
+    """Return host and port of the apiserver at an address."""
+    return f"[{address}]:{API_PORT}" if ":" in address else f"{address}:{API_PORT}"
 
 
 def configuration(spec: ClusterSpec) -> str:
@@ -103,7 +100,7 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
         "clusterName": spec.cluster_name,
         "kubernetesVersion": spec.kubernetes_version,
         "imageRepository": spec.image_repository,
-        "controlPlaneEndpoint": f"{_host(spec.node_address)}:{API_PORT}",
+        "controlPlaneEndpoint": endpoint(spec.node_address),
         "networking": {"serviceSubnet": spec.service_subnet},
         "apiServer": {
             "certSANs": [spec.node_address, *spec.extra_certificate_names],
@@ -183,7 +180,3 @@ def _arguments(values: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _volume(name: str, path: str, *, read_only: bool) -> dict[str, Any]:
     return {"name": name, "hostPath": path, "mountPath": path, "readOnly": read_only, "pathType": "DirectoryOrCreate"}
-
-
-def _host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

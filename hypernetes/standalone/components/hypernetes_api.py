@@ -5,13 +5,10 @@ from __future__ import annotations
 
 from hypernetes.standalone import addresses
 from hypernetes.standalone import ini
-from hypernetes.standalone import machine
-from hypernetes.standalone import probes
-from hypernetes.standalone import wsgi
-from hypernetes.standalone.component import Component
 from hypernetes.standalone.components import identity
 from hypernetes.standalone.components import mariadb
 from hypernetes.standalone.components import rabbitmq
+from hypernetes.standalone.components.wsgi_service import wsgi_component
 from hypernetes.standalone.installation import Installation
 
 NAME = "hypernetes-api"
@@ -30,33 +27,11 @@ def configuration(installation: Installation) -> ini.Sections:
     }
 
 
-def start(installation: Installation) -> None:
-    """Configure it and start it under uWSGI."""
-    path = installation.layout.service(NAME) / "hypernetes.conf"
-    machine.write(path, ini.render(configuration(installation)), mode=0o600)
-    tls = installation.layout.tls
-    service = wsgi.Service(
-        name=NAME,
-        module="hypernetes.wsgi.api:init_application()",
-        port=addresses.API_PORT,
-        processes=1,
-        threads=8,
-        certificate=(tls / f"{NAME}.crt", tls / f"{NAME}.key"),
-        environment={"OS_HYPERNETES_CONFIG_FILES": str(path)},
-        files=[path, *installation.layout.sources()],
-    )
-    installation.control.apply(wsgi.program(installation, service))
-
-
-def ready(installation: Installation) -> bool:
-    """Whether its health check answers."""
-    return probes.answers(f"{addresses.API_URL}/healthcheck", authority=installation.layout.ca_certificate)
-
-
-COMPONENT = Component(
-    name=NAME,
-    summary="the public API",
-    needs=("supervisor", "tls", "hypernetes-database", "rabbitmq", "memcached", "identity"),
-    start=start,
-    ready=ready,
+COMPONENT = wsgi_component(
+    NAME,
+    "the public API",
+    module="hypernetes.wsgi.api:init_application()",
+    port=addresses.API_PORT,
+    configuration=configuration,
+    needs=("hypernetes-database", "rabbitmq", "memcached", "identity"),
 )

@@ -11,7 +11,6 @@ from hypernetes.standalone import addresses
 from hypernetes.standalone import ini
 from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
-from hypernetes.standalone.components import hypernetes_api
 from hypernetes.standalone.components import identity
 from hypernetes.standalone.components import mariadb
 from hypernetes.standalone.components import rabbitmq
@@ -52,7 +51,6 @@ def configuration(installation: Installation) -> ini.Sections:
         "kubernetes": {
             "webhook_url": addresses.WEBHOOK_URL,
             "webhook_ca_file": str(layout.ca_certificate),
-            "default_service_subnet": hypernetes_api.SERVICE_SUBNET,
             "ignored_preflight_checks": IGNORED_PREFLIGHT_CHECKS,
             # One node is all there is here.
             "taint_control_nodes": False,

@@ -28,7 +28,6 @@ def configuration(installation: Installation) -> ini.Sections:
         "fernet_tokens": {"key_repository": str(folder / "fernet-keys")},
         "fernet_receipts": {"key_repository": str(folder / "fernet-keys")},
         "credential": {"key_repository": str(folder / "credential-keys")},
-        # Revocation must be seen at once by who asks: the webhook promises 60 s for the whole way.
         "oslo_policy": {"enforce_new_defaults": True, "enforce_scope": True},
     }
 

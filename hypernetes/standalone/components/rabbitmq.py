@@ -7,6 +7,7 @@ Nodes' accounts are made by the conductor at enrollment, each limited to queues 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import pwd
@@ -86,8 +87,9 @@ def definitions(installation: Installation) -> str:
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
 
     def user(name: str) -> dict[str, object]:
-        # The salt only has to differ between accounts; a fixed one keeps the file, and so the broker, as it is.
-        salt = rabbitmq_hash(name, b"hyp1").encode()[:4]
+        # A salt must differ between accounts. One that follows from the name leaves the file, and so the broker, as it
+        # is at the next start.
+        salt = hashlib.sha256(name.encode()).digest()[:4]
         return {
             "name": name,
             "password_hash": rabbitmq_hash(installation.password(f"rabbitmq-{name}"), salt),

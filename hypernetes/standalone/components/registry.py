@@ -75,7 +75,7 @@ def _fill(installation: Installation, store: Path) -> None:
 
 def ready(installation: Installation) -> bool:
     """Whether it answers over TLS."""
-    return probes.answers(f"https://{addresses.REGISTRY}/v2/", authority=installation.layout.ca_certificate)
+    return probes.answers(f"https://{addresses.REGISTRY}/v2/", ca_file=installation.layout.ca_certificate)
 
 
 COMPONENT = Component(

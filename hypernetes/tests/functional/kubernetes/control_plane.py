@@ -212,6 +212,7 @@ class ControlPlane:
             kubernetes_version="v1.37.2",
             service_subnet="10.96.0.0/16",
             cgroup_root="/hypernetes/node1",
+            eviction={},
         )
         arguments = {
             name: value.replace(apiserver_files.DIRECTORY, str(self.folder)).replace(

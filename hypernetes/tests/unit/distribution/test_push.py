@@ -8,6 +8,7 @@ from unittest import mock
 from distribution.builder import oci
 from distribution.builder import push
 from distribution.builder.component import BuildError
+from hypernetes.standalone.components import registry
 
 # A stand-in for crane: a registry that is a folder, and a list of what was asked of it.
 CRANE = """#!/bin/sh
@@ -33,18 +34,16 @@ class Targets(unittest.TestCase):
             push.target("https://host", pathlib.Path("/nonexistent"))
 
 
-class ServerConfig(unittest.TestCase):
-    def test_a_server_is_read_only_unless_asked(self) -> None:
-        config = push.server_config("192.0.2.1:5001", pathlib.Path("/store"))
-        self.assertIs(True, config["storage"]["maintenance"]["readonly"]["enabled"])
+class PrivateRegistry(unittest.TestCase):
+    def test_the_registry_that_takes_images_listens_on_the_given_address_only(self) -> None:
+        config = push.private_registry_configuration("127.0.0.1:5001", pathlib.Path("/store"))
+        self.assertEqual({"addr": "127.0.0.1:5001"}, config["http"])
 
-    def test_a_certificate_turns_tls_on(self) -> None:
-        store, certificate, key = (pathlib.Path(name) for name in ("/store", "/cert", "/key"))
-        self.assertEqual(
-            {"certificate": "/cert", "key": "/key", "minimumtls": "tls1.2"},
-            push.server_config("192.0.2.1:5001", store, certificate, key)["http"]["tls"],
-        )
-        self.assertNotIn("tls", push.server_config("192.0.2.1:5001", store)["http"])
+    def test_it_writes_the_storage_that_the_read_only_one_serves(self) -> None:
+        config = push.private_registry_configuration("127.0.0.1:5001", pathlib.Path("/store"))
+        served = json.loads(registry.render(pathlib.Path("/store"), pathlib.Path("/c"), pathlib.Path("/k")))
+        self.assertEqual(True, served["storage"]["maintenance"].pop("readonly")["enabled"])
+        self.assertEqual(config["storage"], served["storage"])
 
 
 class Pauses(unittest.TestCase):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration files are rendered as their readers want them."""
 
+import base64
 import json
 import tempfile
 import unittest
@@ -15,6 +16,7 @@ from hypernetes.standalone import supervision
 from hypernetes.standalone import wsgi
 from hypernetes.standalone.components import rabbitmq
 from hypernetes.standalone.components import registry
+from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.layout import Layout
 
 
@@ -79,6 +81,16 @@ class RabbitmqTest(unittest.TestCase):
         # "Computing Password Hashes" in RabbitMQ's manual: salt 908DC60A, password test12.
         hashed = passwords.rabbitmq_hash("test12", bytes.fromhex("908DC60A"))
         self.assertEqual("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR", hashed)
+
+    def test_each_account_has_a_salt_of_its_own_that_stays(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            installation = Installation(Layout(state=place / "state", cache=place / "cache", repository=place))
+            text = rabbitmq.definitions(installation)
+            self.assertEqual(text, rabbitmq.definitions(installation))
+        users = json.loads(text)["users"]
+        salts = {base64.b64decode(user["password_hash"])[:4] for user in users}
+        self.assertEqual(len(users), len(salts))
 
 
 class NodeMountsTest(unittest.TestCase):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of hypernetes.agent.bootstrap.reset."""
 
+from hypernetes.agent.bootstrap import kubeadm
 from hypernetes.agent.bootstrap import reset
+from hypernetes.agent.host import cni
 from hypernetes.tests.support import agent_builders
 
 
@@ -19,7 +21,12 @@ class ResetTest(agent_builders.PhaseTest):
         self.assertEqual("reset", self.programs.ran[0][1])
 
     def test_nothing_of_the_cluster_is_left_and_a_repetition_is_harmless(self) -> None:
+        cni.install(self.layout)
+        kubeadm.start_kubelet(self.node)
+        self.services.calls.clear()
         for _ in range(2):
             reset.run(self.node, {})
+        self.assertEqual([], list(self.layout.cni_configuration.iterdir()))
+        self.assertFalse(self.layout.kubelet_script.exists())
         self.assertEqual([], [*self.layout.kubernetes.iterdir(), *self.layout.etcd.iterdir()])
         self.assertEqual([], self.programs.ran)

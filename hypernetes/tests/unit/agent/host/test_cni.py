@@ -17,7 +17,7 @@ class CniInstallationTest(testtools.TestCase):
         layout = agent_builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
         cni.install(layout)
         ended = subprocess.run(
-            [layout.cni_programs / cni.PLUGIN],
+            [layout.cni_plugin],
             input='{"cniVersion": "1.1.0"}',
             env={"CNI_COMMAND": "VERSION"},
             capture_output=True,
@@ -28,7 +28,7 @@ class CniInstallationTest(testtools.TestCase):
         self.assertEqual(["1.0.0", "1.1.0"], json.loads(ended.stdout)["supportedVersions"])
 
     def test_the_network_names_the_plugin_and_the_agents_socket(self) -> None:
-        network = json.loads(cni.network(Path("/run/agent.sock")))
+        network = json.loads(cni.network("hypernetes-cni", Path("/run/agent.sock")))
         self.assertEqual("1.1.0", network["cniVersion"])
         self.assertEqual(
             ("hypernetes-cni", "/run/agent.sock"), (network["plugins"][0]["type"], network["plugins"][0]["socket"])
