@@ -38,9 +38,9 @@ state = {text(layout.containerd_run)}
     config_path = {text(layout.containerd / "certs.d")}
 
 [plugins."io.containerd.cri.v1.runtime"]
-  # Both would need sysctls that a pod in a virtual machine sets inside.
-  enable_unprivileged_ports = false
-  enable_unprivileged_icmp = false
+  # For the system's pods. A virtual machine sets the same inside (doc/source/reference/guest.rst).
+  enable_unprivileged_ports = true
+  enable_unprivileged_icmp = true
   # Lowering oom_score_adj takes CAP_SYS_RESOURCE, which containerd may lack.
   restrict_oom_score_adj = true
   # An image's VOLUME is a directory of the container's root file system: in the machine, filled from the image and gone

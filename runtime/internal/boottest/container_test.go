@@ -115,7 +115,7 @@ func (p *pod) spec(arguments ...string) []byte {
 		},
 		Linux: &specs.Linux{Resources: &specs.LinuxResources{}},
 	}
-	if p.size != 0 {
+	if p.size > 0 {
 		spec.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &p.size}
 	}
 	text, err := json.Marshal(spec)
@@ -268,10 +268,14 @@ func exitCodes(p *pod) {
 }
 
 func missingCommand(p *pod) {
-	p.create(&guestv1.CreateContainerRequest{Id: "missing"}, "/nothing")
+	p.create(&guestv1.CreateContainerRequest{Id: "missing", Stderr: true}, "/nothing")
+	out, failed := p.stream("missing", "", 1), p.stream("missing", "", 2)
 	_, err := p.api.Start(p.t.Context(), &guestv1.ProcessRequest{Id: "missing"})
 	if err == nil || !strings.Contains(err.Error(), "no such file") {
 		p.t.Errorf("Start: %v", err)
+	}
+	if text := p.all(out) + p.all(failed); text != "" {
+		p.t.Errorf("the container's log would hold %q", text)
 	}
 	_, err = p.api.Delete(p.t.Context(), &guestv1.ProcessRequest{Id: "missing"})
 	p.must(err)

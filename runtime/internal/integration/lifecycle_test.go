@@ -167,7 +167,7 @@ func TestAMachineThatTheNodeEndsForWantOfMemoryIsOOMKilled(t *testing.T) {
 	n := newNode(t)
 	p := n.newPod(t, func(c *cri.PodSandboxConfig) {
 		c.Linux.Resources.MemoryLimitInBytes = 512 << 20
-		c.Linux.Overhead = &cri.LinuxContainerResources{MemoryLimitInBytes: 130 << 20} // 2 MiB for the emulator
+		c.Linux.Overhead = &cri.LinuxContainerResources{MemoryLimitInBytes: 64 << 20} // less than the guest has: nothing for the emulator
 	})
 	volumes := p.kubeletVolumes()
 	id := p.run("main", "sleep 1; dd if=/dev/zero of=/dev/null bs=500M count=1", func(c *cri.ContainerConfig) {
@@ -176,7 +176,7 @@ func TestAMachineThatTheNodeEndsForWantOfMemoryIsOOMKilled(t *testing.T) {
 	if status := p.exits(id); status.GetExitCode() != 137 || status.GetReason() != "OOMKilled" {
 		t.Errorf("got %v", status)
 	}
-	if text, err := os.ReadFile(volumes["log"].GetHostPath()); err != nil || !strings.Contains(string(text), "of the 642 MiB") {
+	if text, err := os.ReadFile(volumes["log"].GetHostPath()); err != nil || !strings.Contains(string(text), "of the 651 MiB") {
 		t.Errorf("the last message is %q, %v", text, err)
 	}
 	if !strings.Contains(n.log.String(), "The node ended the pod's virtual machine") {

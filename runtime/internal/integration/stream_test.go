@@ -125,6 +125,20 @@ func TestInteractiveExec(t *testing.T) {
 			t.Errorf("stderr %q, status %q", s.stream(2), s.stream(3))
 		}
 	})
+	t.Run("a program that leaves its input unread ends its session", func(t *testing.T) {
+		s := p.in(t).attach(id, false, "sh", "-c", "head -c 1 >/dev/null; echo read; exit 4")
+		go func() { // more than all buffers hold; it fails once the session is over
+			for range 3 << 5 {
+				if websocket.Message.Send(s.conn, append([]byte{stdinChannel}, make([]byte, 32<<10)...)) != nil {
+					return
+				}
+			}
+		}()
+		s.ends()
+		if s.stream(1) != "read\n" || !strings.Contains(s.stream(3), `"message":"4"`) {
+			t.Errorf("stdout %q, status %q", s.stream(1), s.stream(3))
+		}
+	})
 	t.Run("a terminal echoes and has the size it was given", func(t *testing.T) {
 		s := p.in(t).attach(id, true, "sh")
 		s.send(resizeChannel, `{"width":123,"height":45}`)

@@ -4,7 +4,6 @@ package sandbox
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 	"hypernetes.org/runtime/internal/record"
+	"hypernetes.org/runtime/internal/sysctl"
 )
 
 // dns is what a pod's resolver is told.
@@ -48,13 +48,6 @@ func (d dns) file() string {
 	return text.String()
 }
 
-// namespacedSysctls are the ones that belong to a pod; they hold for the whole
-// machine, which is the pod.
-func namespacedSysctl(name string) bool {
-	return name == "kernel.sem" || slices.ContainsFunc([]string{"net.", "kernel.msg", "kernel.shm", "fs.mqueue."},
-		func(prefix string) bool { return strings.HasPrefix(name, prefix) })
-}
-
 func guestConfiguration(found record.Record, pod *criruntime.PodSandboxConfig, now time.Time) (*guestv1.ConfigureRequest, error) {
 	nic := &guestv1.Interface{Mac: found.MAC, Name: "eth0", Mtu: uint32(found.MTU)}
 	for _, address := range found.Addresses {
@@ -66,7 +59,7 @@ func guestConfiguration(found record.Record, pod *criruntime.PodSandboxConfig, n
 	sysctls := map[string]string{}
 	for name, value := range pod.GetLinux().GetSysctls() {
 		name = strings.ReplaceAll(name, "/", ".") // sysctl.d(5) allows both
-		if !namespacedSysctl(name) {
+		if !sysctl.OfPod(name) {
 			return nil, fmt.Errorf("sysctl %q is not one of a pod", name)
 		}
 		sysctls[name] = value

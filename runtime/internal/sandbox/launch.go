@@ -37,7 +37,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 		return err
 	}
 	s.size = size.ForPod(s.pod.GetLinux(), cfg, hostCPUs())
-	if limit := size.HostMemory(s.pod.GetLinux(), s.size, cfg); limit > 0 {
+	if limit := size.HostMemory(s.pod.GetLinux(), s.size); limit > 0 {
 		if err := cgroup.LimitMemory(s.cgroups, limit); err != nil {
 			return err
 		}

@@ -17,11 +17,11 @@ import (
 func (s *Sandbox) CheckLimits(limits *criruntime.LinuxContainerResources) error {
 	wanted := size.ForPod(&criruntime.LinuxPodSandboxConfig{Resources: limits}, s.host.Config, hostCPUs())
 	if limits.GetMemoryLimitInBytes() <= 0 {
-		wanted.Memory = 0 // none is stated: the machine is the bound, as before
+		wanted.Containers = 0 // none is stated: the machine is the bound, as before
 	}
-	if wanted.Memory <= s.size.Memory && wanted.CPUs <= s.size.CPUs {
+	if wanted.Containers <= s.size.Containers && wanted.CPUs <= s.size.CPUs {
 		return nil
 	}
 	return fmt.Errorf("the limits need a machine of %d MiB and %d CPUs, the pod's has %d MiB and %d CPUs and cannot grow: "+
-		"make a new pod: %w", wanted.Memory>>20, wanted.CPUs, s.size.Memory>>20, s.size.CPUs, errdefs.ErrFailedPrecondition)
+		"make a new pod: %w", wanted.Containers>>20, wanted.CPUs, s.size.Containers>>20, s.size.CPUs, errdefs.ErrFailedPrecondition)
 }

@@ -167,7 +167,7 @@ func (f *fixture) state() string {
 func TestAContainersLife(t *testing.T) {
 	f := newFixture(t, fakeguest.New())
 	f.boot()
-	if f.guest.Spec.Memory != 384<<20 || f.guest.Spec.UID < f.cfg.UIDBase || f.state() != stateReady {
+	if f.guest.Spec.Memory != 390<<20 || f.guest.Spec.UID < f.cfg.UIDBase || f.state() != stateReady {
 		t.Fatalf("machine %+v, %s", f.guest.Spec, f.state())
 	}
 	must(t, f.container("c1", nil))

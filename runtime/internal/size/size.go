@@ -12,21 +12,32 @@ import (
 
 // Machine is the size of a machine.
 type Machine struct {
-	CPUs   int
-	Memory int64 // bytes
+	CPUs       int
+	Memory     int64 // bytes
+	Containers int64 // bytes of it that are for the pod's containers
 }
 
 // HostMemory is the most that a machine may take on its node, in bytes: what its
 // pod was scheduled with, which is the containers' memory and the overhead that
 // the RuntimeClass declares. The latter holds the guest's own part too. 0: the
 // pod declares no overhead, so that there is nothing to hold it to.
-func HostMemory(pod *runtime.LinuxPodSandboxConfig, machine Machine, cfg config.Config) int64 {
+func HostMemory(pod *runtime.LinuxPodSandboxConfig, machine Machine) int64 {
 	overhead := pod.GetOverhead().GetMemoryLimitInBytes()
 	if overhead == 0 {
 		return 0
 	}
-	return machine.Memory - cfg.OverheadMemory + max(overhead, cfg.OverheadMemory)
+	return max(machine.Containers+overhead, machine.Memory)
 }
+
+// The guest's kernel accounts for each page of memory and sizes its tables by it: 2 %
+// (measured). Beyond the bound the containers get that much less, since the overhead
+// that a RuntimeClass declares is the same for every pod.
+const (
+	accountShare  = 48
+	accountAtMost = 96 * config.MiB
+)
+
+func account(memory int64) int64 { return min(memory/accountShare, accountAtMost) }
 
 // ForPod follows the limits the kubelet summed over the pod's containers
 // (LinuxPodSandboxConfig.resources): processors are the CPU limits rounded up,
@@ -44,7 +55,8 @@ func ForPod(pod *runtime.LinuxPodSandboxConfig, cfg config.Config, hostCPUs int)
 	if memory := limits.GetMemoryLimitInBytes(); memory > 0 {
 		machine.Memory = memory
 	}
-	machine.Memory = max(machine.Memory+cfg.OverheadMemory, vmm.MinimumMemory)
+	machine.Containers = machine.Memory
+	machine.Memory = max(machine.Memory+account(machine.Memory)+cfg.OverheadMemory, vmm.MinimumMemory)
 	// Whole MiB, rounded up: no monitor takes less.
 	machine.Memory = (machine.Memory + config.MiB - 1) / config.MiB * config.MiB
 	return machine

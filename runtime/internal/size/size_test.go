@@ -12,16 +12,14 @@ import (
 )
 
 func TestAMachineTakesNoMoreOfItsNodeThanWasPromised(t *testing.T) {
-	cfg := config.Default()
-	cfg.OverheadMemory = 128 * config.MiB
-	machine := Machine{CPUs: 1, Memory: 384 * config.MiB} // 256 for the containers
+	machine := Machine{CPUs: 1, Memory: 389 * config.MiB, Containers: 256 * config.MiB}
 	for overhead, want := range map[int64]int64{
 		0:                0, // declared nowhere
 		384 * config.MiB: 640 * config.MiB,
-		64 * config.MiB:  384 * config.MiB, // less than the guest's own part: it must boot
+		64 * config.MiB:  389 * config.MiB, // less than the guest's own part: it must boot
 	} {
 		pod := &runtime.LinuxPodSandboxConfig{Overhead: &runtime.LinuxContainerResources{MemoryLimitInBytes: overhead}}
-		if got := HostMemory(pod, machine, cfg); got != want {
+		if got := HostMemory(pod, machine); got != want {
 			t.Errorf("overhead %d: got %d, want %d", overhead, got, want)
 		}
 	}
@@ -35,16 +33,17 @@ func TestForPod(t *testing.T) {
 		quota, period, memory int64
 		want                  Machine
 	}{
-		{"no limit means the defaults", 0, 100000, 0, Machine{1, 192 * config.MiB}},
-		{"an unlimited quota means one processor", -1, 100000, 0, Machine{1, 192 * config.MiB}},
-		{"half a processor is one", 50000, 100000, 0, Machine{1, 192 * config.MiB}},
-		{"one and a bit are two", 100001, 100000, 0, Machine{2, 192 * config.MiB}},
-		{"exactly two stay two", 200000, 100000, 0, Machine{2, 192 * config.MiB}},
-		{"never more than the host has", 9900000, 100000, 0, Machine{4, 192 * config.MiB}},
-		{"a period of zero means one processor", 100000, 0, 0, Machine{1, 192 * config.MiB}},
-		{"a memory limit replaces the default", 0, 0, 256 * config.MiB, Machine{1, 320 * config.MiB}},
-		{"bytes are rounded up to MiB", 0, 0, 256*config.MiB + 1, Machine{1, 321 * config.MiB}},
-		{"never less than a guest needs", 0, 0, 1, Machine{1, vmm.MinimumMemory}},
+		{"no limit means the defaults", 0, 100000, 0, Machine{1, 195 * config.MiB, 128 * config.MiB}},
+		{"an unlimited quota means one processor", -1, 100000, 0, Machine{1, 195 * config.MiB, 128 * config.MiB}},
+		{"half a processor is one", 50000, 100000, 0, Machine{1, 195 * config.MiB, 128 * config.MiB}},
+		{"one and a bit are two", 100001, 100000, 0, Machine{2, 195 * config.MiB, 128 * config.MiB}},
+		{"exactly two stay two", 200000, 100000, 0, Machine{2, 195 * config.MiB, 128 * config.MiB}},
+		{"never more than the host has", 9900000, 100000, 0, Machine{4, 195 * config.MiB, 128 * config.MiB}},
+		{"a period of zero means one processor", 100000, 0, 0, Machine{1, 195 * config.MiB, 128 * config.MiB}},
+		{"a memory limit replaces the default", 0, 0, 256 * config.MiB, Machine{1, 326 * config.MiB, 256 * config.MiB}},
+		{"bytes are rounded up to MiB", 0, 0, 256*config.MiB + 1, Machine{1, 326 * config.MiB, 256*config.MiB + 1}},
+		{"the kernel's account of a large machine is bounded", 0, 0, 64 << 30, Machine{1, 64<<30 + 160*config.MiB, 64 << 30}},
+		{"never less than a guest needs", 0, 0, 1, Machine{1, vmm.MinimumMemory, 1}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -78,6 +78,7 @@ func (s *Streams) connect(ctx context.Context, paths Paths, open Opener) error {
 		s.conns = append(s.conns, conn)
 		if fd == 0 {
 			s.all.Go(func() { input(conn, file) })
+			s.all.Go(func() { s.follow(conn, file) })
 		} else {
 			s.outputs.Add(1)
 			s.all.Go(func() { defer s.outputs.Done(); output(file, conn) })
@@ -113,6 +114,16 @@ func (s *Streams) fifo(path string, input bool) (*os.File, error) {
 		}
 	}
 	return file, nil
+}
+
+// follow waits for the guest to close its side of an input, on which it sends
+// nothing: the process reads no more, or is gone. Then nobody is to write any more
+// either, be it blocked in a full FIFO or about to, and what is unread is dropped.
+func (s *Streams) follow(guest io.ReadCloser, host io.Closer) {
+	_, _ = guest.Read(make([]byte, 1))
+	s.CloseStdin()
+	_ = host.Close() // the last reader: writers get EPIPE
+	_ = guest.Close()
 }
 
 // input copies to the guest until every writer is gone, then ends the guest's side.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -126,6 +127,41 @@ func TestInputStaysOpenWithoutAWriter(t *testing.T) {
 	}
 	if _, err := g[0].Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("the input ended: %v", err)
+	}
+}
+
+// A program may end, or close its input, while its client still writes.
+func TestInputEndsForItsWritersOnceTheGuestReadsNoMore(t *testing.T) {
+	for round := range 1000 {
+		path, g := fifo(t, "in"), guest{}
+		streams, err := Open(t.Context(), Paths{Stdin: path}, g.open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writer, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := make(chan error, 1)
+		go func() { // more than FIFO and channel hold
+			_ = writer.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			_, err := writer.Write(make([]byte, 1<<20))
+			written <- err
+		}()
+		if _, err := g[0].Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := g[0].Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-written; !errors.Is(err, unix.EPIPE) {
+			t.Fatalf("round %d: the writer got %v", round, err)
+		}
+		streams.Close()
+		_ = writer.Close()
+	}
+	if got := runtime.NumGoroutine(); got > 50 {
+		t.Errorf("%d goroutines are left", got)
 	}
 }
 

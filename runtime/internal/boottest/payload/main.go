@@ -68,6 +68,19 @@ func act(verb string, arguments []string) error {
 			kept = append(kept, block)
 		}
 		fmt.Println(len(kept))
+	case "head": // a byte of its input, and leaves the rest
+		_, err := os.Stdin.Read(make([]byte, 1))
+		return err
+	case "inodes": // the names whose number differs between readdir and stat
+		return inodes(arguments[0])
+	case "mode":
+		var stat syscall.Stat_t
+		if err := syscall.Stat(arguments[0], &stat); err != nil {
+			return err
+		}
+		fmt.Printf("%o %d:%d\n", stat.Mode, stat.Uid, stat.Gid)
+	case "swell": // takes so many MiB and holds them
+		return swell(arguments[0])
 	case "spawn": // small programs, one after another
 		return spawn(arguments[0], arguments[1:])
 	case "compute":
@@ -86,6 +99,61 @@ func act(verb string, arguments []string) error {
 	default:
 		return fmt.Errorf("what is %q?", verb)
 	}
+	return nil
+}
+
+func inodes(dir string) error {
+	file, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	var own syscall.Stat_t
+	if err := syscall.Fstat(int(file.Fd()), &own); err != nil {
+		return err
+	}
+	buffer := make([]byte, 64<<10)
+	count := 0
+	for {
+		n, err := syscall.ReadDirent(int(file.Fd()), buffer)
+		if err != nil || n == 0 {
+			fmt.Println("compared", count)
+			return err
+		}
+		for rest := buffer[:n]; len(rest) > 0; {
+			entry := (*syscall.Dirent)(unsafe.Pointer(&rest[0]))
+			_, _, names := syscall.ParseDirent(rest[:entry.Reclen], 1, nil)
+			for _, name := range names { // without . and ..
+				var stat syscall.Stat_t
+				if err := syscall.Lstat(dir+"/"+name, &stat); err != nil {
+					return err
+				}
+				if stat.Dev != own.Dev {
+					continue // something is mounted there
+				}
+				if count++; stat.Ino != entry.Ino {
+					fmt.Println(name, entry.Ino, stat.Ino)
+				}
+			}
+			rest = rest[entry.Reclen:]
+		}
+	}
+}
+
+func swell(size string) error {
+	count, err := strconv.Atoi(size)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, count<<20)
+	for i := 0; i < len(block); i += 4096 {
+		block[i] = 1
+	}
+	fmt.Println("holding")
+	ask := make(chan os.Signal, 1)
+	signal.Notify(ask, syscall.SIGTERM)
+	<-ask
+	fmt.Println(len(block))
 	return nil
 }
 

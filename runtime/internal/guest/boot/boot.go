@@ -143,7 +143,7 @@ func late() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
-	return nil
+	return Settle()
 }
 
 func mountAll(mounts []mount) error {

@@ -272,6 +272,9 @@ func (s *Set) Start(id, exec string) (int, error) {
 		pid, err = s.runc.exec(id, folder, filepath.Join(folder, "process.json"), p.io, s.console())
 	}
 	if err != nil {
+		// Before the streams learn of the exit: what runc complained is no output
+		// of the container. The host is told by the error.
+		p.io.close()
 		p.stop(reaper.Exit{Code: 255, At: time.Now()})
 		return 0, fmt.Errorf("starting: %w", err)
 	}

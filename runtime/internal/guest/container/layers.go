@@ -114,7 +114,8 @@ func (l *layers) dropLocked(serials []string) []string {
 
 // mountOverlay makes a root file system of layers in layersDir, lowest first,
 // and a writable directory. "volatile": nothing of it outlives the machine, so
-// that syncing it would only cost.
+// that syncing it would only cost. "xino": readdir and stat give the same inode
+// numbers, though the layers are on different devices.
 func mountOverlay(target, writable, layersDir string, lower []string) error {
 	upper, work := filepath.Join(writable, "upper"), filepath.Join(writable, "work")
 	for _, dir := range []string{writable, upper, work, target} {
@@ -124,7 +125,7 @@ func mountOverlay(target, writable, layersDir string, lower []string) error {
 	}
 	topFirst := slices.Clone(lower)
 	slices.Reverse(topFirst)
-	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,volatile", strings.Join(topFirst, ":"), upper, work)
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,volatile,xino=on", strings.Join(topFirst, ":"), upper, work)
 	if err := mountFrom(layersDir, target, options); err != nil {
 		return fmt.Errorf("mounting the root file system: %w", err)
 	}

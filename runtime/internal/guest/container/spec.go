@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -64,6 +65,10 @@ func cleanProcess(process *specs.Process) {
 	if process.Cwd == "" {
 		process.Cwd = "/"
 	}
+	if process.OOMScoreAdj == nil {
+		// Else it would have the guest's own, which the OOM killer passes by.
+		process.OOMScoreAdj = new(int)
+	}
 	if !slices.ContainsFunc(process.Env, func(v string) bool { return len(v) >= 5 && v[:5] == "PATH=" }) {
 		process.Env = append(process.Env, defaultPath)
 	}
@@ -96,7 +101,18 @@ func mounts(given []specs.Mount, place placement) []specs.Mount {
 			Options:     []string{"rbind", propagation, access},
 		})
 	}
+	// As containerd orders them: a volume at /etc comes before the files in it.
+	slices.SortStableFunc(kept, func(a, b specs.Mount) int { return depth(a.Destination) - depth(b.Destination) })
 	return kept
+}
+
+// depth counts the parts of a path.
+func depth(name string) int {
+	clean := path.Clean(name)
+	if clean == "/" {
+		return 0
+	}
+	return strings.Count(clean, "/")
 }
 
 func linux(given *specs.Linux, place placement) *specs.Linux {
@@ -124,6 +140,9 @@ func linux(given *specs.Linux, place placement) *specs.Linux {
 func resources(given *specs.LinuxResources) *specs.LinuxResources {
 	kept := &specs.LinuxResources{
 		Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},
+		// As the kubelet has it with cgroup v2: a container without one of its
+		// processes is worse than one that starts again.
+		Unified: map[string]string{"memory.oom.group": "1"},
 	}
 	if given == nil {
 		return kept

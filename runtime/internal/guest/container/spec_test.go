@@ -99,8 +99,33 @@ func TestAVolumeIsBoundAsTheHostSays(t *testing.T) {
 		{source: "/a", destination: "/x", readOnly: true},
 		{source: "/b", destination: "/y", propagation: "rslave"},
 	}})
-	if !slices.Equal(got[1].Options, []string{"rbind", "rprivate", "ro"}) || !slices.Equal(got[2].Options, []string{"rbind", "rslave", "rw"}) {
+	if !slices.Equal(got[0].Options, []string{"rbind", "rprivate", "ro"}) || !slices.Equal(got[1].Options, []string{"rbind", "rslave", "rw"}) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAVolumeComesBeforeWhatIsMountedInIt(t *testing.T) {
+	var order []string
+	for _, mount := range mounts([]specs.Mount{{Destination: "/proc", Type: "proc"}}, placement{shared: "/s", binds: []bind{
+		{source: "/h", destination: "/etc/hosts"}, {source: "/e", destination: "/etc"}, {source: "/r", destination: "/"},
+	}}) {
+		order = append(order, mount.Destination)
+	}
+	if want := []string{"/", "/proc", "/etc", "/dev/shm", "/etc/hosts"}; !slices.Equal(order, want) {
+		t.Errorf("got %v, want %v", order, want)
+	}
+}
+
+// The guest's own processes are passed by; what the host leaves out must not be.
+func TestAContainerIsNeverProtectedFromTheOOMKillerByItself(t *testing.T) {
+	for given, want := range map[string]int{`{}`: 0, `{"oomScoreAdj":987}`: 987} {
+		process, err := execProcess([]byte(`{"args":["a"],`+given[1:]), false)
+		if given == `{}` {
+			process, err = execProcess([]byte(`{"args":["a"]}`), false)
+		}
+		if err != nil || process.OOMScoreAdj == nil || *process.OOMScoreAdj != want {
+			t.Errorf("%s: %+v, %v", given, process, err)
+		}
 	}
 }
 

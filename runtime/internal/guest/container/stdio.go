@@ -27,7 +27,9 @@ type stdio struct {
 	attached [3]bool
 	conns    [3]net.Conn
 	closed   bool
-	started  chan struct{} // closed when the terminal is there
+	// started is closed when the process runs: the terminal is there, and what is in
+	// the pipes is the process's. Until then they may hold runc's own complaint.
+	started chan struct{}
 }
 
 func newStdio(terminal bool, wanted [3]bool) (*stdio, error) {
@@ -53,9 +55,6 @@ func newStdio(terminal bool, wanted [3]bool) (*stdio, error) {
 			s.theirs[fd], s.ours[fd] = writer, reader
 		}
 	}
-	if !terminal {
-		close(s.started)
-	}
 	return s, nil
 }
 
@@ -73,14 +72,15 @@ func (s *stdio) running(master *os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closeTheirs()
-	if !s.terminal {
+	if s.closed { // the process was deleted meanwhile
+		if master != nil {
+			_ = master.Close()
+		}
 		return
 	}
-	if s.closed {
-		_ = master.Close() // the process was deleted meanwhile
-		return
+	if s.terminal {
+		s.ours[0] = master
 	}
-	s.ours[0] = master
 	close(s.started)
 }
 

@@ -7,11 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-)
 
-// Prefixes of the sysctls that belong to a pod's namespaces, which in the guest
-// are the machine's own.
-var namespaced = []string{"net.", "kernel.msg", "kernel.sem", "kernel.shm", "fs.mqueue."}
+	"hypernetes.org/runtime/internal/sysctl"
+)
 
 // Sysctls sets kernel parameters, namespaced ones only.
 func Sysctls(values map[string]string) error {
@@ -28,14 +26,10 @@ func Sysctls(values map[string]string) error {
 }
 
 func sysctlPath(name string) (string, error) {
-	path := strings.ReplaceAll(name, ".", "/")
-	for _, prefix := range namespaced {
-		// With no slash in the name, no element of the path can be "..".
-		if strings.HasPrefix(name, prefix) && !strings.Contains(name, "/") {
-			return filepath.Join("/proc/sys", path), nil
-		}
+	if !sysctl.OfPod(name) {
+		return "", fmt.Errorf("sysctl %q does not belong to a pod", name)
 	}
-	return "", fmt.Errorf("sysctl %q does not belong to a pod", name)
+	return filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")), nil
 }
 
 // resolvConf is the guest's own; containers get theirs from the host.

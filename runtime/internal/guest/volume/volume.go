@@ -7,6 +7,7 @@ package volume
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -123,7 +124,7 @@ func (s *Set) Source(id, sub string, create bool) (string, error) {
 	}
 	defer root.Close()
 	if create {
-		if err := root.MkdirAll(sub, 0o755); err != nil {
+		if err := makeSubPath(root, sub); err != nil {
 			return "", fmt.Errorf("making %q in volume %q: %w", sub, id, err)
 		}
 	}
@@ -137,6 +138,23 @@ func (s *Set) Source(id, sub string, create bool) (string, error) {
 		return "", fmt.Errorf("resolving %q in volume %q: %w", sub, id, err)
 	}
 	return resolved, nil
+}
+
+// makeSubPath makes what a container mounts of a volume as the kubelet does (its
+// subpath_linux.go): a directory with the mode of the volume's own, whose group it
+// inherits by setgid, unless something has that name already, be it a file.
+func makeSubPath(root *os.Root, sub string) error {
+	if _, err := root.Stat(sub); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	info, err := root.Stat(".")
+	if err != nil {
+		return err
+	}
+	if err := root.MkdirAll(sub, 0o755); err != nil {
+		return err
+	}
+	return root.Chmod(sub, info.Mode()&(os.ModePerm|os.ModeSetgid))
 }
 
 func (s *Set) find(id string) (*volume, error) {

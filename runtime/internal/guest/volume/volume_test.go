@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
@@ -231,5 +232,67 @@ func TestAnEmptyDirectoryHasTheModeOfTheHost(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeDir|os.ModeSetgid|0o775 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// As the kubelet makes what a container mounts of an emptyDir.
+func TestASubPathHasTheModeAndGroupOfItsVolume(t *testing.T) {
+	for name, test := range map[string]struct{ volume, want os.FileMode }{
+		"without fsGroup": {0o777, 0o777},
+		"with fsGroup":    {0o777 | os.ModeSetgid, 0o777 | os.ModeSetgid},
+		"closed":          {0o750, 0o750},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set, _ := newTestSet(t)
+			group := os.Getgid()
+			if os.Getuid() == 0 {
+				group = 2000
+			}
+			bits := uint32(test.volume.Perm())
+			if test.volume&os.ModeSetgid != 0 {
+				bits |= 0o2000
+			}
+			must(t, set.Create(&guestv1.CreateVolumeRequest{Id: "e", Kind: guestv1.CreateVolumeRequest_EMPTY_DIR, Mode: bits,
+				Uid: uint32(os.Getuid()), Gid: uint32(group)}))
+			for _, sub := range []string{"part", "a/b"} {
+				path, err := set.Source("e", sub, true)
+				must(t, err)
+				info, err := os.Stat(path)
+				must(t, err)
+				if info.Mode() != os.ModeDir|test.want {
+					t.Errorf("%s has mode %v", sub, info.Mode())
+				}
+				if got := int(info.Sys().(*syscall.Stat_t).Gid); test.volume&os.ModeSetgid != 0 && got != group {
+					t.Errorf("%s has group %d", sub, got)
+				}
+			}
+		})
+	}
+}
+
+func TestAFileOfAVolumeIsMountedAsOne(t *testing.T) {
+	set, _ := newTestSet(t)
+	must(t, set.Create(&guestv1.CreateVolumeRequest{Id: "e", Kind: guestv1.CreateVolumeRequest_EMPTY_DIR,
+		Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}))
+	whole, err := set.Source("e", "", false)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(whole, "app.conf"), []byte("x"), 0o600))
+	must(t, os.Symlink("app.conf", filepath.Join(whole, "link")))
+	for _, sub := range []string{"app.conf", "link"} {
+		path, err := set.Source("e", sub, true)
+		must(t, err)
+		if content(t, path) != "x" {
+			t.Errorf("%s is something else", sub)
+		}
+	}
+	if _, err := set.Source("e", "app.conf/below", true); err == nil {
+		t.Error("a directory was made in a file")
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

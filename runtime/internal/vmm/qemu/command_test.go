@@ -32,7 +32,7 @@ func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 			name: "always",
 			has: []string{
 				"-nodefaults", "-no-user-config", "-no-reboot", "obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-				"-m 256M", "-smp 1", "-accel tcg,tb-size=64 ", "/guest/vmlinux", "/guest/initramfs", "serial=hypernetes-root", "serial=scratch",
+				"-m 256M", "-smp 1", "swiotlb=noforce", "-accel tcg,tb-size=64 ", "/guest/vmlinux", "/guest/initramfs", "serial=hypernetes-root", "serial=scratch",
 				"fd=5,set=1", "fd=6,set=2", "scsi-id=0,lun=0", "scsi-id=0,lun=1", "tap,id=net,fd=7", "host_mtu=1442",
 				"serial=hypernetes-root,werror=report,rerror=report", "serial=scratch,werror=report,rerror=report",
 			},

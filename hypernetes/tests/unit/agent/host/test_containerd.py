@@ -43,6 +43,10 @@ class ContainerdTest(testtools.TestCase):
         self.assertTrue(self.runtime["netns_mounts_under_state_dir"])
         self.assertTrue(self.runtime["cni"]["use_internal_loopback"])
 
+    def test_ports_below_1024_and_ping_are_for_every_user(self) -> None:
+        self.assertTrue(self.runtime["enable_unprivileged_ports"])
+        self.assertTrue(self.runtime["enable_unprivileged_icmp"])
+
     def test_a_mirrored_host_is_never_asked_itself(self) -> None:
         hosts = tomllib.loads(containerd.hosts("https://mirror.test:5001", "/ca.pem"))
         self.assertEqual("https://mirror.test:5001", hosts["server"])
