@@ -30,7 +30,7 @@ def configuration(installation: Installation) -> ini.Sections:
 COMPONENT = wsgi_component(
     NAME,
     "the public API",
-    module="hypernetes.wsgi.api:init_application()",
+    module="hypernetes.wsgi.api:application",
     port=addresses.API_PORT,
     configuration=configuration,
     needs=("hypernetes-database", "rabbitmq", "memcached", "identity"),

@@ -21,7 +21,7 @@ def configuration(installation: Installation) -> ini.Sections:
 COMPONENT = wsgi_component(
     NAME,
     "the apiservers' TokenReview webhook",
-    module="hypernetes.wsgi.webhook:init_application()",
+    module="hypernetes.wsgi.webhook:application",
     port=addresses.WEBHOOK_PORT,
     configuration=configuration,
     needs=("memcached", "identity"),

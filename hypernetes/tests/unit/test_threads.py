@@ -6,13 +6,12 @@ import sys
 
 import testtools
 
-# Each line is imported in a process of its own; those that do not import oslo.messaging share one.
+# Each line is imported in a process of its own; those that do not import oslo.messaging share one. The API: unit/wsgi.
 PROGRAMS = (
     ("hypernetes.cmd.agent",),
     ("hypernetes.cmd.conductor",),
-    ("hypernetes.wsgi.api",),
     ("hypernetes.tests",),
-    ("hypernetes.cmd.manage", "hypernetes.cmd.status", "hypernetes.wsgi.webhook", "hypernetes.standalone.commands"),
+    ("hypernetes.cmd.manage", "hypernetes.cmd.status", "hypernetes.auth.deploy", "hypernetes.standalone.commands"),
 )
 
 

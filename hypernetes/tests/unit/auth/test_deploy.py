@@ -10,8 +10,8 @@ from unittest import mock
 import fixtures
 import testtools
 
+from hypernetes.auth import deploy
 from hypernetes.tests.support import tokens
-from hypernetes.wsgi import webhook as entry
 
 CONFIGURATION = """
 [webhook]
@@ -39,11 +39,11 @@ class EntryTest(testtools.TestCase):
         self.addCleanup(patched.stop)
 
     def test_the_application_is_made_without_asking_keystone(self) -> None:
-        application = entry.init_application([str(self.file)])
+        application = deploy.load_application([str(self.file)])
         self.assertEqual(7.0, application._settings.cache_seconds)
 
     def test_a_keystone_that_is_away_is_a_503(self) -> None:
-        application = entry.init_application([str(self.file)])
+        application = deploy.load_application([str(self.file)])
         question = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "t"}}
         body = json.dumps(question).encode()
         statuses: list[str] = []
