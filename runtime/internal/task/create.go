@@ -102,9 +102,11 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 		return nil, fmt.Errorf("create the container in the guest: %w", sandbox.GuestError(err))
 	}
 	made = true
-	if c.process.streams, err = stdio.Open(ctx, paths, s.opener(c.id, "")); err != nil {
+	streams, err := stdio.Open(ctx, paths, s.opener(c.id, ""))
+	if err != nil {
 		return nil, err
 	}
+	c.process.attach(streams)
 	return c, nil
 }
 

@@ -86,12 +86,14 @@ func (s *Service) registerExec(ctx context.Context, c *container, p *process, sp
 	}); err != nil {
 		return fmt.Errorf("exec: %w", sandbox.GuestError(err))
 	}
-	if p.streams, err = stdio.Open(ctx, p.paths, s.opener(c.id, p.exec)); err != nil {
+	streams, err := stdio.Open(ctx, p.paths, s.opener(c.id, p.exec))
+	if err != nil {
 		if _, fault := guest.Delete(ctx, &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec}); fault != nil {
 			return fmt.Errorf("%w (and the guest keeps the exec: %w)", err, sandbox.GuestError(fault))
 		}
 		return err
 	}
+	p.attach(streams)
 	return nil
 }
 
@@ -144,8 +146,8 @@ func (s *Service) CloseIO(r *api.CloseIORequest) error {
 	if err != nil {
 		return err
 	}
-	if r.GetStdin() && p.streams != nil {
-		p.streams.CloseStdin()
+	if streams := p.attached(); r.GetStdin() && streams != nil {
+		streams.CloseStdin()
 	}
 	return nil
 }

@@ -44,9 +44,9 @@ func (s status) api() tasktypes.Status {
 type process struct {
 	container, exec string
 	paths           stdio.Paths
-	streams         *stdio.Streams
 
 	mu      sync.Mutex
+	streams *stdio.Streams // nil until they are open: a process is found before
 	status  status
 	exit    sandbox.Exit
 	exited  chan struct{} // closed with stopped
@@ -120,18 +120,33 @@ func (p *process) wait(ctx context.Context) (sandbox.Exit, error) {
 // child of it may hold the stream open forever.
 const drainTimeout = 5 * time.Second
 
+// attach gives the process its standard streams.
+func (p *process) attach(streams *stdio.Streams) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.streams = streams
+}
+
+// attached are the process's standard streams, or nil.
+func (p *process) attached() *stdio.Streams {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.streams
+}
+
 // drain lets the remaining output of a process that ran flow.
 func (p *process) drain(ctx context.Context) {
-	if p.streams == nil {
+	streams := p.attached()
+	if streams == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	_ = p.streams.Drain(ctx) // late output is lost, as with runc
+	_ = streams.Drain(ctx) // late output is lost, as with runc
 }
 
 func (p *process) closeStreams() {
-	if p.streams != nil {
-		p.streams.Close()
+	if streams := p.attached(); streams != nil {
+		streams.Close()
 	}
 }

@@ -38,7 +38,7 @@ type Service struct {
 
 	mu         sync.Mutex
 	containers map[string]*container
-	waiters    sync.WaitGroup
+	waiters    group
 }
 
 // killPatience is how long a container may outlive SIGKILL. Nothing inside an

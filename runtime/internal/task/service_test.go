@@ -13,6 +13,7 @@ import (
 	api "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/errdefs"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
@@ -250,5 +251,24 @@ func TestASilentGuestCostsTheSameHoweverManyContainersItHas(t *testing.T) {
 			t.Fatal("an answer does not count")
 		}
 		_, _ = s.Stats(soon(t), "fresh")
+	}
+}
+
+// containerd may ask about an exec that is being registered.
+func TestAnExecMayBeAskedAboutWhileItIsRegistered(t *testing.T) {
+	s := newService(t, fakeguest.New())
+	start(t, s)
+	registered := make(chan error, 1)
+	go func() {
+		registered <- s.Exec(soon(t), &api.ExecProcessRequest{ID: "c1", ExecID: "e1", Spec: &anypb.Any{Value: []byte(`{"args":["true"]}`)}})
+	}()
+	for {
+		_ = s.CloseIO(&api.CloseIORequest{ID: "c1", ExecID: "e1", Stdin: true}) // not found, or no input
+		select {
+		case err := <-registered:
+			must(t, err)
+			return
+		default:
+		}
 	}
 }

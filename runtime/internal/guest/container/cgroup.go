@@ -72,16 +72,41 @@ func (s *Set) Pids(id string) ([]uint32, error) {
 	return s.pids(in)
 }
 
+// pids lists also the processes that the container has put into groups of its
+// own, as systemd does.
 func (s *Set) pids(in *container) ([]uint32, error) {
-	text, err := os.ReadFile(filepath.Join(s.cgroup(in.id), "cgroup.procs"))
+	var pids []uint32
+	err := filepath.WalkDir(s.cgroup(in.id), func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path != s.cgroup(in.id) {
+			return nil // a group that was removed meanwhile
+		}
+		if err != nil || entry.Name() != "cgroup.procs" {
+			return err
+		}
+		found, err := readPids(path)
+		pids = append(pids, found...)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	return pids, nil
+}
+
+func readPids(path string) ([]uint32, error) {
+	text, err := os.ReadFile(path)
+	// Removed meanwhile, or a threaded group, whose processes its domain lists.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	var pids []uint32
 	for _, field := range strings.Fields(string(text)) {
 		pid, err := strconv.ParseUint(field, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("list processes: %w", err)
+			return nil, err
 		}
 		pids = append(pids, uint32(pid))
 	}

@@ -4,6 +4,7 @@ package container
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,5 +68,22 @@ func TestCountersThatAreNotThereAreZero(t *testing.T) {
 	}
 	if len(readKeyed(filepath.Join(dir, "missing"))) != 0 || readNumber(filepath.Join(dir, "missing")) != 0 {
 		t.Error("a missing file has values")
+	}
+}
+
+func TestProcessesInGroupsBelowAreSignalledToo(t *testing.T) {
+	s := &Set{dirs: Dirs{Cgroup: t.TempDir()}}
+	for dir, pids := range map[string]string{"": "10\n11\n", "init.scope": "12\n", "system.slice/a.service": "13\n", "empty": ""} {
+		dir = filepath.Join(s.cgroup("c"), dir)
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(pids), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pids, err := s.pids(&container{id: "c"})
+	if slices.Sort(pids); err != nil || !slices.Equal(pids, []uint32{10, 11, 12, 13}) {
+		t.Errorf("got %v, %v", pids, err)
+	}
+	if _, err := s.pids(&container{id: "none"}); err == nil {
+		t.Error("a container without a group has processes")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -66,8 +67,11 @@ func (r *Reaper) Watch(pid int) <-chan Exit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	exit := make(chan Exit, 1)
-	if past, ok := r.orphans[pid]; ok {
-		delete(r.orphans, pid)
+	past, kept := r.orphans[pid]
+	r.drop(pid)
+	// A process that is there, or is waited for only after this, is not the one
+	// that has exited: process ids are used again.
+	if kept && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 		exit <- past
 		return exit
 	}
@@ -110,13 +114,19 @@ func (r *Reaper) deliver(pid int, exit Exit) {
 		watcher <- exit
 		return
 	}
-	if _, again := r.orphans[pid]; !again {
-		r.order = append(r.order, pid)
-	}
+	r.drop(pid) // of an earlier process with this id
+	r.order = append(r.order, pid)
 	r.orphans[pid] = exit
 	for len(r.order) > keptOrphans {
-		delete(r.orphans, r.order[0])
-		r.order = r.order[1:]
+		r.drop(r.order[0])
+	}
+}
+
+// drop forgets an orphan.
+func (r *Reaper) drop(pid int) {
+	if _, kept := r.orphans[pid]; kept {
+		delete(r.orphans, pid)
+		r.order = slices.DeleteFunc(r.order, func(other int) bool { return other == pid })
 	}
 }
 

@@ -25,6 +25,9 @@ func next(t *testing.T, exits <-chan Exit) Exit {
 	}
 }
 
+// unused is beyond all process ids (proc_sys_kernel(5), pid_max).
+const unused = 1 << 22
+
 // One test, since a process has one reaper.
 func TestExits(t *testing.T) {
 	r := New()
@@ -64,6 +67,22 @@ func TestExits(t *testing.T) {
 			t.Errorf("got %+v", exit)
 		}
 	})
+	t.Run("an exit of an earlier process with the same id is not the present one's", func(t *testing.T) {
+		pid, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "60"}, attributes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.mu.Lock()
+		r.deliver(pid, Exit{Code: 3})
+		r.mu.Unlock()
+		exits := r.Watch(pid)
+		if err := r.Signal(pid, unix.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		if exit := next(t, exits); exit.Code != 137 {
+			t.Errorf("got %+v", exit)
+		}
+	})
 	t.Run("a program that is not there is an error", func(t *testing.T) {
 		if _, _, err := r.Start([]string{"/nothing"}, attributes); err == nil {
 			t.Error("it started")
@@ -74,12 +93,15 @@ func TestExits(t *testing.T) {
 func TestOnlySoManyOrphansAreRemembered(t *testing.T) {
 	r := &Reaper{watched: map[int]chan Exit{}, orphans: map[int]Exit{}}
 	for pid := range 3 * keptOrphans {
-		r.deliver(pid, Exit{Code: pid})
+		r.deliver(unused+pid, Exit{Code: pid})
 	}
 	if len(r.orphans) > keptOrphans {
 		t.Errorf("%d are", len(r.orphans))
 	}
-	if exit := <-r.Watch(3*keptOrphans - 1); exit.Code != 3*keptOrphans-1 {
+	if len(r.order) > keptOrphans {
+		t.Errorf("%d are in order", len(r.order))
+	}
+	if exit := <-r.Watch(unused + 3*keptOrphans - 1); exit.Code != 3*keptOrphans-1 {
 		t.Errorf("the newest is %+v", exit)
 	}
 }
