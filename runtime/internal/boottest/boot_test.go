@@ -2,8 +2,8 @@
 
 //go:build boot
 
-// Package boottest boots the real guest in a real QEMU and talks with it over
-// the real channel. It needs a built guest and root:
+// Package boottest boots the real guest in a real QEMU and communicates with it
+// over the real channel. It needs a built guest and root:
 //
 //	distribution/build --output DIST guest
 //	HYPERNETES_GUEST_DIR=DIST/guest go test -tags boot ./internal/boottest
@@ -29,7 +29,7 @@ import (
 
 const (
 	deadline = 2 * time.Minute
-	// Any unprivileged number nobody else uses.
+	// Any unprivileged UID that is not used otherwise.
 	testUser = 262000
 )
 

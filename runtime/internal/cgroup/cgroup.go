@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cgroup makes a machine's directories below its pod's, in every
+// Package cgroup creates a machine's directories below its pod's, in every
 // mounted hierarchy (version 1 or 2), and removes them.
 package cgroup
 
@@ -40,7 +40,7 @@ func points(mounts []*mountinfo.Info) []string {
 }
 
 // Plan names a machine's directories: one below the pod's, in each hierarchy
-// where the kubelet has made the pod's. It makes nothing.
+// where the kubelet has created the pod's. It creates nothing.
 func Plan(hierarchies []string, parent, name string) ([]string, error) {
 	if parent == "" {
 		return nil, nil
@@ -65,7 +65,7 @@ func Plan(hierarchies []string, parent, name string) ([]string, error) {
 	return dirs, nil
 }
 
-// Create makes planned directories.
+// Create creates planned directories.
 func Create(dirs []string) error {
 	for _, dir := range dirs {
 		if err := enable(filepath.Dir(dir)); err != nil {
@@ -84,8 +84,8 @@ func Create(dirs []string) error {
 	return nil
 }
 
-// enable hands the controllers that a machine's directory needs down from its
-// pod's: in version 2 the kubelet enables them only down to the pod.
+// enable enables the controllers that a machine's directory needs in its pod's: in
+// version 2 the kubelet enables them only down to the pod.
 func enable(pod string) error {
 	control := filepath.Join(pod, "cgroup.subtree_control")
 	if _, err := os.Stat(control); errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +132,7 @@ func inherit(dir, file string) error {
 }
 
 // Remove removes directories, waiting until ctx ends for their last process to
-// be gone. A directory that is gone, also with its pod's, is fine.
+// be gone. A directory that does not exist, or whose pod's does not, is not an error.
 func Remove(ctx context.Context, dirs []string) error {
 	var faults []error
 	for _, dir := range dirs {

@@ -8,8 +8,8 @@
 //	header  = kind fd len(container) len(exec) container exec   (bytes)
 //	answer  = one status byte
 //
-// The host opens streams and the guest answers them. What the guest may one day
-// open towards the host (dns, api) is refused.
+// The host opens streams and the guest answers them. What the guest may open
+// towards the host in the future (dns, api) is refused.
 package channel
 
 import (
@@ -20,7 +20,7 @@ import (
 	"hypernetes.org/runtime/internal/ident"
 )
 
-// Kind says what a stream carries.
+// Kind is what a stream carries.
 type Kind uint8
 
 // Kinds of streams. The values are the wire format.
@@ -45,7 +45,7 @@ const (
 // MaxID is the longest container or exec id in bytes.
 const MaxID = ident.MaxLength
 
-// ErrMalformed is returned for bytes that are no header or hello.
+// ErrMalformed is returned for bytes that are not a header or hello.
 var ErrMalformed = errors.New("malformed channel message")
 
 // Header opens a stream. Container, Exec and FD belong to KindIO; Exec is empty
@@ -87,7 +87,7 @@ func (h Header) MarshalBinary() ([]byte, error) {
 func ReadHeader(r io.Reader) (Header, error) {
 	var fixed [4]byte
 	if _, err := io.ReadFull(r, fixed[:]); err != nil {
-		return Header{}, fmt.Errorf("reading a stream header: %w", err)
+		return Header{}, fmt.Errorf("read a stream header: %w", err)
 	}
 	container, exec := int(fixed[2]), int(fixed[3])
 	if container > MaxID || exec > MaxID {
@@ -95,7 +95,7 @@ func ReadHeader(r io.Reader) (Header, error) {
 	}
 	ids := make([]byte, container+exec)
 	if _, err := io.ReadFull(r, ids); err != nil {
-		return Header{}, fmt.Errorf("reading a stream header: %w", err)
+		return Header{}, fmt.Errorf("read a stream header: %w", err)
 	}
 	header := Header{
 		Kind:      Kind(fixed[0]),

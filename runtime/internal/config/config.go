@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 )
 
-// Path is where the agent writes the settings (mode 0644: it holds no secret).
+// Path is where the agent writes the settings (mode 0644: they contain no secret).
 const Path = "/etc/hypernetes/runtime.json"
 
 // MiB is 2^20 bytes.
@@ -32,7 +32,7 @@ type Config struct {
 	GuestDir    string `json:"guest_dir"`   // vmlinux, initramfs, root.erofs, manifest.json
 	QEMU        string `json:"qemu"`        // the emulator's executable
 	Accelerator string `json:"accelerator"` // auto (by a trial boot), kvm or tcg
-	// TranslationBuffer bounds what TCG keeps of translated code, in bytes.
+	// TranslationBuffer limits TCG's buffer of translated code, in bytes.
 	TranslationBuffer int64 `json:"translation_buffer"`
 
 	RecordsDir  string `json:"records_dir"`  // sandbox records, written by the agent
@@ -47,8 +47,8 @@ type Config struct {
 
 	DefaultMemory  int64  `json:"default_memory"`  // for a pod without a memory limit
 	OverheadMemory int64  `json:"overhead_memory"` // what the guest itself needs on top of the limits
-	UIDBase        uint32 `json:"uid_base"`        // first host uid for emulators
-	UIDCount       uint32 `json:"uid_count"`       // how many there are: one per machine
+	UIDBase        uint32 `json:"uid_base"`        // first host UID for emulators
+	UIDCount       uint32 `json:"uid_count"`       // number of UIDs: one per machine
 	KubeletDir     string `json:"kubelet_dir"`     // kubelet's root directory
 	ContainerdRoot string `json:"containerd_root"` // containerd's persistent directory
 }

@@ -15,8 +15,8 @@ import (
 // ScratchPath is where a machine's scratch disk has its name while it starts.
 func ScratchPath(dir, id string) string { return filepath.Join(dir, id+".ext4") }
 
-// WithOverhead is the size of a disk on which usable bytes can be written: what
-// ext4 keeps for itself (inode tables are 1/64 of a disk) comes on top.
+// WithOverhead is the size of a disk on which usable bytes can be written: ext4's own
+// metadata (inode tables are 1/64 of a disk) is added.
 func WithOverhead(usable int64) int64 {
 	const align = 1 << 20
 	usable = min(usable, 1<<50) // beyond what ext4 holds; and the sum is still a number
@@ -24,9 +24,9 @@ func WithOverhead(usable int64) int64 {
 	return (size + align - 1) / align * align
 }
 
-// NewScratch makes a machine's writable disk at path: a sparse ext4 file of
-// size bytes. Its name is to be removed once the machine has it open: from then
-// on it disappears with the machine, however that ends.
+// NewScratch creates a machine's writable disk at path: a sparse ext4 file of
+// size bytes. Remove its name once the machine has opened it: from then on the
+// disk disappears with the machine, however that terminates.
 //
 // The file system has no journal: the disk never outlives its machine.
 func NewScratch(ctx context.Context, path string, size int64) error {

@@ -31,7 +31,7 @@ type Guest struct {
 	Silent bool
 	// StartBounded says whether Start had a deadline.
 	StartBounded bool
-	// IgnoresSignals makes it answer Signal and end nothing.
+	// IgnoresSignals makes it answer Signal without terminating a process.
 	IgnoresSignals bool
 
 	mu        sync.Mutex
@@ -113,8 +113,8 @@ func (h handler) Accept(header channel.Header) (channel.Status, func(net.Conn)) 
 	}
 }
 
-// callConn carries calls until its guest is deaf: then nothing is read, and the
-// host's window for it runs out.
+// callConn carries calls until its guest is deaf: from then on nothing is read, and
+// the host's send window is exhausted.
 type callConn struct {
 	net.Conn
 	guest *Guest
@@ -194,14 +194,14 @@ func (g *Guest) Attached() []string {
 	return slices.Clone(g.Disks)
 }
 
-// Called says whether a call was made.
+// Called reports whether a call was made.
 func (g *Guest) Called(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Contains(g.Calls, name)
 }
 
-// Exit ends a process as a test says.
+// Exit terminates a process as a test asks.
 func (g *Guest) Exit(id string, answer *guestv1.WaitResponse) {
 	g.mu.Lock()
 	process := g.processes[id]

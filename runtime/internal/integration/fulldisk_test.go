@@ -77,12 +77,12 @@ func TestPodsLiveOnWhereTheHostsDiskIsFull(t *testing.T) {
 	writer, other := n.newPod(t, nil), n.newPod(t, nil)
 	working := other.run("other", "sleep 1000", nil)
 	id := writer.run("writer", "sleep 1000", nil)
-	// fsync(2) says what happened to the data; dd's own exit is of no account.
+	// fsync(2) reports what happened to the data; dd's own exit status does not matter.
 	script := "for n in 1 2 3 4 5 6; do dd if=/dev/zero of=/big-$n bs=1M count=32 conv=fsync 2>&1 || exit 0; done; exit 1"
 	out, _, code := writer.exec(id, "sh", "-c", script)
 	t.Logf("the writer sees: %s", out)
 	if code != 0 || !(strings.Contains(out, "No space left") || strings.Contains(out, "nput/output error")) {
-		t.Errorf("the writer was told nothing: %q", out)
+		t.Errorf("the writer got no error: %q", out)
 	}
 	out, _, code = other.exec(working, "sh", "-c", "dd if=/dev/zero of=/big bs=1M count=32 conv=fsync; dd if=/dev/zero of=/big bs=1M count=32 conv=fsync; echo alive")
 	if code != 0 || out != "alive\n" {

@@ -25,7 +25,7 @@ const Version = 1
 // maxSize bounds a record; real ones are under 2 KiB.
 const maxSize = 64 << 10
 
-// ErrMissing says that the agent has not written a record for the sandbox.
+// ErrMissing is returned if the agent has not written a record for the sandbox.
 var ErrMissing = errors.New("no sandbox record: the pod's network was not set up by hypernetes-cni")
 
 // Route is one route of the pod.
@@ -34,7 +34,7 @@ type Route struct {
 	Gateway     netip.Addr   `json:"gateway"`
 }
 
-// Record is one pod's network, in the agent's words.
+// Record is one pod's network, as the agent describes it.
 type Record struct {
 	Version      int            `json:"version"`
 	SandboxID    string         `json:"sandbox_id"`
@@ -102,7 +102,7 @@ func parse(data []byte) (Record, error) {
 		return record, fmt.Errorf("version %d is not %d", record.Version, Version)
 	}
 	if record.TAP == "" {
-		return record, errors.New("names no tap: a pod without a port is not started")
+		return record, errors.New("has no tap: a pod without a port is not started")
 	}
 	if !tapName.MatchString(record.TAP) {
 		return record, fmt.Errorf("tap %q is not an interface name", record.TAP)

@@ -12,8 +12,8 @@ import (
 	"hypernetes.org/runtime/internal/vmm"
 )
 
-// errStopped ends a machine whose processors stand still: its pod is dead, and
-// must not look alive.
+// errStopped terminates a machine whose processors are stopped: its pod is dead, and
+// must not appear to be alive.
 var errStopped = errors.New("the monitor stopped the pod's machine")
 
 // diskErrorInterval is how often disk errors are logged. The guest decides how
@@ -27,8 +27,8 @@ type diskErrors struct {
 	unlogged int
 }
 
-// count says whether an error is to be logged now, and how many were not since
-// the last one that was.
+// count reports whether to log an error now, and how many were not logged since the
+// last one that was.
 func (d *diskErrors) count(now time.Time) (unlogged int, logged bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -41,7 +41,7 @@ func (d *diskErrors) count(now time.Time) (unlogged int, logged bool) {
 	return unlogged, true
 }
 
-// notify takes the monitor's reports about the machine.
+// notify handles the monitor's events of the machine.
 func (s *Sandbox) notify(event vmm.Event) {
 	switch event.Kind {
 	case vmm.EventStopped:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sandbox is one pod's machine: from the wish for it to the last trace
-// of it. Tasks live in package task.
+// Package sandbox is one pod's machine: from the request for it until its last trace
+// is removed. Tasks live in package task.
 package sandbox
 
 import (
@@ -43,13 +43,13 @@ const (
 	exitCodeStopped = 0
 )
 
-// Exit is how and when a sandbox or process ended.
+// Exit is how and when a sandbox or process terminated.
 type Exit struct {
 	Code uint32
 	At   time.Time
 }
 
-// Request is what containerd wants.
+// Request is what containerd asks for.
 type Request struct {
 	ID        string
 	NetnsPath string
@@ -127,7 +127,7 @@ func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
 	s.live, s.kill = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.launch(ctx, request.NetnsPath); err != nil {
 		s.kill(err)
-		// The directory stays: it also tells of this process, which goes on.
+		// The directory stays: it also records this process, which continues.
 		return nil, errors.Join(err, s.release())
 	}
 	go s.boot()
@@ -166,8 +166,8 @@ func (s *Sandbox) Pod() *criruntime.PodSandboxConfig { return s.pod }
 // CreatedAt is when the sandbox was made.
 func (s *Sandbox) CreatedAt() time.Time { return s.created }
 
-// Pids are the process ids containerd is told. They differ, so that a
-// specification's namespace path tells "the pod's" from "a container's".
+// Pids are the process IDs reported to containerd. They differ, so that a
+// specification's namespace path distinguishes "the pod's" from "a container's".
 func (s *Sandbox) Pids() ocispec.Pids {
 	return ocispec.Pids{Sandbox: os.Getpid(), Task: s.machine.PID()}
 }
@@ -180,13 +180,13 @@ func (s *Sandbox) Mounts() (mirror.Pod, error) {
 // Config is the node's settings as the sandbox found them.
 func (s *Sandbox) Config() config.Config { return s.host.Config }
 
-// Live ends with the machine, or when it is told to end.
+// Live ends with the machine, or when the machine is asked to terminate.
 func (s *Sandbox) Live() context.Context { return s.live }
 
 // Exited is closed when the machine is gone.
 func (s *Sandbox) Exited() <-chan struct{} { return s.exited }
 
-// Exit tells how the machine ended; valid once Exited is closed.
+// Exit returns how the machine terminated; valid once Exited is closed.
 func (s *Sandbox) Exit() Exit { return s.exit }
 
 // OutOfMemory says what happened if it was the node's kernel that ended the
@@ -310,15 +310,15 @@ func (s *Sandbox) watch() {
 		s.exit.Code = exitCodeStopped
 	default:
 		log.L.WithError(context.Cause(s.live)).Warn("the pod's machine ended unasked")
-		if told := s.OutOfMemory(); told != "" {
-			log.L.Error(told)
+		if reason := s.OutOfMemory(); reason != "" {
+			log.L.Error(reason)
 		}
 	}
 	close(s.exited)
 }
 
-// release gives back what the machine had on the host. Its directory stays: it
-// is what tells others that there is something to clean.
+// release releases what the machine had on the host. Its directory stays: it shows
+// others that there is something to clean up.
 func (s *Sandbox) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)
 	defer cancel()

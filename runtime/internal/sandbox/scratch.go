@@ -27,7 +27,7 @@ func (s *Sandbox) scratchSize() int64 {
 	return disk.WithOverhead(s.record.ScratchSize)
 }
 
-// makeScratch makes the machine's writable disk unless the node has promised
+// makeScratch creates the machine's writable disk unless the node has promised
 // its space to others. The machine's own state is saved before, so that of two
 // that start at the same time at least one sees the other.
 func (s *Sandbox) makeScratch(ctx context.Context, state vmstate.State) error {
@@ -70,7 +70,7 @@ func checkSpace(cfg config.Config, states []vmstate.State, free int64) error {
 	return nil
 }
 
-// scratchAllocated gives the bytes a machine's disk takes on the host. The disk
+// scratchAllocated returns the bytes that a machine's disk occupies on the host. The disk
 // has its name while the machine starts; then only the monitor has it.
 func scratchAllocated(state vmstate.State) (allocated int64, there bool) {
 	if state.Monitor.PID == 0 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shim is what containerd talks to: the sandbox and task services of
-// one pod, and the commands that start and clean up after their process.
+// Package shim serves containerd: the sandbox and task services of one pod, and the
+// commands that start their process and clean up after it.
 package shim
 
 import (
@@ -56,21 +56,21 @@ type creation struct {
 	done   chan struct{} // closed when it has succeeded or left nothing
 }
 
-// Times after which a shim that has no sandbox ends itself. containerd's own
-// clean-up may not reach it: it ends with the request that was cancelled.
+// Times after which a shim without a sandbox exits. containerd's own clean-up may not
+// reach it, because it is cancelled together with the request.
 const (
 	creationTime = time.Minute      // from its start until it is asked for one
 	failureTime  = 10 * time.Second // from a failure, for containerd to clean up first
 )
 
-// New makes the service. The node is looked at when the sandbox is created.
+// New creates the service. The node is examined when the sandbox is created.
 func New(ctx context.Context, id string, host func() (sandbox.Host, error), publisher task.Publisher, exit func()) *Service {
 	s := &Service{ctx: ctx, id: id, host: host, publisher: publisher, exit: exit}
 	s.endWithoutSandbox(creationTime)
 	return s
 }
 
-// endWithoutSandbox ends the process unless there is, or may yet be, a sandbox.
+// endWithoutSandbox terminates the process unless there is, or may still be, a sandbox.
 func (s *Service) endWithoutSandbox(after time.Duration) {
 	time.AfterFunc(after, func() {
 		s.mu.Lock()
@@ -132,8 +132,8 @@ func (s *Service) create(ctx context.Context, r *sandboxapi.CreateSandboxRequest
 		return err
 	}
 	defer attempt.cancel()
-	// Not under the lock: the monitor may say nothing for long, and meanwhile the
-	// sandbox can be asked about and shut down.
+	// Not under the lock: the monitor may be silent for long, and meanwhile the
+	// sandbox can be queried and shut down.
 	made, err := sandbox.Create(ctx, host, sandbox.Request{ID: r.GetSandboxID(), NetnsPath: r.GetNetnsPath(), Pod: &pod})
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *Service) create(ctx context.Context, r *sandboxapi.CreateSandboxRequest
 	return nil
 }
 
-// begin makes sure that there is one attempt at a time, and none after success.
+// begin ensures that there is one attempt at a time, and none after success.
 func (s *Service) begin(ctx context.Context) (context.Context, *creation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,12 +200,12 @@ func (s *Service) StartSandbox(ctx context.Context, _ *sandboxapi.StartSandboxRe
 	}, nil
 }
 
-// Platform tells what the containers run on.
+// Platform returns what the containers run on.
 func (s *Service) Platform(context.Context, *sandboxapi.PlatformRequest) (*sandboxapi.PlatformResponse, error) {
 	return &sandboxapi.PlatformResponse{Platform: &types.Platform{OS: "linux", Architecture: architecture()}}, nil
 }
 
-// StopSandbox ends the machine and returns when it is gone.
+// StopSandbox terminates the machine and returns when it is gone.
 func (s *Service) StopSandbox(ctx context.Context, r *sandboxapi.StopSandboxRequest) (*sandboxapi.StopSandboxResponse, error) {
 	made, _, err := s.current()
 	if err != nil {
@@ -237,7 +237,7 @@ func (s *Service) WaitSandbox(ctx context.Context, _ *sandboxapi.WaitSandboxRequ
 	return &sandboxapi.WaitSandboxResponse{ExitStatus: exit.Code, ExitedAt: timestamppb.New(exit.At)}, nil
 }
 
-// SandboxStatus tells whether the machine runs.
+// SandboxStatus reports whether the machine runs.
 func (s *Service) SandboxStatus(_ context.Context, r *sandboxapi.SandboxStatusRequest) (*sandboxapi.SandboxStatusResponse, error) {
 	made, _, err := s.current()
 	if err != nil {
@@ -258,15 +258,15 @@ func (s *Service) SandboxStatus(_ context.Context, r *sandboxapi.SandboxStatusRe
 	return response, nil
 }
 
-// PingSandbox says that the shim is alive.
+// PingSandbox reports that the shim is alive.
 func (s *Service) PingSandbox(context.Context, *sandboxapi.PingRequest) (*sandboxapi.PingResponse, error) {
 	return &sandboxapi.PingResponse{}, nil
 }
 
-// answerTime is how long this process lives on so that its answer gets out.
+// answerTime is how long this process lives on so that its reply is sent.
 const answerTime = 50 * time.Millisecond
 
-// ShutdownSandbox ends the machine, removes its traces and ends this process.
+// ShutdownSandbox terminates the machine, removes its traces and exits this process.
 func (s *Service) ShutdownSandbox(ctx context.Context, _ *sandboxapi.ShutdownSandboxRequest) (*sandboxapi.ShutdownSandboxResponse, error) {
 	defer time.AfterFunc(answerTime, s.exit)
 	if err := s.settle(ctx); err != nil {
@@ -318,8 +318,8 @@ func checkUpdate(made *sandbox.Sandbox, extension []byte) error {
 	return made.CheckLimits(updated.Resources)
 }
 
-// Close ends the machine and removes its traces. It is called once, when the
-// process is about to end, and without regard to who asked.
+// Close terminates the machine and removes its traces. It is called once, when the
+// process is about to exit, whatever the cause.
 func (s *Service) Close(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
 		return err // the traces stay, so that `delete` can finish the work

@@ -24,14 +24,14 @@ import (
 // container of the pod is waited for until the guest has answered again.
 const statsPatience = time.Second
 
-// samples are a container's statistics as the guest last told them.
+// samples are a container's statistics as the guest last reported them.
 type samples struct {
 	mu      sync.Mutex
 	last    *anypb.Any
-	current *refresh // nil when none is under way
+	current *refresh // nil when none is in progress
 }
 
-// refresh is one question to the guest.
+// refresh is one request to the guest.
 type refresh struct {
 	since time.Time
 	done  chan struct{} // closed when err is set
@@ -79,10 +79,10 @@ func (s *Service) Stats(ctx context.Context, id string) (*api.StatsResponse, err
 	if last := c.samples.known(); last != nil {
 		return &api.StatsResponse{Stats: last}, nil
 	}
-	return nil, fmt.Errorf("the guest has told no statistics of container %s yet: %w", c.id, errdefs.ErrNotFound)
+	return nil, fmt.Errorf("the guest has not reported statistics of container %s yet: %w", c.id, errdefs.ErrNotFound)
 }
 
-// refresh asks, unless that is under way. It ends with the call that ask makes.
+// refresh asks the guest unless a request is in progress. It ends with the call that ask makes.
 func (s *samples) refresh(ask func() (*anypb.Any, error)) *refresh {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +109,7 @@ func (s *samples) known() *anypb.Any {
 	return s.last
 }
 
-// metrics puts the guest's numbers into the form containerd's CRI reads. They
+// metrics converts the guest's numbers to the form that containerd's CRI reads. They
 // are the tenant's claims: good for its own dashboards, not for billing.
 func metrics(stats *guestv1.StatsResponse) *cgroups.Metrics {
 	cpu, memory, processes := stats.GetCpu(), stats.GetMemory(), stats.GetProcesses()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package vmm says what the shim needs of a virtual machine monitor. It is kept
-// small so that another monitor (Cloud Hypervisor) can stand beside QEMU.
+// Package vmm defines what the shim needs from a virtual machine monitor. It is kept
+// small so that another monitor (Cloud Hypervisor) can be added beside QEMU.
 package vmm
 
 import (
@@ -26,7 +26,7 @@ const (
 var ErrGone = errors.New("the virtual machine is gone")
 
 // Disk is a raw image. The monitor gets an open file, never a path, so its
-// unprivileged user needs no permission on the file or on the folders above.
+// unprivileged user needs no permission on the file or on the directories above it.
 type Disk struct {
 	Path     string // regular file or block device, opened by Start or AttachDisk
 	ReadOnly bool
@@ -71,10 +71,10 @@ type EventKind int
 
 // The events a monitor reports.
 const (
-	// EventStopped: the guest's processors stand still, and nothing resumes them.
+	// EventStopped: the guest's processors are stopped, and nothing resumes them.
 	EventStopped EventKind = iota
 	// EventDiskError: the host could not read or write what the guest asked for.
-	// The guest was given the error and goes on.
+	// The guest got the error and continues.
 	EventDiskError
 )
 
@@ -86,7 +86,7 @@ type Event struct {
 	Reason    string // EventDiskError: the host's words
 }
 
-// Exit is how a monitor ended.
+// Exit is how a monitor terminated.
 type Exit struct {
 	Code   int // exit code, -1 when killed
 	Signal int // 0 unless killed
@@ -103,14 +103,14 @@ type Machine interface {
 	// AttachDisk hot-plugs a disk. It returns when the device exists in the
 	// monitor; the guest sees it some 10 ms later.
 	AttachDisk(ctx context.Context, disk Disk) error
-	// DetachDisk unplugs and returns when the guest has let go, or ctx ends.
+	// DetachDisk unplugs and returns when the guest has released the disk, or ctx ends.
 	// An unknown serial is not an error.
 	DetachDisk(ctx context.Context, serial string) error
 	// Done is closed once the monitor has exited and was reaped.
 	Done() <-chan struct{}
 	// Wait blocks until Done or the end of ctx.
 	Wait(ctx context.Context) (Exit, error)
-	// Kill ends the monitor at once (SIGKILL) and is idempotent. The monitor is
+	// Kill kills the monitor (SIGKILL) and is idempotent. The monitor is
 	// also killed when the process that started it dies.
 	Kill() error
 }

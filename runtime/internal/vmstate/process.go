@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Process names a process for as long as the host runs: a process id alone is
-// given to another process sooner or later.
+// Process identifies a process for as long as the host runs: a process ID alone is
+// reused sooner or later.
 type Process struct {
 	PID int `json:"pid"`
 	// StartTime is in clock ticks since boot (field 22 of proc_pid_stat(5)).
@@ -51,14 +51,14 @@ func parseStartTime(stat []byte) (uint64, error) {
 	return strconv.ParseUint(string(fields[19]), 10, 64)
 }
 
-// Runs says whether the process is still there.
+// Runs reports whether the process still exists.
 func (p Process) Runs() bool {
 	start, err := startTime(p.PID)
 	return err == nil && start == p.StartTime
 }
 
-// Kill ends the process (SIGKILL) if it is still the same one, and waits until
-// ctx ends for it to be gone. A process that is gone is fine.
+// Kill kills the process (SIGKILL) if it is still the same one, and waits until
+// ctx ends for it to be gone. A process that is gone is not an error.
 func (p Process) Kill(ctx context.Context) error {
 	if p.PID <= 1 || p.PID == os.Getpid() {
 		return nil
@@ -71,7 +71,7 @@ func (p Process) Kill(ctx context.Context) error {
 		return fmt.Errorf("open process %d: %w", p.PID, err)
 	}
 	defer unix.Close(fd)
-	// The descriptor holds the process; only now can it be told which one it is.
+	// The descriptor pins the process; only now can its identity be checked.
 	switch start, err := startTime(p.PID); {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH):
 		return nil

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package vmstate writes down what one machine has on the host, before it has
-// it, so that whoever comes after a killed shim finds and removes all of it.
+// Package vmstate records what one machine has on the host, before it has it, so
+// that the clean-up after a killed shim finds and removes all of it.
 package vmstate
 
 import (
@@ -47,7 +47,7 @@ func Dir(vmDir, id string) (string, error) {
 	return filepath.Join(vmDir, id), nil
 }
 
-// Save writes a machine's state, making its directory when needed.
+// Save writes a machine's state, and creates its directory if needed.
 func Save(vmDir string, state State) error {
 	dir, err := Dir(vmDir, state.SandboxID)
 	if err != nil {
@@ -92,8 +92,8 @@ func Load(vmDir, id string) (State, error) {
 	return state, nil
 }
 
-// List reads the states of the node's machines. One that cannot be read is left
-// out: its machine's own cleaning reports that.
+// List reads the states of the node's machines. One that cannot be read is
+// omitted: the clean-up of its machine reports that.
 func List(vmDir string) ([]State, error) {
 	entries, err := os.ReadDir(vmDir)
 	if err != nil {
@@ -108,9 +108,9 @@ func List(vmDir string) ([]State, error) {
 	return states, nil
 }
 
-// Clean ends what is left of a machine and removes its traces: emulator, shim
-// (never the calling process), control groups, directory. It goes on after a
-// fault and may be called again; ctx bounds the waiting.
+// Clean terminates what is left of a machine and removes its traces: emulator, shim
+// (never the calling process), control groups, directory. It continues after an
+// error and may be called again; ctx bounds the waiting.
 func Clean(ctx context.Context, vmDir, id string) error {
 	dir, err := Dir(vmDir, id)
 	if err != nil {
@@ -123,7 +123,7 @@ func Clean(ctx context.Context, vmDir, id string) error {
 	if err != nil {
 		return err
 	}
-	// The emulator first: a shim that sees it go may still report the exits.
+	// The emulator first: a shim that notices its exit may still report the containers' exits.
 	faults := []error{state.Monitor.Kill(ctx), state.Shim.Kill(ctx), cgroup.Remove(ctx, state.Cgroups)}
 	for _, path := range []string{state.Scratch, state.Socket} {
 		if err := os.Remove(path); path != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -131,7 +131,7 @@ func Clean(ctx context.Context, vmDir, id string) error {
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
-		return err // the directory stays, so that the next try knows what to do
+		return err // the directory stays, so that the next attempt knows what to do
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove the machine's directory: %w", err)

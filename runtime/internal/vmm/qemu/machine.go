@@ -2,7 +2,7 @@
 
 // Package qemu is the vmm.Driver for QEMU: a q35 machine with virtio-scsi disks,
 // started without privileges and driven over QMP. Disks, tap and sockets are
-// handed over as open files, so that the unprivileged user opens nothing itself.
+// passed as open files, so that the unprivileged user opens nothing itself.
 package qemu
 
 import (
@@ -25,7 +25,7 @@ import (
 // Driver starts QEMU. The zero value is ready for use.
 type Driver struct{}
 
-// New gives the driver.
+// New returns the driver.
 func New() *Driver { return &Driver{} }
 
 type machine struct {
@@ -39,15 +39,15 @@ type machine struct {
 	sets map[string]int // fdset of each disk by serial; its unit is one less
 }
 
-// Start starts a machine and returns as soon as QEMU runs; the guest says hello
-// on the channel later. ctx bounds only the start.
+// Start starts a machine and returns as soon as QEMU runs; the guest sends its
+// hello on the channel later. ctx bounds only the start.
 func (d *Driver) Start(ctx context.Context, spec vmm.Spec) (vmm.Machine, error) {
 	if err := validate(spec); err != nil {
 		return nil, fmt.Errorf("machine: %w", err)
 	}
 	m, err := start(ctx, spec)
 	if err != nil {
-		return nil, fmt.Errorf("starting a machine: %w", err)
+		return nil, fmt.Errorf("start a machine: %w", err)
 	}
 	return m, nil
 }
@@ -116,11 +116,11 @@ func start(ctx context.Context, spec vmm.Spec) (_ *machine, err error) {
 
 func closeUnless(err *error, conn net.Conn) {
 	if *err != nil {
-		_ = conn.Close() // the first error is the one that tells
+		_ = conn.Close() // the first error is the one to report
 	}
 }
 
-// report hands an event on, with the disk's serial for QEMU's name.
+// report passes an event on, with the disk's serial in place of QEMU's name.
 func (m *machine) report(event vmm.Event, notify func(vmm.Event)) {
 	if notify == nil {
 		return
@@ -180,7 +180,7 @@ func (m *machine) Kill() error {
 		return nil
 	default:
 	}
-	// By the process, not by its number, which another may have once QEMU was waited for.
+	// By the process, not by its ID, which may be reused once QEMU has been reaped.
 	if err := m.process.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -202,12 +202,12 @@ func (m *machine) AttachDisk(ctx context.Context, disk vmm.Disk) error {
 	m.mu.Unlock()
 	if err := m.attach(ctx, disk, set); err != nil {
 		m.forget(disk.Serial)
-		return fmt.Errorf("attaching disk %q: %w", disk.Serial, err)
+		return fmt.Errorf("attach disk %q: %w", disk.Serial, err)
 	}
 	return nil
 }
 
-// freeSet gives the lowest number that no disk has. The first is the root disk's.
+// freeSet returns the lowest number that no disk has. The first is the root disk's.
 func freeSet(taken map[string]int) int {
 	used := map[int]bool{}
 	for _, set := range taken {
@@ -250,7 +250,7 @@ func (m *machine) attach(ctx context.Context, disk vmm.Disk, set int) error {
 	return nil
 }
 
-// undo runs a command that takes back another, also when the caller's time is up.
+// undo runs a command that reverts another, even if the caller's time is up.
 func (m *machine) undo(command string, arguments any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -266,7 +266,7 @@ func (m *machine) DetachDisk(ctx context.Context, serial string) error {
 		return nil
 	}
 	if err := m.detach(ctx, serial, set); err != nil {
-		return fmt.Errorf("detaching disk %q: %w", serial, err)
+		return fmt.Errorf("detach disk %q: %w", serial, err)
 	}
 	m.forget(serial)
 	return nil
@@ -278,7 +278,7 @@ func (m *machine) detach(ctx context.Context, serial string, set int) error {
 	var refused *commandError
 	switch {
 	case errors.As(err, &refused) && refused.Class == "DeviceNotFound":
-		// An earlier try was cut off after this step.
+		// An earlier attempt was interrupted after this step.
 	case err != nil:
 		return err
 	default:
@@ -293,7 +293,7 @@ func (m *machine) detach(ctx context.Context, serial string, set int) error {
 	if err := m.monitor.execute(ctx, "blockdev-del", map[string]any{"node-name": nodeName(serial)}, nil); err != nil {
 		return err
 	}
-	// QEMU drops a set by itself once nothing uses it and no copy is left with it.
+	// QEMU drops a set once nothing uses it and no duplicate of its file is left.
 	err = m.monitor.execute(ctx, "remove-fd", map[string]any{"fdset-id": set}, nil)
 	if errors.As(err, &refused) {
 		return nil
@@ -307,7 +307,7 @@ func (m *machine) forget(serial string) {
 	delete(m.sets, serial)
 }
 
-// handed are the files of the new process, by their descriptor numbers there.
+// handed are the files passed to the new process, by their descriptor numbers there.
 type handed struct {
 	files []*os.File
 	owned []*os.File
@@ -338,18 +338,18 @@ func (h *handed) disk(disk vmm.Disk) (int, error) {
 	return h.give(file), nil
 }
 
-// socket makes a connected pair and keeps one end for us.
+// socket creates a connected pair and keeps one end.
 func (h *handed) socket() (*net.UnixConn, int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, 0, fmt.Errorf("making a socket: %w", err)
+		return nil, 0, fmt.Errorf("make a socket: %w", err)
 	}
 	fd := h.give(os.NewFile(uintptr(pair[1]), "qemu"))
 	ours := os.NewFile(uintptr(pair[0]), "host")
 	defer ours.Close()
 	conn, err := net.FileConn(ours)
 	if err != nil {
-		return nil, 0, fmt.Errorf("making a socket: %w", err)
+		return nil, 0, fmt.Errorf("make a socket: %w", err)
 	}
 	return conn.(*net.UnixConn), fd, nil
 }
@@ -361,14 +361,14 @@ func openDisk(disk vmm.Disk) (*os.File, error) {
 	}
 	file, err := os.OpenFile(disk.Path, mode|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("opening a disk: %w", err)
+		return nil, fmt.Errorf("open a disk: %w", err)
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() && info.Mode()&os.ModeDevice == 0 {
 		err = errors.New("neither a file nor a device")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening disk %s: %w", disk.Path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("open disk %s: %w", disk.Path, err), file.Close())
 	}
 	return file, nil
 }

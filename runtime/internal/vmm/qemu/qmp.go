@@ -19,13 +19,13 @@ import (
 )
 
 const (
-	// Far above what QEMU answers to what is asked here.
+	// Far above the size of QEMU's replies to the commands used here.
 	maxMessage   = 1 << 20
 	writeTimeout = 10 * time.Second
 )
 
 // monitor is a client of QEMU's machine protocol (docs/interop/qmp-spec.rst).
-// QEMU has read the tenant's disks and speaks with its guest, so what it says is
+// QEMU has read the tenant's disks and communicates with its guest, so its messages are
 // bounded too.
 type monitor struct {
 	conn   *net.UnixConn
@@ -75,7 +75,7 @@ func newMonitor(conn *net.UnixConn, notify func(vmm.Event)) *monitor {
 	return m
 }
 
-// negotiate leaves the greeting mode. QEMU takes the command whenever it comes.
+// negotiate leaves the greeting mode. QEMU accepts the command at any time.
 func (m *monitor) negotiate(ctx context.Context) error {
 	return m.execute(ctx, "qmp_capabilities", nil, nil)
 }
@@ -146,8 +146,8 @@ func (m *monitor) write(text []byte, file *os.File) error {
 	return errors.Join(err, sent)
 }
 
-// whenDeleted gives a channel that is closed when QEMU has let go of a device.
-// It must be asked for before device_del.
+// whenDeleted returns a channel that is closed when QEMU has released a device.
+// It must be called before device_del.
 func (m *monitor) whenDeleted(device string) <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -181,7 +181,7 @@ func (m *monitor) readAll() error {
 	return lines.Err()
 }
 
-// event handles what QEMU says unasked (docs/interop/qemu-qmp-ref: Events).
+// event handles QEMU's asynchronous messages (docs/interop/qemu-qmp-ref: Events).
 func (m *monitor) event(got *message) {
 	switch got.Event {
 	case "DEVICE_DELETED":

@@ -156,7 +156,7 @@ func TestEverybodyWaitingLearnsOfADeletedDeviceOnce(t *testing.T) {
 		select {
 		case <-gone:
 		case <-time.After(10 * time.Second):
-			t.Fatal("it was not told")
+			t.Fatal("it was not reported")
 		}
 	}
 	select {
