@@ -11,10 +11,11 @@ from oslo_db import exception as db_exception
 from oslo_upgradecheck import common_checks
 from oslo_upgradecheck import upgradecheck
 
-from hypernetes.conductor import keys
+from hypernetes.conductor.clusters import keys
 from hypernetes.conf import opts
 from hypernetes.db import api as db_api
 from hypernetes.db import migration
+from hypernetes.model import errors
 
 
 class Checks(upgradecheck.UpgradeCommands):
@@ -48,6 +49,8 @@ class Checks(upgradecheck.UpgradeCommands):
                 ring.decrypt(encrypted)
         except keys.KeyFileUnusable as error:
             return _failure(f"On a conductor's host [conductor] key_file must be usable: {error}.")
+        except errors.Refused as error:
+            return _failure(f"{error.message} Restore the key with which the clusters were created.")
         except db_exception.DBError as error:
             return _failure(f"The clusters cannot be read ({type(error).__name__}); see the check of the schema.")
         return _success()

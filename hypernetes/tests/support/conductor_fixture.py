@@ -18,9 +18,10 @@ from lightkube.resources import core_v1 as core
 from oslo_config import cfg
 from sqlalchemy import event
 
-from hypernetes.conductor import keys
-from hypernetes.conductor import lease
-from hypernetes.conductor import work
+from hypernetes.conductor import dependencies
+from hypernetes.conductor.clusters import keys
+from hypernetes.conductor.engine import lease
+from hypernetes.conductor.engine import outcome
 from hypernetes.conf import opts
 from hypernetes.db import api
 from hypernetes.db import models
@@ -43,7 +44,7 @@ def _migrated() -> bytes:
         return path.read_bytes()
 
 
-class WorldFixture(fixtures.Fixture):
+class ConductorFixture(fixtures.Fixture):
     """The world, and everything in it that a test may want to look at or to bend."""
 
     def _setUp(self) -> None:  # noqa: N802
@@ -56,9 +57,9 @@ class WorldFixture(fixtures.Fixture):
         self.apiserver = apiserver.FakeApiservers(self.fate)
         self.broker = bus.FakeBroker()
         self.agents = bus.FakeAgents()
-        self.woken: list[work.Key] = []
+        self.woken: list[outcome.Key] = []
         self.failures = 0
-        self.world = work.World(
+        self.dependencies = dependencies.Dependencies(
             conf=self.conf,
             db=self.database,
             cloud=cast(Any, self.cloud),
@@ -80,13 +81,13 @@ class WorldFixture(fixtures.Fixture):
         event.listen(made.transactions.engine(), "connect", lambda link, _: link.execute("PRAGMA synchronous = OFF"))
         return made
 
-    def restart(self) -> work.World:
+    def restart(self) -> dependencies.Dependencies:
         """The world as a conductor sees it that starts after the last one was killed: its leases have run out."""
         self.fate.dies_at = None
         session = self.database.transactions
         with session.writer() as writer:
             writer.query(models.Lease).delete()
-        return dataclasses.replace(self.world, leases=lease.Leases(self.database.leases, 30.0))
+        return dataclasses.replace(self.dependencies, leases=lease.Leases(self.database.leases, 30.0))
 
     def pod(self, name: str, namespace: str, node: str, **spec: Any) -> str:
         """A pod bound to a node; its uid."""

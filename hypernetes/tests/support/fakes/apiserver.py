@@ -61,7 +61,7 @@ class FakeApiservers:
     def __init__(self, fate: fates.Fate) -> None:
         self.apiserver = FakeApiserver(fate)
 
-    def of(self, cluster: object) -> FakeApiserver:
+    def for_cluster(self, cluster: object) -> FakeApiserver:
         return self.apiserver
 
     def forget(self, cluster_id: str) -> None:

@@ -9,7 +9,7 @@ from cryptography import fernet
 
 from hypernetes.cmd import manage
 from hypernetes.cmd import status
-from hypernetes.conductor import keys
+from hypernetes.conductor.clusters import keys
 from hypernetes.db import api as db_api
 from hypernetes.tests.support import database
 
@@ -81,4 +81,4 @@ class StatusTest(testtools.TestCase):
         self.key_file.chmod(0o644)
         code, said = self.check()
         self.assertEqual(FAILURE, code)
-        self.assertIn("open to others", said)
+        self.assertIn("accessible to other users", said)

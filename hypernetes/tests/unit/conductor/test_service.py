@@ -18,9 +18,9 @@ import oslo_messaging
 import testtools
 from oslo_config import cfg
 
-from hypernetes.conductor import keys
 from hypernetes.conductor import service
-from hypernetes.conductor import work
+from hypernetes.conductor.clusters import keys
+from hypernetes.conductor.engine import outcome
 from hypernetes.conf import conductor
 from hypernetes.conf import kubernetes
 from hypernetes.conf import openstack
@@ -157,7 +157,7 @@ class StartTest(ConductorCase):
 
     def test_every_kind_has_its_reconciler(self) -> None:
         made = service.Conductor(self.conf)
-        self.assertEqual({"cluster", "node", "namespace", "port", "gc"}, set(made._engine._reconcilers))
+        self.assertEqual({"cluster", "node", "namespace", "port", "port-garbage"}, set(made._engine._reconcilers))
 
     def test_making_one_reaches_nothing_and_starts_nothing(self) -> None:
         before = threading.active_count()
@@ -241,7 +241,9 @@ class StopTest(ConductorCase):
     def test_it_ends_though_the_last_heartbeats_cannot_be_written(self) -> None:
         made = self.started()
         self.beat(self.node())
-        with mock.patch.object(made._world.db.nodes, "heartbeat_many", side_effect=OSError("the database is away")):
+        with mock.patch.object(
+            made._dependencies.db.nodes, "heartbeat_many", side_effect=OSError("the database is away")
+        ):
             made.stop()
         self.assertTrue(made._stopped.is_set())
 
@@ -252,7 +254,7 @@ class StopTest(ConductorCase):
         made = self.started()
         self.assertTrue(self.management.asked.wait(10))
         second = self.deleting("node2")
-        made._queue.add(work.Key("node", second.id))
+        made._queue.add(outcome.Key("node", second.id))
         stopping = threading.Thread(target=made.stop, daemon=True)
         stopping.start()
         self.until(lambda: made._queue._closed)
@@ -301,9 +303,11 @@ class SilenceTest(ConductorCase):
     def look(self, conductor_age: float, silence: float) -> None:
         """Look for silent nodes so many seconds after the conductor's start."""
         self.made._started_at = time.monotonic() - conductor_age
-        mark_down = self.made._world.db.nodes.mark_down
+        mark_down = self.made._dependencies.db.nodes.mark_down
         # A report is as old as the database's clock says; so the span is moved, not the clock.
-        with mock.patch.object(self.made._world.db.nodes, "mark_down", lambda seconds: mark_down(seconds - silence)):
+        with mock.patch.object(
+            self.made._dependencies.db.nodes, "mark_down", lambda seconds: mark_down(seconds - silence)
+        ):
             self.made._mark_silent_nodes()
 
     def test_a_node_is_down_after_the_configured_silence(self) -> None:

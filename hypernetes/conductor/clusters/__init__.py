@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clusters: the bootstrap phases, their results, and the clients of the apiservers."""

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inputs and outputs of bootstrap phases on a control node: pure functions of records and configuration."""
+
+import json
+from pathlib import Path
+
+from oslo_config import cfg
+
+from hypernetes.conductor.clusters import keys
+from hypernetes.kubernetes.bootstrap import apiserver_files
+from hypernetes.kubernetes.bootstrap import kubeadm
+from hypernetes.kubernetes.bootstrap import order_names
+from hypernetes.kubernetes.bootstrap import phases
+from hypernetes.model import errors
+from hypernetes.model import records
+from hypernetes.rpc import codec
+from hypernetes.rpc import messages
+
+SIGN_CLIENT = "sign-client"
+"""Name of the phase in which the control node signs the conductor's client certificate."""
+
+OUTPUTS = (order_names.API_ADDRESS, order_names.CA_CERTIFICATE, order_names.CLIENT_CERTIFICATE)
+"""Outputs of phase ``sign-client``, by the names of the record's fields."""
+
+
+def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, node: records.Node) -> dict[str, str]:
+    """Return the rendered files and parameters of a phase; none of them is secret.
+
+    :raises errors.Conflict: the node has not reported its address yet.
+    """
+    if phase.name == phases.RESET.name or not (phase.kubeadm or phase.name == "prepare"):
+        return {}
+    rendered = {order_names.KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
+    if phase.name == "prepare":
+        rendered |= apiserver_files.control_node_files(*_webhook(conf, cluster))
+    return rendered
+
+
+def spec(conf: cfg.ConfigOpts, cluster: records.Cluster, node: records.Node) -> kubeadm.ClusterSpec:
+    """Return kubeadm's view of a cluster's control node."""
+    if node.address is None:
+        raise errors.Conflict(kind="node", id=node.id, reason="it has not reported its address yet")
+    options = conf.kubernetes
+    return kubeadm.ClusterSpec(
+        cluster_name=cluster.name,
+        node_name=node.name,
+        node_address=node.address,
+        kubernetes_version=cluster.kubernetes_version,
+        service_subnet=cluster.service_subnet,
+        cgroup_root=kubeadm.cgroup_root(node.name),
+        extra_certificate_names=tuple(options.extra_certificate_names),
+        eviction=dict(options.eviction_hard),
+        image_repository=options.image_repository,
+        ignored_preflight_checks=tuple(options.ignored_preflight_checks),
+        taint_control_node=options.taint_control_nodes,
+    )
+
+
+def signing_inputs(private_key_pem: str) -> dict[str, str]:
+    """Return the inputs of phase ``sign-client``: a CSR, which is public."""
+    return {order_names.CSR_FILE: keys.signing_request(private_key_pem)}
+
+
+def signed(private_key_pem: str, outputs: dict[str, str]) -> dict[str, str]:
+    """Return the record's fields from the outputs of ``sign-client``.
+
+    :raises errors.BadRequest: an output is missing, or the certificate is not for the conductor's key.
+    """
+    missing = [name for name in OUTPUTS if not outputs.get(name)]
+    if missing:
+        raise errors.BadRequest(reason=f"the node did not answer {', '.join(missing)}")
+    if not outputs[order_names.API_ADDRESS].startswith("https://"):
+        raise errors.BadRequest(reason="the apiserver's address is not an https URL")
+    if not keys.certifies(outputs[order_names.CLIENT_CERTIFICATE], private_key_pem):
+        raise errors.BadRequest(reason="the certificate the node signed is not for the conductor's key")
+    return {name: outputs[name] for name in OUTPUTS}
+
+
+def encode_order(order: messages.PhaseOrder) -> str:
+    """Return an order as a node's record stores it."""
+    return json.dumps(codec.encode(order), sort_keys=True)
+
+
+def decode_order(stored: str | None) -> messages.PhaseOrder | None:
+    """Return the order that a node's record stores, or None. An unreadable one counts as none and is sent again."""
+    if stored is None:
+        return None
+    try:
+        return codec.decode(messages.PhaseOrder, json.loads(stored))
+    except ValueError:
+        return None
+
+
+def _webhook(conf: cfg.ConfigOpts, cluster: records.Cluster) -> tuple[str, str]:
+    options = conf.kubernetes
+    if not options.webhook_url or not options.webhook_ca_file:
+        reason = "[kubernetes] webhook_url and webhook_ca_file are not set in the conductor's configuration"
+        raise errors.Refused(service="The conductor", reason=reason)
+    try:
+        authority = Path(options.webhook_ca_file).read_text(encoding="ascii")
+    except OSError as error:
+        reason = f"the file of [kubernetes] webhook_ca_file cannot be read ({error.strerror})"
+        raise errors.Refused(service="The conductor", reason=reason) from error
+    return f"{options.webhook_url.rstrip('/')}/v1/clusters/{cluster.id}/tokenreview", authority

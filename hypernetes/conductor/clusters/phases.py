@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bootstrap phases as steps of a cluster that is CREATING.
+
+``cluster.phase`` names the phase in progress; the steps of earlier phases return at once. A phase of the node is an
+order in the node's record: the agent receives it by a cast or with its next heartbeat, and its result moves the cluster
+on (:mod:`hypernetes.conductor.clusters.results`). A phase of the conductor is carried out here. Both are idempotent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lightkube.resources import core_v1 as core
+from oslo_log import log
+
+from hypernetes.conductor import dependencies as context
+from hypernetes.conductor.clusters import bootstrap
+from hypernetes.conductor.clusters import keys
+from hypernetes.conductor.clusters import progress
+from hypernetes.conductor.engine import outcome
+from hypernetes.conductor.engine import steps
+from hypernetes.kubernetes import verification
+from hypernetes.kubernetes.bootstrap import phases
+from hypernetes.kubernetes.objects import install
+from hypernetes.model import errors
+from hypernetes.model import ids
+from hypernetes.model import records
+from hypernetes.model import states
+from hypernetes.rpc import messages
+
+LOG = log.getLogger(__name__)
+
+ORDER_POLL_SECONDS = 15.0
+"""Interval between two looks at a node's work; its result wakes the cluster earlier."""
+
+_POLL = 2.0
+
+
+def install_objects(dependencies: context.Dependencies, cluster: records.Cluster) -> records.Cluster:
+    """Apply what makes an apiserver a Hypernetes cluster."""
+    options = dependencies.conf.kubernetes
+    client = dependencies.clusters.for_cluster(cluster)
+    for item in install.cluster_objects(options.pod_overhead_memory, options.pod_overhead_cpu):
+        client.apply(item)
+    return cluster
+
+
+def verify(dependencies: context.Dependencies, cluster: records.Cluster) -> records.Cluster:
+    """Check that the apiserver answers, the control nodes are Ready, and what must be refused is refused."""
+    client = dependencies.clusters.for_cluster(cluster)
+    if not client.is_ready():
+        raise outcome.Waiting("The apiserver is not ready yet.", _POLL)
+    for node_id in cluster.control_node_ids[:1]:
+        name = dependencies.db.nodes.get(node_id).name
+        node = client.find(core.Node, name)
+        if node is None or not _is_ready(node):
+            raise outcome.Waiting(f"The control node {name} is not Ready yet.", _POLL)
+    if not verification.policies_are_in_force(client):
+        raise outcome.Waiting("The admission policies are not in force yet.", _POLL)
+    return cluster
+
+
+CONDUCTOR_PHASES: dict[str, Callable[[context.Dependencies, records.Cluster], records.Cluster]] = {
+    "install-objects": install_objects,
+    "verify": verify,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStep:
+    """The step that carries out one phase, or has the node do so, if the phase is the one in progress."""
+
+    phase: phases.Phase
+
+    def __str__(self) -> str:
+        return self.phase.name
+
+    def __call__(self, dependencies: context.Dependencies, cluster: records.Cluster) -> records.Cluster:
+        phase = self.phase
+        if cluster.phase is None and phase is phases.PHASES[0]:
+            cluster = dependencies.db.clusters.observe(
+                cluster.id, expect=cluster.generation, phase=phase.name, status_reason=progress.sentence(phase)
+            )
+        if cluster.phase != phase.name or cluster.status is not states.ClusterStatus.CREATING:
+            return cluster
+        if phase.where is phases.Where.NODE:
+            _order(dependencies, cluster, phase)
+        CONDUCTOR_PHASES[phase.name](dependencies, cluster)
+        return progress.advance(dependencies, cluster, phase)
+
+
+STEPS: tuple[steps.Step[records.Cluster], ...] = tuple(PhaseStep(phase) for phase in phases.PHASES)
+"""One step for each phase, in the order of the bootstrap."""
+
+
+def send_order(
+    dependencies: context.Dependencies,
+    node: records.Node,
+    cluster: records.Cluster,
+    phase: phases.Phase,
+    inputs: dict[str, str],
+) -> None:
+    """Have a node carry out a phase: write the order into its record, unless it is there, and cast it."""
+    order = bootstrap.decode_order(node.order)
+    if order is None or order.cluster_id != cluster.id or order.phase != phase.name:
+        order = messages.PhaseOrder(order_id=ids.new_uuid(), cluster_id=cluster.id, phase=phase.name, inputs=inputs)
+        dependencies.db.nodes.observe(node.id, order=bootstrap.encode_order(order))
+    try:
+        dependencies.agents.run_phase(node.name, order)
+    except errors.HypernetesError as error:
+        LOG.info(
+            "The order for node %s could not be cast; its next heartbeat is answered with it: %s", node.name, error
+        )
+
+
+def _order(dependencies: context.Dependencies, cluster: records.Cluster, phase: phases.Phase) -> None:
+    """Have the first control node work on a phase.
+
+    :raises outcome.Waiting: always; the node's result wakes the cluster.
+    """
+    node = dependencies.db.nodes.get(cluster.control_node_ids[0])
+    if node.status is not states.NodeStatus.UP or node.address is None:
+        raise outcome.Waiting(f"Waiting for the node {node.name}, which is {node.status}.", ORDER_POLL_SECONDS)
+    if phase.name == bootstrap.SIGN_CLIENT:
+        inputs = bootstrap.signing_inputs(_private_key(dependencies, cluster))
+    else:
+        inputs = bootstrap.inputs(dependencies.conf, phase, cluster, node)
+    send_order(dependencies, node, cluster, phase, inputs)
+    raise outcome.Waiting("", ORDER_POLL_SECONDS)
+
+
+def _private_key(dependencies: context.Dependencies, cluster: records.Cluster) -> str:
+    """Return the key of the conductor's client certificate; it is stored before a certificate is requested for it."""
+    if cluster.client_key_encrypted is None:
+        stored = dependencies.keys.encrypt(keys.new_private_key())
+        cluster = dependencies.db.clusters.observe(cluster.id, expect=cluster.generation, client_key_encrypted=stored)
+    return dependencies.keys.decrypt(cluster.client_key_encrypted or "")
+
+
+def _is_ready(node: core.Node) -> bool:
+    conditions = (node.status.conditions if node.status is not None else None) or []
+    return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)

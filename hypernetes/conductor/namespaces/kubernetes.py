@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Kubernetes namespace with its quota, defaults and role bindings."""
+
+import time
+
+from lightkube.resources import core_v1 as core
+
+from hypernetes.conductor import dependencies as context
+from hypernetes.conductor.engine import outcome
+from hypernetes.kubernetes.objects import namespace_objects
+from hypernetes.model import errors
+from hypernetes.model import labels
+from hypernetes.model import records
+
+_POLL = 2.0
+
+_BLOCKING_CONDITIONS = frozenset(
+    {
+        "NamespaceContentRemaining",
+        "NamespaceFinalizersRemaining",
+        "NamespaceDeletionContentFailure",
+        "NamespaceDeletionDiscoveryFailure",
+        "NamespaceDeletionGroupVersionParsingFailure",
+    }
+)
+"""Conditions of a terminating namespace: https://pkg.go.dev/k8s.io/api/core/v1#NamespaceConditionType."""
+_CONDITION_LENGTH = 300
+_GRACE_SECONDS = 30.0
+"""Grace period for terminating pods, in seconds; after it, blocking conditions are reported."""
+
+
+def ensure_kubernetes_namespace(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """The Kubernetes namespace exists and is ours: created by us, never taken over."""
+    client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
+    found = client.find(core.Namespace, namespace.name)
+    if namespace.kubernetes_uid is not None:
+        if found is None or _uid(found) != namespace.kubernetes_uid:
+            reason = f"the namespace {namespace.name} was deleted or replaced in the cluster; delete it here too"
+            raise errors.Refused(service="Kubernetes", reason=reason)
+        return namespace
+    if found is None:
+        found = client.create(namespace_objects.namespace(namespace))
+    elif not _is_owned(found, namespace):
+        raise errors.NameTaken(kind="namespace", name=namespace.name)
+    return dependencies.db.namespaces.observe(namespace.id, kubernetes_uid=_uid(found))
+
+
+def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """The Kubernetes namespace is gone, and with it the pods. One that is not ours is left alone."""
+    cluster = dependencies.db.clusters.get(namespace.cluster_id)
+    client = dependencies.clusters.for_cluster(cluster)
+    found = client.find(core.Namespace, namespace.name)
+    if found is None:
+        return namespace
+    if namespace.kubernetes_uid is None:
+        if not _is_owned(found, namespace):
+            return namespace
+        namespace = dependencies.db.namespaces.observe(namespace.id, kubernetes_uid=_uid(found))
+    if _uid(found) != namespace.kubernetes_uid:
+        return namespace
+    if found.metadata is not None and found.metadata.deletionTimestamp is None:
+        client.delete(core.Namespace, namespace.name, uid=namespace.kubernetes_uid)
+    reason = "Waiting for Kubernetes to terminate the namespace's pods."
+    began = found.metadata.deletionTimestamp if found.metadata is not None else None
+    # At first, remaining objects are expected.
+    if began is not None and time.time() - began.timestamp() > _GRACE_SECONDS:
+        reason = " ".join((reason, *_blocking_conditions(found)))
+    raise outcome.Waiting(reason, _POLL)
+
+
+def apply_contents(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Quota, defaults and role bindings; quota first, so that nobody gets in before it holds."""
+    client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
+    for item in namespace_objects.contents(namespace):
+        client.apply(item)
+    return namespace
+
+
+def _blocking_conditions(found: core.Namespace) -> list[str]:
+    """Return what still blocks the namespace: objects, their finalizers, or an extension that does not answer."""
+    conditions = (found.status.conditions if found.status is not None else None) or []
+    blocking = [c for c in conditions if c.type in _BLOCKING_CONDITIONS and c.status == "True" and c.message]
+    return [(c.message or "").strip().rstrip(".")[:_CONDITION_LENGTH] + "." for c in blocking]
+
+
+def _uid(item: core.Namespace) -> str:
+    return str(item.metadata.uid) if item.metadata is not None else ""
+
+
+def _is_owned(item: core.Namespace, namespace: records.Namespace) -> bool:
+    """Whether we created it for this record: only cluster administrators can set labels of namespaces."""
+    found = (item.metadata.labels if item.metadata is not None else None) or {}
+    return found.get(labels.NAMESPACE) == namespace.id

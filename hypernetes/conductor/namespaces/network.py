@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The namespace's network, subnet, router interface and security group: made, and deleted by their recorded IDs."""
+
+from hypernetes.conductor import dependencies as context
+from hypernetes.conductor.namespaces import state
+from hypernetes.model import errors
+from hypernetes.model import records
+
+
+def ensure_network(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """The namespace's network: the user's own, which must be the project's, or one of ours."""
+    networks = dependencies.cloud.networks(namespace.project_id)
+    if namespace.network_id is not None:
+        if namespace.kubernetes_uid is not None and networks.network(namespace.network_id) is None:
+            reason = f"the namespace's network {namespace.network_id} was deleted; delete the namespace"
+            raise errors.Refused(service="Neutron", reason=reason)
+        return namespace
+    if namespace.requested_network_id is not None:
+        found = networks.network(namespace.requested_network_id)
+        if found is None:
+            raise errors.NotFound(kind="network", id=namespace.requested_network_id)
+    else:
+        found = networks.ensure_network(namespace.id, namespace.name)
+    return dependencies.db.namespaces.observe(namespace.id, network_id=found.id)
+
+
+def delete_network(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Our network is gone; a user's own stays."""
+    if namespace.requested_network_id is None and namespace.network_id is not None:
+        dependencies.cloud.networks(namespace.project_id).delete_network(namespace.network_id)
+        return dependencies.db.namespaces.observe(namespace.id, network_id=None)
+    return namespace
+
+
+def ensure_subnet(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """The namespace's subnet: the first one of the user's network, the CIDR asked for, or the pool's next."""
+    if namespace.subnet_id is not None:
+        return namespace
+    networks = dependencies.cloud.networks(namespace.project_id)
+    network_id = state.present(namespace.network_id)
+    if namespace.requested_network_id is not None:
+        subnet = networks.first_subnet(network_id)
+        if subnet is None:
+            raise errors.Refused(service="Neutron", reason=f"the network {network_id} has no IPv4 subnet")
+    else:
+        pool_id = dependencies.db.projects.get(namespace.project_id).subnet_pool_id
+        subnet = networks.ensure_subnet(
+            namespace.id,
+            namespace.name,
+            network_id,
+            cidr=namespace.requested_cidr,
+            pool_id=state.present(pool_id),
+        )
+    return dependencies.db.namespaces.observe(namespace.id, subnet_id=subnet.id, subnet_cidr=subnet.cidr)
+
+
+def delete_subnet(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Our subnet is gone; a user's own stays."""
+    if namespace.requested_network_id is None and namespace.subnet_id is not None:
+        dependencies.cloud.networks(namespace.project_id).delete_subnet(namespace.subnet_id)
+        return dependencies.db.namespaces.observe(namespace.id, subnet_id=None, subnet_cidr=None)
+    return namespace
+
+
+def ensure_router_interface(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Our subnet is attached to the project's router. A user's own network is routed as the user likes."""
+    if namespace.requested_network_id is not None:
+        return namespace
+    router_id = state.present(dependencies.db.projects.get(namespace.project_id).router_id)
+    if namespace.router_id == router_id:
+        return namespace
+    networks = dependencies.cloud.networks(namespace.project_id)
+    networks.ensure_router_interface(router_id, state.present(namespace.subnet_id))
+    return dependencies.db.namespaces.observe(namespace.id, router_id=router_id)
+
+
+def delete_router_interface(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """The subnet is detached from the project's router."""
+    if namespace.requested_network_id is not None:
+        return namespace
+    router_id = namespace.router_id or dependencies.db.projects.ensure(namespace.project_id).router_id
+    if router_id is not None and namespace.subnet_id is not None:
+        dependencies.cloud.networks(namespace.project_id).delete_router_interface(router_id, namespace.subnet_id)
+    return namespace
+
+
+def ensure_security_group(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Pods of the namespace reach each other and the outside; nobody else reaches them."""
+    if namespace.security_group_id is not None:
+        return namespace
+    group_id = dependencies.cloud.networks(namespace.project_id).ensure_security_group(namespace.id, namespace.name)
+    return dependencies.db.namespaces.observe(namespace.id, security_group_id=group_id)
+
+
+def delete_security_group(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """The security group is gone."""
+    if namespace.security_group_id is not None:
+        dependencies.cloud.networks(namespace.project_id).delete_security_group(namespace.security_group_id)
+        return dependencies.db.namespaces.observe(namespace.id, security_group_id=None)
+    return namespace

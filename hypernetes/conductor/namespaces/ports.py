@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ports of the namespace's pods, which must be gone before its network is."""
+
+from oslo_log import log
+
+from hypernetes.conductor import dependencies as context
+from hypernetes.conductor.engine import outcome
+from hypernetes.model import errors
+from hypernetes.model import records
+from hypernetes.model import states
+
+LOG = log.getLogger(__name__)
+
+
+def await_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """No port is left. The pods are gone, so what their nodes have not given back is taken back."""
+    ports = dependencies.db.ports.by_namespace(namespace.id)
+    if not ports:
+        _delete_stray_ports(dependencies, namespace)
+        return namespace
+    for port in ports:
+        if port.status is not states.PortStatus.DELETING:
+            dependencies.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        dependencies.wake(outcome.Key("port", port.id))
+    raise outcome.Waiting(f"{len(ports)} ports are being deleted.", 1.0)
+
+
+def _delete_stray_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> None:
+    """Delete pods' ports on the network that no record names: made by a request whose answer came too late."""
+    if namespace.network_id is None:
+        return
+    # A user's own network may serve several namespaces, so the records of all count.
+    for record_id, port_id in dependencies.cloud.ports.pod_ports(namespace.project_id, namespace.network_id):
+        try:
+            dependencies.db.ports.get(record_id)
+        except errors.NotFound:
+            LOG.warning("Port %s of namespace %s has no record; it is deleted", port_id, namespace.id)
+            dependencies.cloud.ports.delete(port_id)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Namespaces: a table of steps that creates one, and a table that deletes it.
+
+Only what is recorded is deleted, and what is deleted is no longer recorded.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import ClassVar
+
+from oslo_log import log
+
+from hypernetes.conductor import dependencies as context
+from hypernetes.conductor.engine import outcome
+from hypernetes.conductor.engine import steps
+from hypernetes.conductor.namespaces import kubernetes
+from hypernetes.conductor.namespaces import network
+from hypernetes.conductor.namespaces import orphans
+from hypernetes.conductor.namespaces import ports
+from hypernetes.conductor.namespaces import project
+from hypernetes.model import errors
+from hypernetes.model import records
+from hypernetes.model import states
+from hypernetes.openstack import failures
+
+LOG = log.getLogger(__name__)
+
+Step = steps.Step[records.Namespace]
+
+
+def activate(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Report that pods can run."""
+    if namespace.status is states.NamespaceStatus.ACTIVE and namespace.status_reason is None:
+        return namespace
+    return dependencies.db.namespaces.observe(
+        namespace.id, expect=namespace.generation, status=states.NamespaceStatus.ACTIVE, status_reason=None
+    )
+
+
+STEPS_UP: tuple[Step, ...] = (
+    project.ensure_project,
+    network.ensure_network,
+    network.ensure_subnet,
+    network.ensure_router_interface,
+    network.ensure_security_group,
+    kubernetes.ensure_kubernetes_namespace,
+    kubernetes.apply_contents,
+    activate,
+)
+
+STEPS_DOWN: tuple[Step, ...] = (
+    kubernetes.delete_kubernetes_namespace,
+    ports.await_ports,
+    project.ensure_membership,
+    orphans.adopt_orphans,
+    network.delete_router_interface,
+    orphans.delete_duplicates,
+    network.delete_subnet,
+    network.delete_network,
+    network.delete_security_group,
+    project.forget,
+)
+
+
+class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
+    """Creates and deletes namespaces."""
+
+    kind: ClassVar[str] = "namespace"
+
+    def load(self, identifier: str) -> records.Namespace:
+        return self._dependencies.db.namespaces.get(identifier)
+
+    def steps(self, record: records.Namespace) -> Sequence[Step]:
+        return STEPS_DOWN if _is_deleting(record) else STEPS_UP
+
+    def unsettled(self) -> Iterable[str]:
+        """Return the namespaces being created or deleted, and those that wait for a refusal's cause to be removed."""
+        wanted = (
+            states.NamespaceStatus.CREATING,
+            states.NamespaceStatus.DELETING,
+            states.NamespaceStatus.ERROR,
+        )
+        return [namespace.id for namespace in self._dependencies.db.namespaces.list(status=wanted)]
+
+    def audited(self) -> Iterable[str]:
+        """Return the ACTIVE ones: their network must still exist, their bindings and quota must be unchanged."""
+        return [n.id for n in self._dependencies.db.namespaces.list(status=states.NamespaceStatus.ACTIVE)]
+
+    def unavailable(self, record: records.Namespace, step: Step, error: errors.HypernetesError) -> outcome.Outcome:
+        if isinstance(error, failures.NotAMember):
+            # The membership was revoked by the tenant or an operator: the next run grants it again.
+            self._dependencies.db.projects.observe(record.project_id, member_granted=False)
+        return super().unavailable(record, step, error)
+
+    def refused(self, record: records.Namespace, step: Step, error: errors.HypernetesError) -> outcome.Outcome:
+        LOG.warning("Namespace %s: %s: %s", record.id, steps.name_of(step), error)
+        self._observe(record, error.detail, record.status if _is_deleting(record) else states.NamespaceStatus.ERROR)
+        return outcome.Failed()
+
+    def note(self, record: records.Namespace, reason: str) -> None:
+        self._observe(record, reason, record.status)
+
+    def _observe(self, record: records.Namespace, reason: str, status: states.NamespaceStatus) -> None:
+        if dataclasses.replace(record, status_reason=reason, status=status) == record:
+            return
+        try:
+            self._dependencies.db.namespaces.observe(
+                record.id, expect=record.generation, status=status, status_reason=reason
+            )
+        except (errors.StaleGeneration, errors.NotFound):
+            # The intent has changed meanwhile; the next run reports on the new one.
+            return
+
+
+def _is_deleting(namespace: records.Namespace) -> bool:
+    return namespace.status is states.NamespaceStatus.DELETING

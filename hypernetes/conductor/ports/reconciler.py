@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Releases ports: deletes them in Neutron, then their records."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import ClassVar
+
+from hypernetes.conductor import dependencies as context
+from hypernetes.conductor.engine import steps
+from hypernetes.model import records
+from hypernetes.model import states
+
+Step = steps.Step[records.Port]
+
+
+def delete(dependencies: context.Dependencies, port: records.Port) -> records.Port:
+    """Delete the port in Neutron with its duplicates, then the record.
+
+    Under the sandbox's lease: a request for the same sandbox may be creating what is deleted here.
+    """
+    with dependencies.leases.hold(f"sandbox:{port.sandbox_id}") as held:
+        port = dependencies.db.ports.get(port.id)
+        held.check()
+        if port.neutron_port_id is not None:
+            dependencies.cloud.ports.delete(port.neutron_port_id)
+        # What was made just before a kill, or by a request whose answer came too late.
+        namespace = dependencies.db.namespaces.get(port.namespace_id)
+        node = dependencies.db.nodes.get(port.node_id)
+        dependencies.cloud.ports.delete_duplicates(port.id, namespace.project_id, node.name)
+        dependencies.db.ports.delete(port.id)
+    return port
+
+
+class PortReconciler(steps.StepReconciler[records.Port]):
+    """Finishes ports that are DELETING; others are their agents' concern."""
+
+    kind: ClassVar[str] = "port"
+
+    def load(self, identifier: str) -> records.Port:
+        return self._dependencies.db.ports.get(identifier)
+
+    def steps(self, record: records.Port) -> Sequence[Step]:
+        return (delete,) if record.status is states.PortStatus.DELETING else ()
+
+    def unsettled(self) -> Iterable[str]:
+        """Return the ports to be deleted; :mod:`hypernetes.conductor.ports.garbage` looks after the others."""
+        return [port.id for port in self._dependencies.db.ports.list(status=states.PortStatus.DELETING)]

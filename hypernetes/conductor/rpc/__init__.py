@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What conductors answer: to the API, and to agents whose token was verified."""
