@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command works with: the service's proxy and the cloud's connection."""
+"""What a command works with: the service's proxy, the cloud's connection and the roles of its login."""
 
 from typing import Any
 from typing import cast
 
-from osc_lib.command import command
+from osc_lib.command import command as osc
 
 from hypernetes.sdk import proxy
 
 
-def kube(asked: command.Command) -> proxy.Proxy:
-    """The service. osc_lib makes the attribute by the plugin's name, so no type checker knows it."""
-    return cast(proxy.Proxy, cast(Any, asked).app.client_manager.kube)
+def kube(command: osc.Command) -> proxy.Proxy:
+    """Return the service's proxy."""
+    # osc_lib makes the attribute from the plugin's name, so no type checker knows it.
+    return cast(proxy.Proxy, cast(Any, command).app.client_manager.kube)
 
 
-def connection(asked: command.Command) -> Any:
-    """openstacksdk's connection."""
-    return cast(Any, asked).app.client_manager.sdk_connection
+def connection(command: osc.Command) -> Any:
+    """Return openstacksdk's connection."""
+    return cast(Any, command).app.client_manager.sdk_connection
+
+
+def role_names(command: osc.Command) -> tuple[str, ...] | None:
+    """Return the roles that the login has in its project, or None if it does not say."""
+    login = cast(Any, command).app.client_manager.auth_ref
+    return None if login is None else tuple(login.role_names)

@@ -7,18 +7,19 @@ from typing import Any
 from osc_lib.command import command
 
 from hypernetes.osc import clients
-from hypernetes.osc import described
+from hypernetes.osc import columns
+from hypernetes.osc import deletion
 from hypernetes.osc import errors
-from hypernetes.osc import shown
-from hypernetes.osc import waiting
-from hypernetes.sdk import proxy
+from hypernetes.osc import help_format
+from hypernetes.osc import listing
+from hypernetes.osc import wait
 
 WAIT_SECONDS = 1800
-"""A bootstrap takes under a minute once images are near; pulling them may take long."""
+"""A bootstrap takes under a minute once images are on the node; pulling them may take long."""
 
 
-class CreateCluster(described.Described, command.ShowOne):
-    """Create a Kubernetes cluster on nodes that are enrolled.
+class CreateCluster(help_format.Preformatted, command.ShowOne):
+    """Create a Kubernetes cluster on enrolled nodes.
 
     Example:
 
@@ -27,52 +28,63 @@ class CreateCluster(described.Described, command.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="<name>", help="Name of the cluster, a DNS label.")
+        parser.add_argument("name", metavar="<name>", help="Name of the cluster: a DNS label.")
         parser.add_argument(
             "--control-node",
             metavar="<node>",
             action="append",
             required=True,
-            help="Node (name or id) that runs apiserver and etcd.",
+            help="Node that runs kube-apiserver and etcd (name or ID).",
         )
-        parser.add_argument("--kubernetes-version", metavar="<version>", help="For instance v1.37.2.")
-        parser.add_argument("--service-subnet", metavar="<cidr>", help="Addresses of Services.")
-        waiting.add_arguments(parser, WAIT_SECONDS)
+        parser.add_argument(
+            "--kubernetes-version",
+            metavar="<version>",
+            help="Kubernetes version, for example v1.37.2 (default: the operator's).",
+        )
+        parser.add_argument(
+            "--service-subnet", metavar="<cidr>", help="CIDR of the addresses of Services (default: the operator's)."
+        )
+        wait.add_arguments(parser, WAIT_SECONDS)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         client = clients.kube(self)
-        wishes = {
+        optional = {
             "kubernetes_version": parsed_args.kubernetes_version,
             "service_subnet": parsed_args.service_subnet,
         }
-        with errors.explained():
-            cluster = client.create(
-                proxy.Cluster,
+        with errors.reported():
+            cluster = client.create_cluster(
                 name=parsed_args.name,
                 control_nodes=parsed_args.control_node,
-                **{key: value for key, value in wishes.items() if value is not None},
+                **{name: value for name, value in optional.items() if value is not None},
             )
             if parsed_args.wait:
-                cluster = _until_active(client, cluster, parsed_args.timeout)
-        return shown.one(cluster, shown.CLUSTER)
+                cluster = _wait_until_active(client, cluster, parsed_args.timeout)
+        return columns.show(cluster, columns.CLUSTER)
 
 
-class ListCluster(described.Described, command.Lister):
+class ListCluster(help_format.Preformatted, command.Lister):
     """List Kubernetes clusters.
 
-    Example:
+    Examples:
 
-      openstack kube cluster list -f json
+      openstack kube cluster list
+      openstack kube cluster list --long -f json
     """
 
-    def take_action(self, parsed_args: argparse.Namespace) -> Any:  # noqa: ARG002
-        with errors.explained():
-            clusters = clients.kube(self).clusters()
-            return shown.many(clusters, ("id", "name", "status", "kubernetes_version", "api_address"))
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        listing.add_arguments(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        fields = columns.CLUSTERS_LONG if parsed_args.long else columns.CLUSTERS
+        with errors.reported():
+            return columns.table(clients.kube(self).clusters(**listing.query(parsed_args)), fields)
 
 
-class ShowCluster(described.Described, command.ShowOne):
+class ShowCluster(help_format.Preformatted, command.ShowOne):
     """Show a Kubernetes cluster.
 
     Example:
@@ -81,38 +93,29 @@ class ShowCluster(described.Described, command.ShowOne):
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        return _with_cluster(super().get_parser(prog_name))
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("cluster", metavar="<cluster>", help="Cluster to show (name or ID).")
+        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
-        with errors.explained():
-            cluster = clients.kube(self).find(proxy.Cluster, parsed_args.cluster)
-            return shown.one(cluster, shown.CLUSTER)
+        with errors.reported():
+            cluster = clients.kube(self).find_cluster(parsed_args.cluster, ignore_missing=False)
+        return columns.show(cluster, columns.CLUSTER)
 
 
-class DeleteCluster(described.Described):
-    """Delete a Kubernetes cluster that has no namespaces any more; its nodes are reset.
+class DeleteCluster(deletion.DeleteCommand):
+    """Delete Kubernetes clusters that have no namespaces; their nodes are reset.
 
     Example:
 
       openstack kube cluster delete demo --wait
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_cluster(super().get_parser(prog_name))
-        waiting.add_arguments(parser, WAIT_SECONDS)
-        return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        client = clients.kube(self)
-        with errors.explained():
-            cluster = client.find(proxy.Cluster, parsed_args.cluster)
-            client.remove(proxy.Cluster, cluster.id)
-            if parsed_args.wait:
-                read = lambda: client.fetch(proxy.Cluster, cluster.id)  # noqa: E731
-                waiting.until(f"cluster {cluster.name}", read, None, parsed_args.timeout)
+    noun = "cluster"
+    wait_seconds = WAIT_SECONDS
 
 
-class RetryCluster(described.Described, command.ShowOne):
+class RetryCluster(help_format.Preformatted, command.ShowOne):
     """Resume the creation of a cluster in ERROR at the phase that failed.
 
     Example:
@@ -121,27 +124,20 @@ class RetryCluster(described.Described, command.ShowOne):
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_cluster(super().get_parser(prog_name))
-        waiting.add_arguments(parser, WAIT_SECONDS)
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("cluster", metavar="<cluster>", help="Cluster to retry (name or ID).")
+        wait.add_arguments(parser, WAIT_SECONDS)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         client = clients.kube(self)
-        with errors.explained():
-            cluster = client.find(proxy.Cluster, parsed_args.cluster)
-            client.retry_cluster(cluster.id)
+        with errors.reported():
+            cluster: Any = client.find_cluster(parsed_args.cluster, ignore_missing=False)
+            cluster = client.retry_cluster(cluster.id)
             if parsed_args.wait:
-                cluster = _until_active(client, cluster, parsed_args.timeout)
-            else:
-                cluster = client.fetch(proxy.Cluster, cluster.id)
-        return shown.one(cluster, shown.CLUSTER)
+                cluster = _wait_until_active(client, cluster, parsed_args.timeout)
+        return columns.show(cluster, columns.CLUSTER)
 
 
-def _with_cluster(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("cluster", metavar="<cluster>", help="Name or id of the cluster.")
-    return parser
-
-
-def _until_active(client: Any, cluster: Any, seconds: int) -> Any:
-    read = lambda: client.fetch(proxy.Cluster, cluster.id)  # noqa: E731
-    return waiting.until(f"cluster {cluster.name}", read, "ACTIVE", seconds)
+def _wait_until_active(client: Any, cluster: Any, seconds: int) -> Any:
+    return wait.until(f"cluster {cluster.name}", lambda: client.get_cluster(cluster.id), "ACTIVE", seconds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says what the API said. Its errors (API-SIG) name cause and remedy; the SDK would show only a status."""
+"""Reports an error in the API's own words, which name cause and remedy; openstacksdk would show only a status."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ from osc_lib import exceptions
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """Turn the SDK's exceptions into a line for people; the exit status of the command is then 1.
+def reported() -> Iterator[None]:
+    """Turn openstacksdk's exceptions into one line; the command then ends with exit status 1.
 
-    :raises exceptions.CommandError: with the API's own words.
+    :raises exceptions.CommandError: when the block raises one of openstacksdk's exceptions.
     """
     try:
         yield
     except sdk.HttpException as error:
-        raise exceptions.CommandError(_words(error)) from error
+        raise exceptions.CommandError(_detail(error)) from error
     except sdk.SDKException as error:
         raise exceptions.CommandError(str(error)) from error
 
 
-def _words(error: sdk.HttpException) -> str:
+def _detail(error: sdk.HttpException) -> str:
     try:
         first = error.response.json()["errors"][0]
         return str(first.get("detail") or first["title"])

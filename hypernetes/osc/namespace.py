@@ -4,20 +4,21 @@
 import argparse
 from typing import Any
 
-from osc_lib import exceptions
 from osc_lib.command import command
 
 from hypernetes.osc import clients
-from hypernetes.osc import described
+from hypernetes.osc import columns
+from hypernetes.osc import default_cluster
+from hypernetes.osc import deletion
 from hypernetes.osc import errors
-from hypernetes.osc import shown
-from hypernetes.osc import waiting
-from hypernetes.sdk import proxy
+from hypernetes.osc import help_format
+from hypernetes.osc import listing
+from hypernetes.osc import wait
 
 WAIT_SECONDS = 300
 
 
-class CreateNamespace(described.Described, command.ShowOne):
+class CreateNamespace(help_format.Preformatted, command.ShowOne):
     """Create a namespace of this project, with its network.
 
     Examples:
@@ -29,62 +30,76 @@ class CreateNamespace(described.Described, command.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="<name>", help="Name of the namespace, a DNS label; unique in the cluster.")
         parser.add_argument(
-            "--cluster", metavar="<cluster>", help="Name or id of the cluster; may be left out if there is only one."
+            "name", metavar="<name>", help="Name of the namespace: a DNS label that is unique in the cluster."
+        )
+        parser.add_argument(
+            "--cluster", metavar="<cluster>", help="Cluster (name or ID); may be omitted if just one is ACTIVE."
         )
         network = parser.add_mutually_exclusive_group()
-        network.add_argument("--network", metavar="<network>", help="Name or id of a network of yours to use.")
-        network.add_argument("--subnet-cidr", metavar="<cidr>", help="Addresses of the namespace's new network.")
-        waiting.add_arguments(parser, WAIT_SECONDS)
+        network.add_argument("--network", metavar="<network>", help="Existing network to use (name or ID).")
+        network.add_argument(
+            "--subnet-cidr",
+            metavar="<cidr>",
+            help="CIDR of the namespace's subnet (default: the next one of the project's subnet pool).",
+        )
+        wait.add_arguments(parser, WAIT_SECONDS)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         client = clients.kube(self)
-        with errors.explained():
-            wishes: dict[str, Any] = {"name": parsed_args.name}
-            wishes["cluster"] = parsed_args.cluster or only_cluster(client).id
+        with errors.reported():
+            attributes: dict[str, Any] = {"name": parsed_args.name}
+            attributes["cluster"] = parsed_args.cluster or default_cluster.find(client, "with --cluster").id
             if parsed_args.subnet_cidr:
-                wishes["subnet_cidr"] = parsed_args.subnet_cidr
+                attributes["subnet_cidr"] = parsed_args.subnet_cidr
             if parsed_args.network:
                 network = clients.connection(self).network
-                wishes["network_id"] = network.find_network(parsed_args.network, ignore_missing=False).id
-            namespace = client.create(proxy.Namespace, **wishes)
+                attributes["network_id"] = network.find_network(parsed_args.network, ignore_missing=False).id
+            namespace = client.create_namespace(**attributes)
             if parsed_args.wait:
-                read = lambda: client.fetch(proxy.Namespace, namespace.id)  # noqa: E731
-                namespace = waiting.until(f"namespace {namespace.name}", read, "ACTIVE", parsed_args.timeout)
-        return shown.one(namespace, shown.NAMESPACE)
+                identifier = namespace.id
+                namespace = wait.until(
+                    f"namespace {namespace.name}",
+                    lambda: client.get_namespace(identifier),
+                    "ACTIVE",
+                    parsed_args.timeout,
+                )
+        return columns.show(namespace, columns.NAMESPACE)
 
 
-class ListNamespace(described.Described, command.Lister):
+class ListNamespace(help_format.Preformatted, command.Lister):
     """List this project's namespaces.
 
     Examples:
 
       openstack kube namespace list
-      openstack kube namespace list --all-projects -f json   (for administrators)
+      openstack kube namespace list --cluster demo --long
+      openstack kube namespace list --all-projects -f json
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("--all-projects", action="store_true", help="Those of every project (administrators only).")
-        parser.add_argument("--cluster", metavar="<cluster>", help="Only those in this cluster (name or id).")
+        parser.add_argument("--all-projects", action="store_true", help="List namespaces of all projects (admin only).")
+        parser.add_argument("--cluster", metavar="<cluster>", help="List namespaces of this cluster only (name or ID).")
+        listing.add_arguments(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         client = clients.kube(self)
-        fields: tuple[str, ...] = ("id", "name", "status", "cluster_id", "network_id", "subnet_cidr")
-        query: dict[str, Any] = {}
-        with errors.explained():
+        fields = columns.NAMESPACES_LONG if parsed_args.long else columns.NAMESPACES
+        query = listing.query(parsed_args)
+        with errors.reported():
             if parsed_args.all_projects:
-                query["all_projects"] = "true"
+                query["all_projects"] = True
                 fields = (*fields, "project_id")
             if parsed_args.cluster:
-                query["cluster_id"] = client.find(proxy.Cluster, parsed_args.cluster).id
-            return shown.many(client.namespaces(**query), fields)
+                cluster: Any = client.find_cluster(parsed_args.cluster, ignore_missing=False)
+                query["cluster_id"] = cluster.id
+            return columns.table(client.namespaces(**query), fields)
 
 
-class ShowNamespace(described.Described, command.ShowOne):
+class ShowNamespace(help_format.Preformatted, command.ShowOne):
     """Show a namespace.
 
     Example:
@@ -93,49 +108,24 @@ class ShowNamespace(described.Described, command.ShowOne):
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        return _with_namespace(super().get_parser(prog_name))
-
-    def take_action(self, parsed_args: argparse.Namespace) -> Any:
-        with errors.explained():
-            namespace = clients.kube(self).find(proxy.Namespace, parsed_args.namespace)
-            return shown.one(namespace, shown.NAMESPACE)
-
-
-class DeleteNamespace(described.Described):
-    """Delete a namespace with everything in it, and the network that was made for it.
-
-    Example:
-
-      openstack kube namespace delete web --wait
-    """
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_namespace(super().get_parser(prog_name))
-        waiting.add_arguments(parser, WAIT_SECONDS)
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("namespace", metavar="<namespace>", help="Namespace to show (name or ID).")
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        client = clients.kube(self)
-        with errors.explained():
-            namespace = client.find(proxy.Namespace, parsed_args.namespace)
-            client.remove(proxy.Namespace, namespace.id)
-            if parsed_args.wait:
-                read = lambda: client.fetch(proxy.Namespace, namespace.id)  # noqa: E731
-                waiting.until(f"namespace {namespace.name}", read, None, parsed_args.timeout)
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        with errors.reported():
+            namespace = clients.kube(self).find_namespace(parsed_args.namespace, ignore_missing=False)
+        return columns.show(namespace, columns.NAMESPACE)
 
 
-def only_cluster(client: Any) -> Any:
-    """The cluster, if there is just one.
+class DeleteNamespace(deletion.DeleteCommand):
+    """Delete namespaces with everything in them, and the networks that were created for them.
 
-    :raises exceptions.CommandError: there are none or several.
+    Examples:
+
+      openstack kube namespace delete web --wait
+      openstack kube namespace delete web batch
     """
-    clusters = list(client.clusters())
-    if len(clusters) == 1:
-        return clusters[0]
-    names = ", ".join(cluster.name for cluster in clusters) or "none"
-    raise exceptions.CommandError(f"say which cluster is meant; there are: {names}")
 
-
-def _with_namespace(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("namespace", metavar="<namespace>", help="Name or id of the namespace.")
-    return parser
+    noun = "namespace"
+    wait_seconds = WAIT_SECONDS

@@ -7,17 +7,18 @@ from typing import Any
 from osc_lib.command import command
 
 from hypernetes.osc import clients
-from hypernetes.osc import described
+from hypernetes.osc import columns
+from hypernetes.osc import deletion
 from hypernetes.osc import errors
-from hypernetes.osc import shown
-from hypernetes.osc import waiting
-from hypernetes.sdk import proxy
+from hypernetes.osc import help_format
+from hypernetes.osc import listing
+from hypernetes.osc import wait
 
 WAIT_SECONDS = 600
 
 
-class CreateNode(described.Described, command.ShowOne):
-    """Create a node's record and its one-time enrollment secret, which is shown only now.
+class CreateNode(help_format.Preformatted, command.ShowOne):
+    """Create a node and its enrollment secret, which can be used once and is shown only now.
 
     Example:
 
@@ -26,30 +27,36 @@ class CreateNode(described.Described, command.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="<name>", help="Host name of the node, a DNS label.")
+        parser.add_argument("name", metavar="<name>", help="Host name of the node: a DNS label.")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
-        with errors.explained():
-            node = clients.kube(self).create(proxy.Node, name=parsed_args.name)
-        return shown.one(node, shown.ENROLLING_NODE)
+        with errors.reported():
+            node = clients.kube(self).create_node(name=parsed_args.name)
+        return columns.show(node, columns.CREATED_NODE)
 
 
-class ListNode(described.Described, command.Lister):
+class ListNode(help_format.Preformatted, command.Lister):
     """List nodes.
 
-    Example:
+    Examples:
 
-      openstack kube node list -f json
+      openstack kube node list
+      openstack kube node list --long -f json
     """
 
-    def take_action(self, parsed_args: argparse.Namespace) -> Any:  # noqa: ARG002
-        with errors.explained():
-            nodes = clients.kube(self).nodes()
-            return shown.many(nodes, ("id", "name", "status", "address", "cluster_id", "last_seen_at"))
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        listing.add_arguments(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        fields = columns.NODES_LONG if parsed_args.long else columns.NODES
+        with errors.reported():
+            return columns.table(clients.kube(self).nodes(**listing.query(parsed_args)), fields)
 
 
-class ShowNode(described.Described, command.ShowOne):
+class ShowNode(help_format.Preformatted, command.ShowOne):
     """Show a node.
 
     Examples:
@@ -59,43 +66,28 @@ class ShowNode(described.Described, command.ShowOne):
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_node(super().get_parser(prog_name))
-        waiting.add_arguments(parser, WAIT_SECONDS)
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("node", metavar="<node>", help="Node to show (name or ID).")
+        wait.add_arguments(parser, WAIT_SECONDS)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         client = clients.kube(self)
-        with errors.explained():
-            node = client.find(proxy.Node, parsed_args.node)
+        with errors.reported():
+            node: Any = client.find_node(parsed_args.node, ignore_missing=False)
             if parsed_args.wait:
-                read = lambda: client.fetch(proxy.Node, node.id)  # noqa: E731
-                node = waiting.until(f"node {node.name}", read, "UP", parsed_args.timeout)
-        return shown.one(node, shown.NODE)
+                identifier = node.id
+                node = wait.until(f"node {node.name}", lambda: client.get_node(identifier), "UP", parsed_args.timeout)
+        return columns.show(node, columns.NODE)
 
 
-class DeleteNode(described.Described):
-    """Delete a node: its credentials are revoked. A cluster's control node cannot be deleted.
+class DeleteNode(deletion.DeleteCommand):
+    """Delete nodes and revoke their credentials. A cluster's control node cannot be deleted.
 
     Example:
 
-      openstack kube node delete node1 --wait
+      openstack kube node delete node1 node2 --wait
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_node(super().get_parser(prog_name))
-        waiting.add_arguments(parser, WAIT_SECONDS)
-        return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        client = clients.kube(self)
-        with errors.explained():
-            node = client.find(proxy.Node, parsed_args.node)
-            client.remove(proxy.Node, node.id)
-            if parsed_args.wait:
-                read = lambda: client.fetch(proxy.Node, node.id)  # noqa: E731
-                waiting.until(f"node {node.name}", read, None, parsed_args.timeout)
-
-
-def _with_node(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("node", metavar="<node>", help="Name or id of the node.")
-    return parser
+    noun = "node"
+    wait_seconds = WAIT_SECONDS

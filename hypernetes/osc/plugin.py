@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes ``openstack`` know the service: its API version option and its client."""
+"""Registers the service with ``openstack``: the option for its API version, and its client."""
 
 import argparse
 from typing import Any
 
-from openstack import service_description
 from osc_lib import utils
 
-from hypernetes.sdk import proxy
+from hypernetes.sdk import service
 
 DEFAULT_API_VERSION = "1"
 API_VERSION_OPTION = "os_kube_api_version"
@@ -16,11 +15,9 @@ API_VERSIONS = ("1",)
 
 
 def make_client(instance: Any) -> Any:
-    """The SDK proxy for the cloud that ``openstack`` was started for."""
+    """Return the SDK's proxy for the cloud that ``openstack`` was started for."""
     connection = instance.sdk_connection
-    connection.add_service(
-        service_description.ServiceDescription(proxy.SERVICE_TYPE, supported_versions={"1": proxy.Proxy})
-    )
+    service.register(connection)
     return connection.kubernetes
 
 

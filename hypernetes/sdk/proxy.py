@@ -1,115 +1,143 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service as openstacksdk sees it: three resources and a proxy; usable without the command line too."""
+"""The proxy: what ``connection.kubernetes`` offers. Every method raises openstacksdk's exceptions."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from openstack import exceptions
 from openstack import proxy
 from openstack import resource
 
-SERVICE_TYPE = "kubernetes"
+from hypernetes.sdk.base import Resource
+from hypernetes.sdk.cluster import Cluster
+from hypernetes.sdk.namespace import Namespace
+from hypernetes.sdk.node import Node
 
-
-class _Resource(resource.Resource):
-    """What all resources of the service have in common: bodies are not wrapped, lists are paged by links."""
-
-    allow_create = True
-    allow_fetch = True
-    allow_list = True
-    allow_delete = True
-
-    name = resource.Body("name")
-    status = resource.Body("status")
-    """Upper case; the states are in the API reference."""
-    status_reason = resource.Body("status_reason")
-    """Why it is in that status, and what to do; None if all is well."""
-    created_at = resource.Body("created_at")
-    updated_at = resource.Body("updated_at")
-
-
-class Cluster(_Resource):
-    """A Kubernetes cluster shared by many projects."""
-
-    resources_key = "clusters"
-    base_path = "/clusters"
-    _query_mapping = resource.QueryParameters("name")
-
-    kubernetes_version = resource.Body("kubernetes_version")
-    service_subnet = resource.Body("service_subnet")
-    api_address = resource.Body("api_address")
-    ca_certificate = resource.Body("ca_certificate")
-    control_nodes = resource.Body("control_nodes")
-    """Only in a request: names or ids."""
-    control_node_ids = resource.Body("control_node_ids")
-    phase = resource.Body("phase")
-
-
-class Node(_Resource):
-    """A machine on which an agent runs."""
-
-    resources_key = "nodes"
-    base_path = "/nodes"
-    _query_mapping = resource.QueryParameters("name")
-
-    cluster_id = resource.Body("cluster_id")
-    address = resource.Body("address")
-    agent_version = resource.Body("agent_version")
-    last_seen_at = resource.Body("last_seen_at")
-    enrollment_secret = resource.Body("enrollment_secret")
-    """Only in the answer to a creation, and only once."""
-    enrollment_secret_expires_at = resource.Body("enrollment_secret_expires_at")
-
-
-class Namespace(_Resource):
-    """A namespace of a project, with its network."""
-
-    resources_key = "namespaces"
-    base_path = "/namespaces"
-    _query_mapping = resource.QueryParameters("name", "cluster_id", "all_projects")
-
-    cluster = resource.Body("cluster")
-    """Only in a request: name or id."""
-    cluster_id = resource.Body("cluster_id")
-    project_id = resource.Body("project_id")
-    network_id = resource.Body("network_id")
-    subnet_id = resource.Body("subnet_id")
-    subnet_cidr = resource.Body("subnet_cidr")
-    router_id = resource.Body("router_id")
-    security_group_id = resource.Body("security_group_id")
+WAIT_SECONDS = 600
+"""Default of the wait methods."""
 
 
 class Proxy(proxy.Proxy):
-    """Verbs on clusters, nodes and namespaces; each raises openstacksdk's exceptions."""
+    """Methods on clusters, nodes and namespaces, named and used as those of openstacksdk's own proxies."""
 
     def clusters(self, **query: Any) -> Iterator[Cluster]:
-        """Every cluster."""
+        """List clusters.
+
+        :param query: ``name``, ``limit``, ``marker``, ``max_items``.
+        """
         return self._list(Cluster, **query)
 
+    def create_cluster(self, **attributes: Any) -> Cluster:
+        """Create a cluster; its status is CREATING until the bootstrap has ended.
+
+        :param attributes: ``name``, ``control_nodes`` and optionally ``kubernetes_version``, ``service_subnet``.
+        """
+        return self._create(Cluster, **attributes)
+
+    def get_cluster(self, cluster: str | Cluster) -> Cluster:
+        """Return a cluster.
+
+        :param cluster: its ID or a :class:`Cluster`.
+        """
+        return self._get(Cluster, cluster)
+
+    def find_cluster(self, name_or_id: str, ignore_missing: bool = True, **query: Any) -> Cluster | None:
+        """Return the cluster with this name or ID, or None."""
+        return Cluster.find(self, name_or_id, ignore_missing=ignore_missing, **query)
+
+    def delete_cluster(self, cluster: str | Cluster, ignore_missing: bool = True) -> None:
+        """Delete a cluster that has no namespaces; its nodes are reset."""
+        self._delete(Cluster, cluster, ignore_missing=ignore_missing)
+
+    def retry_cluster(self, cluster: str | Cluster) -> Cluster:
+        """Resume the bootstrap of a cluster in ERROR at the phase that failed."""
+        return self._get_resource(Cluster, cluster).retry(self)
+
     def nodes(self, **query: Any) -> Iterator[Node]:
-        """Every node."""
+        """List nodes.
+
+        :param query: ``name``, ``limit``, ``marker``, ``max_items``.
+        """
         return self._list(Node, **query)
 
+    def create_node(self, **attributes: Any) -> Node:
+        """Create a node.
+
+        :param attributes: ``name``, the node's host name.
+        :returns: the node with its ``enrollment_secret``, which is never returned again.
+        """
+        return self._create(Node, **attributes)
+
+    def get_node(self, node: str | Node) -> Node:
+        """Return a node.
+
+        :param node: its ID or a :class:`Node`.
+        """
+        return self._get(Node, node)
+
+    def find_node(self, name_or_id: str, ignore_missing: bool = True, **query: Any) -> Node | None:
+        """Return the node with this name or ID, or None."""
+        return Node.find(self, name_or_id, ignore_missing=ignore_missing, **query)
+
+    def delete_node(self, node: str | Node, ignore_missing: bool = True) -> None:
+        """Delete a node and revoke its credentials."""
+        self._delete(Node, node, ignore_missing=ignore_missing)
+
     def namespaces(self, **query: Any) -> Iterator[Namespace]:
-        """The project's namespaces; ``all_projects=True`` for everybody's, which policy must allow."""
+        """List the project's namespaces.
+
+        :param query: ``name``, ``cluster_id``, ``limit``, ``marker``, ``max_items``; ``all_projects=True`` lists those
+            of every project, which by default only an administrator may.
+        """
         return self._list(Namespace, **query)
 
-    def find(self, kind: type[_Resource], name_or_id: str) -> Any:
-        """The one object of that name or id; raises ``NotFoundException`` or ``DuplicateResource``."""
-        return self._find(kind, name_or_id, ignore_missing=False)
+    def create_namespace(self, **attributes: Any) -> Namespace:
+        """Create a namespace; its status is CREATING until its network and its Kubernetes objects exist.
 
-    def fetch(self, kind: type[_Resource], identifier: str) -> Any:
-        """The object with that id; raises ``NotFoundException``."""
-        return self._get(kind, identifier)
+        :param attributes: ``name``, ``cluster`` (name or ID) and optionally ``network_id`` or ``subnet_cidr``.
+        """
+        return self._create(Namespace, **attributes)
 
-    def create(self, kind: type[_Resource], **attributes: Any) -> Any:
-        """Ask for an object."""
-        return self._create(kind, **attributes)
+    def get_namespace(self, namespace: str | Namespace) -> Namespace:
+        """Return a namespace.
 
-    def remove(self, kind: type[_Resource], identifier: str) -> None:
-        """Ask for an object to go away."""
-        self._delete(kind, identifier, ignore_missing=False)
+        :param namespace: its ID or a :class:`Namespace`.
+        """
+        return self._get(Namespace, namespace)
 
-    def retry_cluster(self, identifier: str) -> None:
-        """Resume a cluster's bootstrap at the phase that failed."""
-        exceptions.raise_from_response(self.post(f"/clusters/{identifier}/retry"))
+    def find_namespace(self, name_or_id: str, ignore_missing: bool = True, **query: Any) -> Namespace | None:
+        """Return the project's namespace with this name or ID, or None.
+
+        :param query: ``cluster_id``, ``all_projects``.
+        """
+        return Namespace.find(self, name_or_id, ignore_missing=ignore_missing, **query)
+
+    def delete_namespace(self, namespace: str | Namespace, ignore_missing: bool = True) -> None:
+        """Delete a namespace with everything in it, and the network that was created for it."""
+        self._delete(Namespace, namespace, ignore_missing=ignore_missing)
+
+    def wait_for_status(
+        self,
+        res: Resource,
+        status: str = "ACTIVE",
+        failures: list[str] | None = None,
+        interval: float = 2,
+        wait: float = WAIT_SECONDS,
+    ) -> Resource:
+        """Wait until a cluster, node or namespace has a status.
+
+        :param failures: statuses that end the wait with an error; ERROR if None.
+        :param interval: seconds between two requests.
+        :param wait: seconds.
+        :raises openstack.exceptions.ResourceFailure: when its status is one of ``failures``.
+        :raises openstack.exceptions.ResourceTimeout: when ``wait`` has passed.
+        """
+        return resource.wait_for_status(self, res, status, failures, interval, wait)
+
+    def wait_for_delete(self, res: Resource, interval: float = 2, wait: float = WAIT_SECONDS) -> Resource:
+        """Wait until a cluster, node or namespace no longer exists.
+
+        :param interval: seconds between two requests.
+        :param wait: seconds.
+        :raises openstack.exceptions.ResourceTimeout: when ``wait`` has passed.
+        """
+        return resource.wait_for_delete(self, res, interval, wait)

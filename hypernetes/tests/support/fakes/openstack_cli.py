@@ -2,18 +2,24 @@
 """A cloud for commands: a service that is a dictionary, a connection that makes application credentials."""
 
 import argparse
+import functools
 import io
 from types import SimpleNamespace
 from typing import Any
 
 from openstack import exceptions as sdk
 
-from hypernetes.sdk import proxy
+from hypernetes.sdk.cluster import Cluster
+from hypernetes.sdk.namespace import Namespace
+from hypernetes.sdk.node import Node
+from hypernetes.sdk.proxy import Proxy
 
 CLUSTER_ID = "11111111-1111-4111-8111-111111111111"
 
+_RESOURCES = {"cluster": Cluster, "node": Node, "namespace": Namespace}
 
-def cluster(**changes: Any) -> proxy.Cluster:
+
+def cluster(**changes: Any) -> Cluster:
     """An active cluster."""
     facts = {
         "id": CLUSTER_ID,
@@ -22,52 +28,65 @@ def cluster(**changes: Any) -> proxy.Cluster:
         "api_address": "https://198.51.100.11:6443",
         "ca_certificate": "PEM",
     }
-    return proxy.Cluster(**{**facts, **changes})
+    return Cluster(**{**facts, **changes})
 
 
 class Service:
-    """Plays :class:`hypernetes.sdk.proxy.Proxy`; each fetch takes the next of the states it was given."""
+    """Plays :class:`hypernetes.sdk.proxy.Proxy`; each get takes the next of the states it was given."""
 
     def __init__(self, *items: Any) -> None:
         self.items = list(items)
         self.states: list[Any] = []
         self.calls: list[tuple[Any, ...]] = []
 
+    def __getattr__(self, name: str) -> Any:
+        """Return the method of a resource: ``find_cluster``, ``get_node``, ``create_namespace``."""
+        verb, _, noun = name.partition("_")
+        if noun not in _RESOURCES or verb not in ("find", "get", "create", "delete"):
+            raise AttributeError(name)
+        # So that a test cannot pass on a method which the proxy does not have.
+        getattr(Proxy, name)
+        return functools.partial(getattr(self, f"_{verb}"), _RESOURCES[noun])
+
     def clusters(self, **query: Any) -> list[Any]:
-        return self._of(proxy.Cluster)
+        self.calls.append(("clusters", query))
+        return self._of(Cluster)
 
     def nodes(self, **query: Any) -> list[Any]:
-        return self._of(proxy.Node)
+        self.calls.append(("nodes", query))
+        return self._of(Node)
 
     def namespaces(self, **query: Any) -> list[Any]:
         self.calls.append(("namespaces", query))
-        return self._of(proxy.Namespace)
+        return self._of(Namespace)
 
-    def find(self, kind: Any, name_or_id: str) -> Any:
+    def retry_cluster(self, identifier: str) -> Any:
+        self.calls.append(("retry", identifier))
+        return self._find(Cluster, identifier, ignore_missing=False)
+
+    def _find(self, kind: Any, name_or_id: str, *, ignore_missing: bool) -> Any:
         for item in self._of(kind):
             if name_or_id in (item.id, item.name):
                 return item
-        raise sdk.NotFoundException(f"there is no {name_or_id}")
+        raise sdk.NotFoundException(f"No {kind.__name__} found for {name_or_id}")
 
-    def fetch(self, kind: Any, identifier: str) -> Any:
+    def _get(self, kind: Any, identifier: str) -> Any:
+        found = self._find(kind, identifier, ignore_missing=False)
         if not self.states:
-            return self.find(kind, identifier)
+            return found
         state = self.states.pop(0)
         if state is None:
             raise sdk.NotFoundException("gone")
-        return kind(**{**self.find(kind, identifier).to_dict(computed=False), "status": state})
+        return kind(**{**found.to_dict(computed=False), "status": state})
 
-    def create(self, kind: Any, **attributes: Any) -> Any:
+    def _create(self, kind: Any, **attributes: Any) -> Any:
         self.calls.append(("create", kind, attributes))
         made = kind(id="new", status="CREATING", **attributes)
         self.items.append(made)
         return made
 
-    def remove(self, kind: Any, identifier: str) -> None:
-        self.calls.append(("remove", kind, identifier))
-
-    def retry_cluster(self, identifier: str) -> None:
-        self.calls.append(("retry", identifier))
+    def _delete(self, kind: Any, identifier: str, *, ignore_missing: bool) -> None:
+        self.calls.append(("delete", kind, identifier))
 
     def _of(self, kind: Any) -> list[Any]:
         return [item for item in self.items if isinstance(item, kind)]
@@ -105,7 +124,8 @@ class App:
 
     def __init__(self, service: Service) -> None:
         self.connection = Connection()
-        self.client_manager = SimpleNamespace(kube=service, sdk_connection=self.connection)
+        self.login = SimpleNamespace(role_names=["member", "reader"])
+        self.client_manager = SimpleNamespace(kube=service, sdk_connection=self.connection, auth_ref=self.login)
         self.stdout = io.StringIO()
         self.stderr = io.StringIO()
 

@@ -6,11 +6,11 @@ import argparse
 from osc_lib.command import command
 
 
-class Described(command.Command):
-    """Mixin: the class's docstring is the description, line by line."""
+class Preformatted(command.Command):
+    """Mixin: the class's docstring is the command's description, line by line."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """The parser with a formatter that does not reflow."""
+        """Return the parser, with a formatter that does not reflow."""
         parser = super().get_parser(prog_name)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         return parser

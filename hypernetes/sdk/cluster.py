@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clusters."""
+
+from typing import Any
+from typing import Self
+
+from openstack import exceptions
+from openstack import resource
+
+from hypernetes.sdk import base
+
+TOKEN_REVIEW_PATH = "/v1/clusters/{cluster_id}/tokenreview"  # noqa: S105 - a path
+"""The request that stands for a login to a cluster in the access rules of application credentials."""
+
+
+def token_review_path(cluster_id: str) -> str:
+    """Return the path that an access rule must name to allow a login to a cluster."""
+    return TOKEN_REVIEW_PATH.format(cluster_id=cluster_id)
+
+
+class Cluster(base.Resource):
+    """A Kubernetes cluster shared by many projects."""
+
+    resources_key = "clusters"
+    base_path = "/clusters"
+    _query_mapping = base.QueryParameters("name")
+
+    kubernetes_version = resource.Body("kubernetes_version")
+    service_subnet = resource.Body("service_subnet")
+    """CIDR of the addresses of Services."""
+    api_address = resource.Body("api_address")
+    """URL of the apiserver; None until it is known."""
+    ca_certificate = resource.Body("ca_certificate")
+    """PEM; the CA of the apiserver's certificate."""
+    control_nodes = resource.Body("control_nodes")
+    """Names or IDs of nodes; in a request only."""
+    control_node_ids = resource.Body("control_node_ids")
+    phase = resource.Body("phase")
+    """The bootstrap's current phase; None once it is complete."""
+
+    def retry(self, session: Any) -> Self:
+        """Resume the bootstrap at the phase that failed.
+
+        :raises openstack.exceptions.ConflictException: when the cluster is not in ERROR.
+        """
+        response = session.post(f"{self.base_path}/{base.quoted_id(self)}/retry")
+        exceptions.raise_from_response(response)
+        self._translate_response(response)
+        return self

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes."""
+
+from openstack import resource
+
+from hypernetes.sdk import base
+
+
+class Node(base.Resource):
+    """A machine on which an agent runs."""
+
+    resources_key = "nodes"
+    base_path = "/nodes"
+    _query_mapping = base.QueryParameters("name")
+
+    cluster_id = resource.Body("cluster_id")
+    address = resource.Body("address")
+    agent_version = resource.Body("agent_version")
+    last_seen_at = resource.Body("last_seen_at")
+    """Time of the last heartbeat."""
+    enrollment_secret = resource.Body("enrollment_secret")
+    """Returned once, by the request that creates the node."""
+    enrollment_secret_expires_at = resource.Body("enrollment_secret_expires_at")
