@@ -243,7 +243,7 @@ func streams(p *pod) {
 	p.t.Logf("CreateContainer %s, three streams %s, Start %s", created.Sub(begin), attached.Sub(created), time.Since(attached))
 	sent := strings.Repeat("0123456789abcde\n", 1<<14)
 	go func() {
-		_, _ = io.WriteString(in, sent) // what is lost is missed below
+		_, _ = io.WriteString(in, sent) // lost data is noticed below
 		_ = in.Close()
 	}()
 	if got := p.all(out); got != sent {
@@ -327,7 +327,7 @@ func files(p *pod) {
 		p.t.Errorf("after the update: %q", got)
 	}
 	if _, end := p.exec("files", "third", "/payload", "print", "/config/..1/key"); end.ExitCode != 1 {
-		p.t.Error("the old folder is still there")
+		p.t.Error("the old directory is still there")
 	}
 	if _, end := p.exec("files", "fourth", "/payload", "write", "/config/key", "x"); end.ExitCode != 1 {
 		p.t.Error("a read-only mount was written to")

@@ -19,7 +19,7 @@ import (
 	"hypernetes.org/runtime/internal/vmm"
 )
 
-// TestOrdinarySoftwareFindsAnOrdinaryNode is what programs take for granted.
+// TestOrdinarySoftwareFindsAnOrdinaryNode checks what programs take for granted.
 func TestOrdinarySoftwareFindsAnOrdinaryNode(t *testing.T) {
 	p := newPodOf(t, func(s *vmm.Spec) { s.Memory = 256 << 20 })
 	p.create(&guestv1.CreateContainerRequest{Id: "main"}, "/payload", "hold")
@@ -101,7 +101,7 @@ func unreadInput(p *pod) {
 		if end := p.wait("main", name); end.ExitCode != 0 {
 			p.t.Errorf("exit code %d", end.ExitCode)
 		}
-		// The host's end is told that nobody reads.
+		// The host's end learns that nothing reads any more.
 		p.must(in.SetReadDeadline(time.Now().Add(10 * time.Second)))
 		if _, err := in.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
 			p.t.Errorf("the input's end: %v", err)

@@ -72,7 +72,7 @@ func Create(dirs []string) error {
 			return err
 		}
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make a cgroup: %w", err)
+			return fmt.Errorf("create a cgroup: %w", err)
 		}
 		// A new version 1 cpuset is empty, and nothing can run in an empty one.
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {

@@ -31,11 +31,11 @@ func WithOverhead(usable int64) int64 {
 // The file system has no journal: the disk never outlives its machine.
 func NewScratch(ctx context.Context, path string, size int64) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make the scratch directory: %w", err)
+		return fmt.Errorf("create the scratch directory: %w", err)
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("make the scratch disk: %w", err)
+		return fmt.Errorf("create the scratch disk: %w", err)
 	}
 	return errors.Join(format(ctx, file, size), file.Close())
 }

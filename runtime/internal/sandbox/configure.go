@@ -14,13 +14,13 @@ import (
 	"hypernetes.org/runtime/internal/sysctl"
 )
 
-// dns is what a pod's resolver is told.
+// dns is the configuration of a pod's resolver.
 type dns struct {
 	servers, search, options []string
 }
 
-// resolver follows the sandbox record where it names servers (the tenant's
-// network knows best), else what the kubelet made of dnsPolicy.
+// resolver uses the sandbox record if it names servers (the tenant's network has
+// priority), else what the kubelet derived from dnsPolicy.
 func resolver(found record.Record, pod *criruntime.PodSandboxConfig) dns {
 	config := pod.GetDnsConfig()
 	if len(found.NameServers) == 0 {
@@ -72,7 +72,7 @@ func guestConfiguration(found record.Record, pod *criruntime.PodSandboxConfig, n
 	}, nil
 }
 
-// hostname is the pod's; the kubelet leaves it out only for hostNetwork.
+// hostname is the pod's; the kubelet omits it only for hostNetwork.
 func hostname(pod *criruntime.PodSandboxConfig) string {
 	if name := pod.GetHostname(); name != "" {
 		return name

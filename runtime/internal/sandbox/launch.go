@@ -21,8 +21,8 @@ import (
 // scratchSerial names the scratch disk inside the machine.
 const scratchSerial = "scratch"
 
-// launch starts the monitor. What it makes on the host is written down before
-// it is made; on a fault the caller releases it.
+// launch starts the monitor. What it creates on the host is recorded before it is
+// created; on an error the caller releases it.
 func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	cfg := s.host.Config
 	state, err := s.plan()
@@ -65,8 +65,8 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	defer messages.Close()
 	spec.NIC = &vmm.NIC{Tap: tap, MAC: s.record.MAC, MTU: s.record.MTU, Offload: s.record.Offload}
 	spec.Stderr = messages
-	// The monitor outlives this request, which bounds its start only; and one that
-	// starts and says nothing is not waited for longer than any that works needs.
+	// The monitor outlives this request, which bounds its start only. The wait for a
+	// silent monitor is longer than a working one needs, but bounded.
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if s.machine, err = s.host.Driver.Start(ctx, spec); err != nil {
@@ -76,7 +76,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 		err = vmstate.Save(cfg.VMDir, state)
 	}
 	if err != nil {
-		// Without a trace of it, nobody could end it after this process.
+		// Without a record of it, nothing could kill it after this process has died.
 		return errors.Join(err, s.machine.Kill())
 	}
 	return nil
@@ -87,7 +87,7 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 	if err != nil {
 		return vmstate.State{}, err
 	}
-	// Not the bare id: the kubelet's cAdvisor would take it for a container.
+	// Not the bare ID: the kubelet's cAdvisor would take it for a container.
 	name := "hyper-" + s.id[:min(len(s.id), 13)]
 	if s.cgroups, err = cgroup.Plan(hierarchies, s.pod.GetLinux().GetCgroupParent(), name); err != nil {
 		return vmstate.State{}, err

@@ -33,7 +33,7 @@ func (s *Sandbox) scratchSize() int64 {
 func (s *Sandbox) makeScratch(ctx context.Context, state vmstate.State) error {
 	cfg := s.host.Config
 	if err := os.MkdirAll(cfg.ScratchDir, 0o700); err != nil {
-		return fmt.Errorf("make the scratch directory: %w", err)
+		return fmt.Errorf("create the scratch directory: %w", err)
 	}
 	states, err := vmstate.List(cfg.VMDir)
 	if err != nil {

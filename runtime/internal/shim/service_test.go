@@ -35,7 +35,7 @@ import (
 
 const id = "sandbox1"
 
-// fixture is a service on a node that is a folder.
+// fixture is a service on a node that is a directory.
 type fixture struct {
 	*Service
 	t     *testing.T
@@ -45,7 +45,7 @@ type fixture struct {
 	// groups is the mount point of the only cgroup hierarchy, if any.
 	groups []string
 
-	ended atomic.Int32 // how many times the process was to end
+	ended atomic.Int32 // how many times the process was asked to exit
 
 	mu     sync.Mutex
 	events []string
@@ -297,7 +297,7 @@ func TestAGuestThatNeverSpeaksFailsTheStart(t *testing.T) {
 	}
 }
 
-// A monitor that starts and says nothing must hold up nobody but its own start.
+// A monitor that starts and is silent must delay only its own start.
 func TestAMonitorThatSaysNothingCanBeShutDown(t *testing.T) {
 	guest := fakeguest.New()
 	guest.Silent = true

@@ -19,8 +19,8 @@ type Machine struct {
 
 // HostMemory is the most that a machine may take on its node, in bytes: what its
 // pod was scheduled with, which is the containers' memory and the overhead that
-// the RuntimeClass declares. The latter holds the guest's own part too. 0: the
-// pod declares no overhead, so that there is nothing to hold it to.
+// the RuntimeClass declares. The latter includes the guest's own part. 0: the
+// pod declares no overhead, so there is no limit.
 func HostMemory(pod *runtime.LinuxPodSandboxConfig, machine Machine) int64 {
 	overhead := pod.GetOverhead().GetMemoryLimitInBytes()
 	if overhead == 0 {
@@ -49,7 +49,7 @@ func ForPod(pod *runtime.LinuxPodSandboxConfig, cfg config.Config, hostCPUs int)
 	machine := Machine{CPUs: 1, Memory: cfg.DefaultMemory}
 	if quota, period := limits.GetCpuQuota(), limits.GetCpuPeriod(); quota > 0 && period > 0 {
 		cpus := (quota-1)/period + 1
-		// More processors than the host has only make them wait for each other.
+		// More processors than the host has would only wait for each other.
 		machine.CPUs = int(max(1, min(cpus, int64(hostCPUs))))
 	}
 	if memory := limits.GetMemoryLimitInBytes(); memory > 0 {
@@ -57,7 +57,7 @@ func ForPod(pod *runtime.LinuxPodSandboxConfig, cfg config.Config, hostCPUs int)
 	}
 	machine.Containers = machine.Memory
 	machine.Memory = max(machine.Memory+account(machine.Memory)+cfg.OverheadMemory, vmm.MinimumMemory)
-	// Whole MiB, rounded up: no monitor takes less.
+	// Whole MiB, rounded up: monitors accept nothing finer.
 	machine.Memory = (machine.Memory + config.MiB - 1) / config.MiB * config.MiB
 	return machine
 }

@@ -30,18 +30,18 @@ type Paths struct {
 // Opener opens the guest's side of a stream (0, 1 or 2).
 type Opener func(ctx context.Context, fd uint8) (net.Conn, error)
 
-// Streams are a process's open streams. Close ends them.
+// Streams are a process's open streams. Close closes them.
 type Streams struct {
 	files   []*os.File
 	conns   []net.Conn
-	stdin   *os.File // our own write end: keeps the FIFO from ending early
+	stdin   *os.File // the shim's write end: keeps the FIFO from ending early
 	outputs sync.WaitGroup
 	all     sync.WaitGroup
 	once    sync.Once
 	mu      sync.Mutex
 }
 
-// Check refuses what this shim does not carry, before anything is made.
+// Check refuses what this shim does not support, before anything is created.
 func (p Paths) Check() error {
 	for _, path := range []string{p.Stdin, p.Stdout, p.Stderr} {
 		if path != "" && strings.Contains(path, "://") {
@@ -89,8 +89,8 @@ func (s *Streams) connect(ctx context.Context, paths Paths, open Opener) error {
 
 // fifo opens containerd's FIFO so that neither a restart of containerd nor a
 // slow start of it breaks the stream: an output is opened for both directions,
-// so that writing never fails for want of a reader; an input gets a write end
-// of our own, so that it ends by CloseIO alone.
+// so that writing never fails for want of a reader; the shim keeps a
+// write end of an input, so that only CloseIO ends it.
 func (s *Streams) fifo(path string, input bool) (*os.File, error) {
 	flags := os.O_RDWR
 	if input {
@@ -117,8 +117,8 @@ func (s *Streams) fifo(path string, input bool) (*os.File, error) {
 }
 
 // follow waits for the guest to close its side of an input, on which it sends
-// nothing: the process reads no more, or is gone. Then nobody is to write any more
-// either, be it blocked in a full FIFO or about to, and what is unread is dropped.
+// nothing: the process reads no more, or is gone. From then on writers get
+// an error, even those blocked on a full FIFO, and unread data is dropped.
 func (s *Streams) follow(guest io.ReadCloser, host io.Closer) {
 	_, _ = guest.Read(make([]byte, 1))
 	s.CloseStdin()
@@ -128,13 +128,13 @@ func (s *Streams) follow(guest io.ReadCloser, host io.Closer) {
 
 // input copies to the guest until every writer is gone, then ends the guest's side.
 func input(guest io.WriteCloser, host io.Reader) {
-	// A guest that closed its input is no fault of ours.
+	// A guest that closed its input is not an error.
 	_, _ = io.CopyBuffer(plainWriter{guest}, plainReader{host}, make([]byte, bufferSize))
 	_ = guest.Close()
 }
 
-// output copies from the guest until it ends; closing the host's side is what
-// tells containerd.
+// output copies from the guest until it ends; closing the host's side notifies
+// containerd.
 func output(host *os.File, guest io.ReadCloser) {
 	// A broken channel ends the stream as the process's end would.
 	_, _ = io.CopyBuffer(plainWriter{host}, plainReader{guest}, make([]byte, bufferSize))
@@ -174,13 +174,13 @@ func (s *Streams) Close() {
 	s.once.Do(func() {
 		s.CloseStdin()
 		for _, conn := range s.conns {
-			// Closing a yamux stream ends only our half; the deadline ends reading.
+			// Closing a yamux stream ends only the local half; the deadline ends reading.
 			_ = conn.SetDeadline(time.Unix(1, 0))
 			_ = conn.Close()
 		}
 		for _, file := range s.files {
 			if err := file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-				continue // it is gone either way
+				continue // it is gone in any case
 			}
 		}
 		s.all.Wait()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sysctl knows which kernel parameters belong to a pod, and what a guest has
-// before its pod says anything: the host checks with it, the guest sets by it.
+// Package sysctl defines which kernel parameters belong to a pod, and a guest's defaults
+// for them: the host checks with it, the guest sets them from it.
 package sysctl
 
 import (
@@ -13,8 +13,8 @@ import (
 type Setting struct{ Name, Value string }
 
 // Defaults are what software finds on an ordinary node, where the kubelet, systemd
-// or containerd set it. A pod's own values come later and win. The table stands in
-// doc/source/reference/guest.rst too.
+// or containerd set it. A pod's own values come later and win. The table is also in
+// doc/source/reference/guest.rst.
 func Defaults() []Setting {
 	return []Setting{
 		// The kubelet's (pkg/kubelet/cm, setupKernelTunables).
@@ -44,7 +44,7 @@ func Defaults() []Setting {
 // guest these are the machine's own, which is the pod.
 var prefixes = []string{"net.", "kernel.msg", "kernel.shm", "fs.mqueue."}
 
-// OfPod says whether a parameter, with dots between its parts, belongs to a pod.
+// OfPod reports whether a parameter, with dots between its parts, belongs to a pod.
 func OfPod(name string) bool {
 	// Without a slash no part of its path can be "..".
 	if strings.Contains(name, "/") {

@@ -115,8 +115,8 @@ func (s *Service) State(id, exec string) (*api.StateResponse, error) {
 	return response, nil
 }
 
-// Pids tells containerd that a container is there; what runs inside the
-// machine has no process id on the host.
+// Pids reports to containerd that a container exists; processes inside the machine
+// have no process ID on the host.
 func (s *Service) Pids(id string) (*api.PidsResponse, error) {
 	if _, _, err := s.find(id, ""); err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (s *Service) ResizePty(ctx context.Context, r *api.ResizePtyRequest) error 
 	return sandbox.GuestError(err)
 }
 
-// CloseIO ends a process's input once it has been carried.
+// CloseIO closes a process's input once it has been carried.
 func (s *Service) CloseIO(r *api.CloseIORequest) error {
 	_, p, err := s.find(r.GetID(), r.GetExecID())
 	if err != nil {

@@ -4,7 +4,7 @@ package task
 
 import "sync"
 
-// group is a set of goroutines that may grow while somebody waits for it to be
+// group is a set of goroutines that may grow while a goroutine waits for it to be
 // empty, which sync.WaitGroup forbids.
 type group struct {
 	mu      sync.Mutex

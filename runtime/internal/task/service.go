@@ -22,7 +22,7 @@ import (
 	"hypernetes.org/runtime/internal/sandbox"
 )
 
-// maxContainers and maxExecs bound what one pod can make this process hold.
+// maxContainers and maxExecs limit what one pod can make this process keep.
 const (
 	maxContainers = 512
 	maxExecs      = 256
@@ -32,9 +32,9 @@ const (
 type Service struct {
 	sandbox  *sandbox.Sandbox
 	events   *queue
-	shutdown func() // asked for by containerd when it gives the whole shim up
+	shutdown func() // called when containerd gives up the whole shim
 	patience time.Duration
-	silent   atomic.Bool // the guest owes statistics
+	silent   atomic.Bool // the guest has not reported statistics
 
 	mu         sync.Mutex
 	containers map[string]*container
@@ -45,8 +45,8 @@ type Service struct {
 // honest machine takes that long, also under software emulation.
 const killPatience = 15 * time.Second
 
-// New makes the service. Its sender of events ends with ctx; shutdown is called
-// when containerd wants the sandbox itself to go.
+// New creates the service. Its sender of events ends with ctx; shutdown is called
+// when containerd removes the sandbox itself.
 func New(ctx context.Context, s *sandbox.Sandbox, publisher Publisher, shutdown func()) *Service {
 	return &Service{sandbox: s, events: newQueue(ctx, publisher), shutdown: shutdown, containers: map[string]*container{},
 		patience: killPatience}
@@ -87,7 +87,7 @@ func (s *Service) runningContainers() []string {
 	return ids
 }
 
-// Create makes a container.
+// Create creates a container.
 func (s *Service) Create(ctx context.Context, r *api.CreateTaskRequest) (*api.CreateTaskResponse, error) {
 	if !ident.Valid(r.GetID()) {
 		return nil, fmt.Errorf("container id %q: %w", r.GetID(), errdefs.ErrInvalidArgument)
@@ -113,7 +113,7 @@ func (s *Service) Create(ctx context.Context, r *api.CreateTaskRequest) (*api.Cr
 	return &api.CreateTaskResponse{Pid: s.pid()}, nil
 }
 
-// reserve keeps a second creation of the same container out.
+// reserve prevents a second creation of the same container.
 func (s *Service) reserve(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,13 +165,13 @@ func (s *Service) Start(ctx context.Context, r *api.StartRequest) (*api.StartRes
 // follow waits for one process to exit; it ends with the process or the machine.
 func (s *Service) follow(c *container, p *process) {
 	exit := sandbox.Exit{Code: killedCode}
-	var told string // why the machine ended, where containerd asks for a reason
+	var reason string // why the machine terminated, where containerd asks for it
 	guest, err := s.sandbox.Guest()
 	if err == nil {
 		var answer *guestv1.WaitResponse
 		answer, err = guest.Wait(s.sandbox.Live(), &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec})
 		if err == nil {
-			exit.Code = answer.GetExitCode() & 0xff // the guest's word: kept in range
+			exit.Code = answer.GetExitCode() & 0xff // reported by the guest: kept in range
 			if p.exec == "" && answer.GetOomKilled() {
 				s.events.deliver(topicOOM, &eventtypes.TaskOOM{ContainerID: c.id})
 			}
@@ -181,18 +181,18 @@ func (s *Service) follow(c *container, p *process) {
 		log.L.WithError(sandbox.GuestError(err)).WithField("container", c.id).Error("the guest lost a process")
 		exit.Code = lostCode
 	} else if err != nil && p.exec == "" {
-		told = s.outOfMemory(c)
+		reason = s.outOfMemory(c)
 	}
 	// The host's clock: the guest's may be anything.
 	exit.At = time.Now()
-	if p.exec == "" && told == "" {
+	if p.exec == "" && reason == "" {
 		s.bringBackLogs(c)
 	}
 	s.finish(c, p, exit)
 }
 
-// machineEnds tells a machine that is going from a guest that fails one call:
-// the channel breaks a moment before the machine's end is known.
+// machineEnds distinguishes a machine that is terminating from a guest that fails one
+// call: the channel breaks a moment before the machine's exit is known.
 func (s *Service) machineEnds(err error) bool {
 	if !errdefs.IsUnavailable(sandbox.GuestError(err)) {
 		return s.sandbox.Live().Err() != nil
@@ -218,25 +218,25 @@ func (s *Service) finish(c *container, p *process, exit sandbox.Exit) {
 	}
 }
 
-// outOfMemory reports a container whose machine the node ended for want of memory:
-// as OOMKilled, and in the words that the kubelet shows as its last message. It
-// returns these words, or nothing where the machine ended otherwise.
+// outOfMemory reports a container whose machine the node's OOM killer killed: as
+// OOMKilled, and with the text that the kubelet shows as its last message. It returns
+// this text, or nothing if the machine terminated otherwise.
 func (s *Service) outOfMemory(c *container) string {
-	told := s.sandbox.OutOfMemory()
-	if told == "" {
+	reason := s.sandbox.OutOfMemory()
+	if reason == "" {
 		return ""
 	}
-	// Before the exit: containerd keeps a reason that is there already.
+	// Before the exit: containerd keeps an earlier reason.
 	s.events.deliver(topicOOM, &eventtypes.TaskOOM{ContainerID: c.id})
 	for _, volume := range c.logs {
-		if err := mirror.WriteLog(volume.Source, []byte(told)); err != nil {
+		if err := mirror.WriteLog(volume.Source, []byte(reason)); err != nil {
 			log.L.WithError(err).Warn("write the termination log")
 		}
 	}
-	return told
+	return reason
 }
 
-// bringBackLogs copies termination logs to where the kubelet reads them.
+// bringBackLogs copies termination logs back to where the kubelet reads them.
 func (s *Service) bringBackLogs(c *container) {
 	guest, err := s.sandbox.Guest()
 	if err != nil {
@@ -270,7 +270,7 @@ func (s *Service) Wait(ctx context.Context, r *api.WaitRequest) (*api.WaitRespon
 	return &api.WaitResponse{ExitStatus: exit.Code, ExitedAt: stamp(exit.At)}, nil
 }
 
-// Kill sends a signal. A container that was never started is simply over.
+// Kill sends a signal. A container that was never started is marked as exited.
 func (s *Service) Kill(ctx context.Context, r *api.KillRequest) error {
 	c, p, err := s.find(r.GetID(), r.GetExecID())
 	if err != nil {
@@ -302,8 +302,8 @@ func (s *Service) Kill(ctx context.Context, r *api.KillRequest) error {
 	return sandbox.GuestError(err)
 }
 
-// doom sees to it that a container ends: containerd stops a pod's machine only
-// once its containers have exited, and the guest's word alone decides that.
+// doom ensures that a container terminates: containerd stops a pod's machine only
+// once its containers have exited, and only the guest reports that.
 func (s *Service) doom(p *process) {
 	p.doomed.Do(func() {
 		s.waiters.Go(func() {
@@ -351,7 +351,7 @@ func (s *Service) Delete(ctx context.Context, r *api.DeleteRequest) (*api.Delete
 	return &api.DeleteResponse{Pid: s.pid(), ExitStatus: exit.Code, ExitedAt: stamp(exit.At)}, nil
 }
 
-// forget drops a deleted process and, with a container, what it held.
+// forget drops a deleted process and, with a container, its resources.
 func (s *Service) forget(ctx context.Context, c *container, p *process) {
 	s.mu.Lock()
 	if p.exec != "" {
@@ -377,7 +377,7 @@ func (s *Service) forget(ctx context.Context, c *container, p *process) {
 	}
 }
 
-// Connect tells which processes serve a task.
+// Connect returns which processes serve a task.
 func (s *Service) Connect(string) *api.ConnectResponse {
 	return &api.ConnectResponse{ShimPid: uint32(os.Getpid()), TaskPid: s.pid()}
 }
@@ -390,5 +390,5 @@ func (s *Service) Shutdown(id string) {
 	}
 }
 
-// Drain waits until every process's exit has been told, after the machine's end.
+// Drain waits until every process's exit has been reported, after the machine's exit.
 func (s *Service) Drain() { s.waiters.Wait() }

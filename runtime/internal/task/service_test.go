@@ -85,7 +85,7 @@ func start(t *testing.T, s *Service) {
 	must(t, err)
 }
 
-// A guest must not be able to keep its machine by not letting a container go.
+// A guest must not be able to keep its machine by not releasing a container.
 func TestAContainerThatOutlivesSIGKILLTakesTheMachineAlong(t *testing.T) {
 	for name, hostile := range map[string]func(*fakeguest.Guest){
 		"ignored":    func(g *fakeguest.Guest) { g.IgnoresSignals = true },

@@ -54,7 +54,7 @@ func Save(vmDir string, state State) error {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the machine's directory: %w", err)
+		return fmt.Errorf("create the machine's directory: %w", err)
 	}
 	state.Version = version
 	data, err := json.Marshal(state)

@@ -157,7 +157,7 @@ func swell(size string) error {
 	return nil
 }
 
-// spawn runs a program again and again for as long as it is told.
+// spawn runs a program repeatedly, for the given time.
 func spawn(limit string, arguments []string) error {
 	patience, err := time.ParseDuration(limit)
 	if err != nil {
@@ -174,7 +174,7 @@ func spawn(limit string, arguments []string) error {
 }
 
 // compute is work for the processor with much code: it packs, digests and
-// formats, so many rounds as it is told.
+// formats, for the given number of rounds.
 func compute(rounds string) error {
 	count, err := strconv.Atoi(rounds)
 	if err != nil {
@@ -204,7 +204,7 @@ func compute(rounds string) error {
 	return nil
 }
 
-// fill gives up on a disk that takes more than the tests give it.
+// fill gives up on a disk that accepts more than the tests give it.
 func fill(path string) error {
 	file, err := os.Create(path)
 	if err != nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package boot turns a kernel that has just started PID 1 into a system that
-// can run containers. What is needed for the first word to the host comes first.
+// Package boot turns a kernel that has just started PID 1 into a system that can run
+// containers. What the first message to the host needs comes first.
 package boot
 
 import (
@@ -41,7 +41,7 @@ const (
 	safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 )
 
-// Early mounts what finding the channel needs.
+// Early mounts what is needed to find the channel.
 func Early() error {
 	return mountAll([]mount{
 		{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755"},
@@ -55,16 +55,16 @@ func OpenPort(timeout time.Duration) (*os.File, error) {
 	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
 		ports, err := filepath.Glob("/dev/vport*p1")
 		if err != nil {
-			return nil, fmt.Errorf("looking for the channel's port: %w", err)
+			return nil, fmt.Errorf("scan for the channel's port: %w", err)
 		}
 		if len(ports) > 0 {
-			// Not blocking, so that Go's poller serves it and Close ends a read.
+			// Non-blocking, so that Go's poller serves it and Close interrupts a read.
 			port, err := os.OpenFile(ports[0], os.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 			if err == nil {
 				return port, nil
 			}
 			if time.Now().After(deadline) {
-				return nil, fmt.Errorf("opening the channel's port: %w", err)
+				return nil, fmt.Errorf("open the channel's port: %w", err)
 			}
 		}
 		if time.Now().After(deadline) {
@@ -73,35 +73,35 @@ func OpenPort(timeout time.Duration) (*os.File, error) {
 	}
 }
 
-// Root mounts the root disk and makes it the root of this process and of
-// all it starts. Not switch_root: nothing needs to be executed anew.
+// Root mounts the root disk and makes it the root of this process and of all it
+// starts. It does not use switch_root: nothing needs to be executed again.
 func Root() error {
 	if err := disk.Scan(); err != nil {
 		return err
 	}
 	device, err := disk.Find(RootSerial, 10*time.Second)
 	if err != nil {
-		return fmt.Errorf("finding the root disk: %w", err)
+		return fmt.Errorf("find the root disk: %w", err)
 	}
 	if err := mountAll([]mount{{device, newRoot, "erofs", unix.MS_RDONLY | unix.MS_NODEV, ""}}); err != nil {
 		return err
 	}
 	for _, dir := range []string{"/dev", "/proc", "/sys"} {
 		if err := unix.Mount(dir, newRoot+dir, "", unix.MS_MOVE, ""); err != nil {
-			return fmt.Errorf("moving %s: %w", dir, err)
+			return fmt.Errorf("move %s: %w", dir, err)
 		}
 	}
 	if err := unix.Chdir(newRoot); err != nil {
-		return fmt.Errorf("entering the root disk: %w", err)
+		return fmt.Errorf("enter the root disk: %w", err)
 	}
 	if err := unix.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
-		return fmt.Errorf("moving the root disk to /: %w", err)
+		return fmt.Errorf("move the root disk to /: %w", err)
 	}
 	if err := unix.Chroot("."); err != nil {
-		return fmt.Errorf("changing the root: %w", err)
+		return fmt.Errorf("change the root: %w", err)
 	}
 	if err := unix.Chdir("/"); err != nil {
-		return fmt.Errorf("entering the new root: %w", err)
+		return fmt.Errorf("enter the new root: %w", err)
 	}
 	return late()
 }
@@ -109,7 +109,7 @@ func Root() error {
 func late() error {
 	for _, dir := range []string{"/dev/pts", "/dev/shm", "/dev/mqueue"} {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("preparing mounts: %w", err)
+			return fmt.Errorf("prepare mounts: %w", err)
 		}
 	}
 	err := mountAll([]mount{
@@ -126,10 +126,10 @@ func late() error {
 	}
 	for _, dir := range []string{StateDir, ScratchDir, FilesDir, MemoryDir} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			return fmt.Errorf("preparing the state folder: %w", err)
+			return fmt.Errorf("prepare the state directory: %w", err)
 		}
 	}
-	// A tmpfs of its own: a container that fills a file volume it may write
+	// A separate tmpfs: a container that fills a file volume it may write
 	// (its termination log) must not take the runtime's own state with it.
 	err = mountAll([]mount{{"files", FilesDir, "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=0711,size=25%"}})
 	if err != nil {
@@ -137,11 +137,11 @@ func late() error {
 	}
 	controllers := filepath.Join(CgroupDir, "cgroup.subtree_control")
 	if err := os.WriteFile(controllers, []byte("+cpu +memory +pids +io"), 0); err != nil {
-		return fmt.Errorf("enabling cgroup controllers: %w", err)
+		return fmt.Errorf("enable cgroup controllers: %w", err)
 	}
-	// Containers' mounts must not come back to the guest.
+	// Containers' mounts must not propagate to the guest.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("making mounts private: %w", err)
+		return fmt.Errorf("make mounts private: %w", err)
 	}
 	return Settle()
 }
@@ -149,7 +149,7 @@ func late() error {
 func mountAll(mounts []mount) error {
 	for _, m := range mounts {
 		if err := unix.Mount(m.source, m.target, m.kind, m.flags, m.data); err != nil {
-			return fmt.Errorf("mounting %s on %s: %w", m.kind, m.target, err)
+			return fmt.Errorf("mount %s on %s: %w", m.kind, m.target, err)
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ import (
 // PodCgroup holds the containers' cgroups.
 const PodCgroup = CgroupDir + "/pod"
 
-// What is kept from containers, so that the guest itself goes on when they take all.
+// What is reserved, so that the guest itself continues when containers use the rest.
 const (
 	reservedMemory  = 24 << 20 // bytes: runc beside hyper-guest, and what both have cached
 	reservedThreads = 128
@@ -31,7 +31,7 @@ const (
 const openFiles = 1 << 20
 
 // Settle gives the guest the limits and kernel parameters of an ordinary node, and
-// sees to it that it outlives its containers. What containers inherit is set here:
+// ensures that it outlives its containers. What containers inherit is set here:
 // the kernel takes its defaults from the machine's memory, which is small.
 func Settle() error {
 	for _, limit := range []struct {
@@ -45,40 +45,40 @@ func Settle() error {
 		// Not unix.Setrlimit: Go gives children the limit of files that it found at
 		// its start, unless it is changed this way.
 		if err := syscall.Setrlimit(limit.resource, &syscall.Rlimit{Cur: limit.value, Max: limit.value}); err != nil {
-			return fmt.Errorf("setting resource limit %d: %w", limit.resource, err)
+			return fmt.Errorf("set resource limit %d: %w", limit.resource, err)
 		}
 	}
 	for _, setting := range sysctl.Defaults() {
 		path := filepath.Join("/proc/sys", strings.ReplaceAll(setting.Name, ".", "/"))
 		err := os.WriteFile(path, []byte(setting.Value), 0)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not in every kernel
-			return fmt.Errorf("setting sysctl %s: %w", setting.Name, err)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not in each kernel
+			return fmt.Errorf("set sysctl %s: %w", setting.Name, err)
 		}
 	}
 	// Inherited by runc; containers get what their specification says.
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0); err != nil {
-		return fmt.Errorf("protecting the guest from the OOM killer: %w", err)
+		return fmt.Errorf("protect the guest from the OOM killer: %w", err)
 	}
 	return podCgroup()
 }
 
-// podCgroup bounds the containers together by what the guest can spare.
+// podCgroup limits all containers together to what the guest can spare.
 func podCgroup() error {
 	if err := os.Mkdir(PodCgroup, 0o755); err != nil {
-		return fmt.Errorf("making the pod's cgroup: %w", err)
+		return fmt.Errorf("create the pod's cgroup: %w", err)
 	}
-	// Not MemAvailable, which leaves out what the kernel would rather not give.
+	// Not MemAvailable, which excludes memory that the kernel prefers to keep.
 	free, err := freeMemory()
 	if err != nil {
 		return err
 	}
 	threads, err := os.ReadFile("/proc/sys/kernel/threads-max")
 	if err != nil {
-		return fmt.Errorf("reading the machine's limit of threads: %w", err)
+		return fmt.Errorf("read the machine's limit of threads: %w", err)
 	}
 	count, err := strconv.Atoi(strings.TrimSpace(string(threads)))
 	if err != nil {
-		return fmt.Errorf("reading the machine's limit of threads: %w", err)
+		return fmt.Errorf("read the machine's limit of threads: %w", err)
 	}
 	for _, setting := range []struct {
 		file  string
@@ -88,7 +88,7 @@ func podCgroup() error {
 		{"pids.max", int64(max(count-reservedThreads, reservedThreads))},
 	} {
 		if err := os.WriteFile(filepath.Join(PodCgroup, setting.file), []byte(strconv.FormatInt(setting.value, 10)), 0); err != nil {
-			return fmt.Errorf("bounding the pod's containers: %w", err)
+			return fmt.Errorf("limit the pod's containers: %w", err)
 		}
 	}
 	return nil
@@ -97,7 +97,7 @@ func podCgroup() error {
 func freeMemory() (int64, error) {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
-		return 0, fmt.Errorf("reading the machine's memory: %w", err)
+		return 0, fmt.Errorf("read the machine's memory: %w", err)
 	}
 	return parseFree(string(text))
 }
@@ -112,9 +112,9 @@ func parseFree(text string) (int64, error) {
 		}
 		kib, err := strconv.ParseInt(fields[0], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("reading the machine's memory: %w", err)
+			return 0, fmt.Errorf("read the machine's memory: %w", err)
 		}
 		return kib << 10, nil
 	}
-	return 0, errors.New("the kernel does not say how much memory is free")
+	return 0, errors.New("the kernel does not report how much memory is free")
 }

@@ -28,7 +28,7 @@ import (
 // Errors a caller distinguishes.
 var (
 	ErrNotFound = errors.New("no such container or process")
-	ErrExists   = errors.New("the container or process exists already")
+	ErrExists   = errors.New("the container or process already exists")
 	ErrInvalid  = errors.New("invalid")
 	ErrState    = errors.New("not possible in this state")
 	ErrRuntime  = errors.New("runc failed")
@@ -36,7 +36,7 @@ var (
 
 func errState(why string) error { return fmt.Errorf("%w: %s", ErrState, why) }
 
-// Dirs says where things are.
+// Dirs are the directories of a Set.
 type Dirs struct {
 	State   string // bundles, layers, runc's state: memory
 	Scratch string // writable layers
@@ -75,7 +75,7 @@ type execution struct {
 	folder string
 }
 
-// NewSet prepares the folders.
+// NewSet prepares the directories.
 func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set) (*Set, error) {
 	set := &Set{
 		dirs:       dirs,
@@ -87,7 +87,7 @@ func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set) (*Set, error) {
 	}
 	for _, dir := range []string{set.layers.dir, set.bundles(), set.consoleDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("preparing the runtime's folders: %w", err)
+			return nil, fmt.Errorf("prepare the runtime's directories: %w", err)
 		}
 	}
 	return set, nil
@@ -116,11 +116,11 @@ func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
 		return err
 	}
 	spec.Process.Terminal = request.GetTerminal()
-	// The folder's name is the lock on the id.
+	// The directory's name is the lock on the ID.
 	if err := os.Mkdir(made.bundle, 0o700); errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%w: %s", ErrExists, id)
 	} else if err != nil {
-		return fmt.Errorf("making the bundle: %w", err)
+		return fmt.Errorf("create the bundle: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -193,7 +193,7 @@ func (s *Set) pidNamespaceOf(id string) (string, error) {
 }
 
 // podPidNamespace starts the process that holds the shared namespace. It is this
-// program again, which there does nothing but reap (see HoldPidNamespace).
+// program again, which only reaps there (see HoldPidNamespace).
 func (s *Set) podPidNamespace() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,7 +208,7 @@ func (s *Set) podPidNamespace() (string, error) {
 			Sys:   &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID},
 		})
 		if err != nil {
-			return "", fmt.Errorf("making the pod's process namespace: %w", err)
+			return "", fmt.Errorf("create the pod's process namespace: %w", err)
 		}
 		s.pidHolder = pid
 	}
@@ -238,7 +238,7 @@ func (s *Set) Exec(request *guestv1.ExecRequest) error {
 	}
 	made := &execution{folder: filepath.Join(in.bundle, "exec-"+request.GetExecId())}
 	if err := os.Mkdir(made.folder, 0o700); err != nil {
-		return fmt.Errorf("preparing the exec: %w", err)
+		return fmt.Errorf("prepare the exec: %w", err)
 	}
 	err = writeJSON(filepath.Join(made.folder, "process.json"), spec)
 	if err == nil {
@@ -253,7 +253,7 @@ func (s *Set) Exec(request *guestv1.ExecRequest) error {
 	return nil
 }
 
-// Start runs a created process and gives its pid.
+// Start runs a created process and returns its PID.
 func (s *Set) Start(id, exec string) (int, error) {
 	in, p, err := s.process(id, exec)
 	if err != nil {
@@ -272,22 +272,22 @@ func (s *Set) Start(id, exec string) (int, error) {
 		pid, err = s.runc.exec(id, folder, filepath.Join(folder, "process.json"), p.io, s.console())
 	}
 	if err != nil {
-		// Before the streams learn of the exit: what runc complained is no output
-		// of the container. The host is told by the error.
+		// Before the streams learn of the exit: runc's own messages are not output
+		// of the container. The error reports them to the host.
 		p.io.close()
 		p.stop(reaper.Exit{Code: 255, At: time.Now()})
-		return 0, fmt.Errorf("starting: %w", err)
+		return 0, fmt.Errorf("start: %w", err)
 	}
 	p.run(s.reaper, pid, ended)
 	return pid, nil
 }
 
-// initEnded ends a container whose first process has exited. In a pid
-// namespace of its own the kernel has killed the rest already.
+// initEnded terminates a container whose first process has exited. In its own PID
+// namespace the kernel has already killed the rest.
 func (s *Set) initEnded(in *container) {
 	cgroup := s.cgroup(in.id)
 	if !in.ownPid {
-		// The cgroup is there until Delete, so that this can only fail on a dead machine.
+		// The cgroup exists until Delete, so this can only fail on a dead machine.
 		_ = os.WriteFile(filepath.Join(cgroup, "cgroup.kill"), []byte("1"), 0)
 	}
 	in.oom = readKeyed(filepath.Join(cgroup, "memory.events"))["oom_kill"] > 0
@@ -341,14 +341,14 @@ func (s *Set) Signal(id, exec string, sig uint32, all bool) error {
 	}
 	for _, other := range pids {
 		if int(other) != pid {
-			// It may have ended since it was listed.
+			// It may have exited since it was listed.
 			_ = unix.Kill(int(other), syscall.Signal(sig))
 		}
 	}
 	return nil
 }
 
-// Delete forgets an exited process; with its container all of that.
+// Delete forgets an exited process, and with the first one the whole container.
 func (s *Set) Delete(id, exec string) (*guestv1.DeleteResponse, error) {
 	in, p, err := s.process(id, exec)
 	if err != nil {
@@ -404,7 +404,7 @@ func (s *Set) ResizePty(id, exec string, width, height uint32) error {
 	return p.io.resize(width, height)
 }
 
-// CloseStdin ends a process's input.
+// CloseStdin closes a process's input.
 func (s *Set) CloseStdin(id, exec string) error {
 	_, p, err := s.process(id, exec)
 	if err == nil {
@@ -413,7 +413,7 @@ func (s *Set) CloseStdin(id, exec string) error {
 	return err
 }
 
-// Shutdown ends all containers: SIGTERM, and after grace SIGKILL.
+// Shutdown terminates all containers: SIGTERM, and after grace SIGKILL.
 func (s *Set) Shutdown(grace time.Duration) {
 	s.mu.Lock()
 	var left []*container
@@ -425,7 +425,7 @@ func (s *Set) Shutdown(grace time.Duration) {
 		timer := time.NewTimer(grace)
 		for _, c := range left {
 			if state, pid, _ := c.init.now(); state == running {
-				_ = s.reaper.Signal(pid, sig) // it has just exited otherwise
+				_ = s.reaper.Signal(pid, sig) // otherwise it has just exited
 			}
 		}
 		for _, c := range left {
@@ -473,7 +473,7 @@ func initOf(in *container) *process {
 	return in.init
 }
 
-// console names a socket for one terminal. Not by ids: socket names hold 107 bytes.
+// console returns a socket's name for one terminal. It does not contain IDs: socket names hold 107 bytes.
 func (s *Set) console() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -484,10 +484,10 @@ func (s *Set) console() string {
 func writeJSON(path string, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func newLayers(dir string) *layers {
 	return &layers{dir: dir, used: map[string]*layer{}}
 }
 
-// take mounts what is not mounted yet and gives the names below dir in the same
+// take mounts what is not mounted yet and returns the names below dir in the same
 // order.
 func (l *layers) take(serials []string) (names []string, err error) {
 	l.mu.Lock()
@@ -78,12 +78,12 @@ func (l *layers) mount(serial string) (*layer, error) {
 		return nil, errors.Join(fmt.Errorf("image layer: %w", err), disk.Release(serial))
 	}
 	if err := unix.Mount(device, path, "erofs", unix.MS_RDONLY, ""); err != nil {
-		return nil, errors.Join(fmt.Errorf("mounting image layer %q: %w", serial, err), os.Remove(path), disk.Release(serial))
+		return nil, errors.Join(fmt.Errorf("mount image layer %q: %w", serial, err), os.Remove(path), disk.Release(serial))
 	}
 	return &layer{name: name}, nil
 }
 
-// drop gives back what take gave, and says which serials nobody uses any more.
+// drop releases what take returned, and returns the serials that are no longer used.
 func (l *layers) drop(serials []string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,17 +102,17 @@ func (l *layers) dropLocked(serials []string) []string {
 		}
 		delete(l.used, serial)
 		path := filepath.Join(l.dir, found.name)
-		// A mount that is still busy goes when its last user does.
+		// A mount that is still busy disappears with its last user.
 		_ = unix.Unmount(path, unix.MNT_DETACH)
 		_ = os.Remove(path)
-		// One that stays shows what it is when it is looked at the next time.
+		// One that stays is identified the next time it is examined.
 		_ = disk.Release(serial)
 		released = append(released, serial)
 	}
 	return released
 }
 
-// mountOverlay makes a root file system of layers in layersDir, lowest first,
+// mountOverlay mounts a root file system of layers in layersDir, lowest first,
 // and a writable directory. "volatile": nothing of it outlives the machine, so
 // that syncing it would only cost. "xino": readdir and stat give the same inode
 // numbers, though the layers are on different devices.
@@ -120,14 +120,14 @@ func mountOverlay(target, writable, layersDir string, lower []string) error {
 	upper, work := filepath.Join(writable, "upper"), filepath.Join(writable, "work")
 	for _, dir := range []string{writable, upper, work, target} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
-			return fmt.Errorf("preparing the root file system: %w", err)
+			return fmt.Errorf("prepare the root file system: %w", err)
 		}
 	}
 	topFirst := slices.Clone(lower)
 	slices.Reverse(topFirst)
 	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,volatile,xino=on", strings.Join(topFirst, ":"), upper, work)
 	if err := mountFrom(layersDir, target, options); err != nil {
-		return fmt.Errorf("mounting the root file system: %w", err)
+		return fmt.Errorf("mount the root file system: %w", err)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func mountOverlay(target, writable, layersDir string, lower []string) error {
 func mountFrom(dir, target, options string) error {
 	done := make(chan error, 1)
 	go func() {
-		// The working directory is made this thread's own; the thread ends with
+		// The working directory is unshared for this thread; the thread ends with
 		// the goroutine, since it is never unlocked.
 		runtime.LockOSThread()
 		done <- func() error {

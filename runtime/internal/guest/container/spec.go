@@ -28,18 +28,18 @@ type bind struct {
 	propagation         string
 }
 
-// placement is what the guest decides about a container, whatever the spec says.
+// placement is what the guest decides about a container, regardless of the spec.
 type placement struct {
 	rootfs  string
 	cgroup  string
-	pidPath string // namespace to join; "" makes one
+	pidPath string // namespace to join; "" creates one
 	shared  string // the pod's shared memory
 	binds   []bind
 }
 
-// prepare turns the spec containerd made for the host into one for this guest.
-// The network, IPC and UTS namespaces of the pod are the guest's own, so that
-// the container gets none of these for itself.
+// prepare converts the spec that containerd made for the host into one for this guest.
+// The network, IPC and UTS namespaces of the pod are the guest's own, so the container
+// gets none of these.
 func prepare(raw []byte, place placement) (*specs.Spec, error) {
 	var spec specs.Spec
 	if err := json.Unmarshal(raw, &spec); err != nil {
@@ -59,14 +59,14 @@ func prepare(raw []byte, place placement) (*specs.Spec, error) {
 	return &spec, nil
 }
 
-// cleanProcess takes away what names security modules of the host's kernel.
+// cleanProcess removes what names security modules of the host's kernel.
 func cleanProcess(process *specs.Process) {
 	process.SelinuxLabel, process.ApparmorProfile = "", ""
 	if process.Cwd == "" {
 		process.Cwd = "/"
 	}
 	if process.OOMScoreAdj == nil {
-		// Else it would have the guest's own, which the OOM killer passes by.
+		// Otherwise it would inherit the guest's own, which the OOM killer skips.
 		process.OOMScoreAdj = new(int)
 	}
 	if !slices.ContainsFunc(process.Env, func(v string) bool { return len(v) >= 5 && v[:5] == "PATH=" }) {
@@ -101,7 +101,7 @@ func mounts(given []specs.Mount, place placement) []specs.Mount {
 			Options:     []string{"rbind", propagation, access},
 		})
 	}
-	// As containerd orders them: a volume at /etc comes before the files in it.
+	// In containerd's order: a volume at /etc comes before the files in it.
 	slices.SortStableFunc(kept, func(a, b specs.Mount) int { return depth(a.Destination) - depth(b.Destination) })
 	return kept
 }
@@ -135,13 +135,13 @@ func linux(given *specs.Linux, place placement) *specs.Linux {
 }
 
 // resources keeps the limits that cgroup v2 in the guest can hold. CPU and
-// memory node sets name the host's CPUs; device rules start from nothing, to
-// which runc adds the standard devices.
+// memory node sets name the host's CPUs; device rules start empty, and
+// runc adds the standard devices.
 func resources(given *specs.LinuxResources) *specs.LinuxResources {
 	kept := &specs.LinuxResources{
 		Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},
-		// As the kubelet has it with cgroup v2: a container without one of its
-		// processes is worse than one that starts again.
+		// As the kubelet does with cgroup v2: a container that lacks one of its
+		// processes is worse than one that is restarted.
 		Unified: map[string]string{"memory.oom.group": "1"},
 	}
 	if given == nil {

@@ -22,13 +22,13 @@ type stdio struct {
 	wanted   [3]bool
 
 	mu       sync.Mutex
-	ours     [3]*os.File // our ends of the pipes, or the terminal's master at 0
+	ours     [3]*os.File // hyper-guest's ends of the pipes, or the terminal's master at 0
 	theirs   [3]*os.File // the process's ends, until it has started
 	attached [3]bool
 	conns    [3]net.Conn
 	closed   bool
-	// started is closed when the process runs: the terminal is there, and what is in
-	// the pipes is the process's. Until then they may hold runc's own complaint.
+	// started is closed when the process runs: the terminal exists, and the pipes
+	// contain the process's output. Until then they may contain runc's own messages.
 	started chan struct{}
 }
 
@@ -39,7 +39,7 @@ func newStdio(terminal bool, wanted [3]bool) (*stdio, error) {
 			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 			if err != nil {
 				s.close()
-				return nil, fmt.Errorf("preparing standard streams: %w", err)
+				return nil, fmt.Errorf("prepare standard streams: %w", err)
 			}
 			s.theirs[fd] = null
 			continue
@@ -47,7 +47,7 @@ func newStdio(terminal bool, wanted [3]bool) (*stdio, error) {
 		reader, writer, err := os.Pipe()
 		if err != nil {
 			s.close()
-			return nil, fmt.Errorf("preparing standard streams: %w", err)
+			return nil, fmt.Errorf("prepare standard streams: %w", err)
 		}
 		if fd == 0 {
 			s.theirs[fd], s.ours[fd] = reader, writer
@@ -67,12 +67,12 @@ func (s *stdio) files() []uintptr {
 	return files
 }
 
-// running lets go of the process's ends and takes over its terminal, if any.
+// running closes the process's ends and takes over its terminal, if any.
 func (s *stdio) running(master *os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closeTheirs()
-	if s.closed { // the process was deleted meanwhile
+	if s.closed { // the process has been deleted meanwhile
 		if master != nil {
 			_ = master.Close()
 		}
@@ -114,7 +114,7 @@ func (s *stdio) serve(fd uint8, conn net.Conn) {
 		return
 	}
 	if fd == 0 {
-		// Errors mean that one side is gone, which the other learns by the close.
+		// Errors mean that one side is gone; the close informs the other.
 		_, _ = io.Copy(file, conn)
 		if !s.terminal {
 			s.closeStdin()
@@ -124,7 +124,7 @@ func (s *stdio) serve(fd uint8, conn net.Conn) {
 	_, _ = io.Copy(conn, file)
 }
 
-// closeStdin ends the process's input. A terminal has none to end.
+// closeStdin closes the process's input. A terminal's input cannot be closed.
 func (s *stdio) closeStdin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,8 +149,8 @@ func (s *stdio) resize(width, height uint32) error {
 	return errors.Join(err, failed)
 }
 
-// exited ends the input of a process that reads no more. Output stays: what
-// it wrote, or what its children still write, is the host's to read.
+// exited closes the input of a process that no longer reads. Output stays: the host
+// still reads what the process wrote, or its children write.
 func (s *stdio) exited() {
 	s.closeStdin()
 	s.mu.Lock()
@@ -160,7 +160,7 @@ func (s *stdio) exited() {
 	}
 }
 
-// close lets go of everything; streams the host has open end.
+// close closes everything; streams that the host has open end.
 func (s *stdio) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

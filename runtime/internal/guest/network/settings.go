@@ -19,7 +19,7 @@ func Sysctls(values map[string]string) error {
 			return err
 		}
 		if err := os.WriteFile(path, []byte(value), 0); err != nil {
-			return fmt.Errorf("setting sysctl %s: %w", name, err)
+			return fmt.Errorf("set sysctl %s: %w", name, err)
 		}
 	}
 	return nil
@@ -47,7 +47,7 @@ func resolvConf(servers, search []string) string {
 // ResolvConf writes the guest's own resolver file.
 func ResolvConf(path string, servers, search []string) error {
 	if err := os.WriteFile(path, []byte(resolvConf(servers, search)), 0o644); err != nil {
-		return fmt.Errorf("writing the resolver's file: %w", err)
+		return fmt.Errorf("write the resolver's file: %w", err)
 	}
 	return nil
 }
@@ -80,11 +80,11 @@ type Counters struct {
 	TxBytes, TxPackets, TxErrors, TxDropped uint64
 }
 
-// Devices gives the counters of all interfaces but lo.
+// Devices returns the counters of all interfaces except lo.
 func Devices() ([]Counters, error) {
 	text, err := os.ReadFile("/proc/net/dev")
 	if err != nil {
-		return nil, fmt.Errorf("reading interface counters: %w", err)
+		return nil, fmt.Errorf("read interface counters: %w", err)
 	}
 	return parseDevices(string(text)), nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package volume keeps the directories that containers of the pod mount: files
+// Package volume manages the directories that containers of the pod mount: files
 // copied in by the host, and empty directories on the scratch disk or in memory.
 package volume
 
@@ -19,7 +19,7 @@ import (
 	"hypernetes.org/runtime/internal/ident"
 )
 
-// SharedMemory is the id of the volume that is always there: the pod's /dev/shm.
+// SharedMemory is the ID of the volume that always exists: the pod's /dev/shm.
 const SharedMemory = "shm"
 
 // Errors a caller distinguishes.
@@ -28,7 +28,7 @@ var (
 	ErrInvalid  = errors.New("invalid")
 )
 
-// Dirs says where volumes of each kind live.
+// Dirs are the directories of each kind of volume.
 type Dirs struct {
 	Files, Scratch, Memory, Shared string
 }
@@ -49,14 +49,14 @@ type volume struct {
 	open *transaction
 }
 
-// NewSet returns the volumes of a pod that has none but SharedMemory.
+// NewSet returns the volumes of a pod that only has SharedMemory.
 func NewSet(dirs Dirs) *Set {
 	return &Set{dirs: dirs, volumes: map[string]*volume{
 		SharedMemory: {kind: guestv1.CreateVolumeRequest_MEMORY, path: dirs.Shared},
 	}}
 }
 
-// Create makes a volume. The same id with the same kind is not an error.
+// Create creates a volume. The same ID with the same kind is not an error.
 func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
 	id := request.GetId()
 	if !ident.Valid(id) {
@@ -83,7 +83,7 @@ func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
 		return fmt.Errorf("%w volume kind", ErrInvalid)
 	}
 	if err := os.Mkdir(created.path, 0o700); err != nil {
-		return fmt.Errorf("making volume %q: %w", id, err)
+		return fmt.Errorf("create volume %q: %w", id, err)
 	}
 	if request.GetKind() == guestv1.CreateVolumeRequest_MEMORY {
 		options := "size=50%"
@@ -91,7 +91,7 @@ func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
 			options = "size=" + strconv.FormatUint(request.GetSizeLimit(), 10)
 		}
 		if err := unix.Mount("tmpfs", created.path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-			return fmt.Errorf("mounting volume %q: %w", id, err)
+			return fmt.Errorf("mount volume %q: %w", id, err)
 		}
 	}
 	if request.GetMode() != 0 {
@@ -99,17 +99,17 @@ func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
 	}
 	// Owner first: a change of owner clears the setgid bit.
 	if err := os.Chown(created.path, int(request.GetUid()), int(request.GetGid())); err != nil {
-		return fmt.Errorf("giving volume %q to its owner: %w", id, err)
+		return fmt.Errorf("change the owner of volume %q: %w", id, err)
 	}
 	if err := os.Chmod(created.path, mode); err != nil {
-		return fmt.Errorf("setting the mode of volume %q: %w", id, err)
+		return fmt.Errorf("set the mode of volume %q: %w", id, err)
 	}
 	s.volumes[id] = created
 	return nil
 }
 
-// Source gives the path to bind for a mount of sub inside a volume. What the
-// tenant's containers put there (links) cannot lead out of the volume.
+// Source returns the path to bind for a mount of sub inside a volume. Links that the
+// tenant's containers put there cannot lead out of the volume.
 func (s *Set) Source(id, sub string, create bool) (string, error) {
 	found, err := s.find(id)
 	if err != nil {
@@ -120,12 +120,12 @@ func (s *Set) Source(id, sub string, create bool) (string, error) {
 	}
 	root, err := os.OpenRoot(found.path)
 	if err != nil {
-		return "", fmt.Errorf("opening volume %q: %w", id, err)
+		return "", fmt.Errorf("open volume %q: %w", id, err)
 	}
 	defer root.Close()
 	if create {
 		if err := makeSubPath(root, sub); err != nil {
-			return "", fmt.Errorf("making %q in volume %q: %w", sub, id, err)
+			return "", fmt.Errorf("create %q in volume %q: %w", sub, id, err)
 		}
 	}
 	file, err := root.OpenFile(sub, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -135,12 +135,12 @@ func (s *Set) Source(id, sub string, create bool) (string, error) {
 	defer file.Close()
 	resolved, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
 	if err != nil {
-		return "", fmt.Errorf("resolving %q in volume %q: %w", sub, id, err)
+		return "", fmt.Errorf("resolve %q in volume %q: %w", sub, id, err)
 	}
 	return resolved, nil
 }
 
-// makeSubPath makes what a container mounts of a volume as the kubelet does (its
+// makeSubPath creates what a container mounts of a volume as the kubelet does (its
 // subpath_linux.go): a directory with the mode of the volume's own, whose group it
 // inherits by setgid, unless something has that name already, be it a file.
 func makeSubPath(root *os.Root, sub string) error {
@@ -167,7 +167,7 @@ func (s *Set) find(id string) (*volume, error) {
 	return found, nil
 }
 
-// fileMode turns Unix permission bits into Go's.
+// fileMode converts Unix permission bits to Go's.
 func fileMode(bits uint32) os.FileMode {
 	mode := os.FileMode(bits & 0o777)
 	if bits&unix.S_ISUID != 0 {

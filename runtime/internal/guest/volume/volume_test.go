@@ -75,7 +75,7 @@ func TestAVolumeMirrorsWhatTheHostSent(t *testing.T) {
 		}
 	}
 	if _, err := os.Lstat(filepath.Join(path, "..2026_1")); !os.IsNotExist(err) {
-		t.Error("the old folder is still there")
+		t.Error("the old directory is still there")
 	}
 	if err := set.Put(whole(file("..data", "now a file"))); err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func TestALinkDoesNotLeadOutOfTheVolume(t *testing.T) {
 		t.Error("Source followed it")
 	}
 	if _, err := set.Source("v", "up/made", true); err == nil {
-		t.Error("a folder was made outside")
+		t.Error("a directory was created outside")
 	}
 }
 
@@ -235,7 +235,7 @@ func TestAnEmptyDirectoryHasTheModeOfTheHost(t *testing.T) {
 	}
 }
 
-// As the kubelet makes what a container mounts of an emptyDir.
+// As the kubelet creates what a container mounts of an emptyDir.
 func TestASubPathHasTheModeAndGroupOfItsVolume(t *testing.T) {
 	for name, test := range map[string]struct{ volume, want os.FileMode }{
 		"without fsGroup": {0o777, 0o777},

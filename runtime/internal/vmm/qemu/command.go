@@ -18,15 +18,15 @@ const (
 	// The guest finds its own root disk by this serial (runtime/internal/guest/boot).
 	rootSerial = "hypernetes-root"
 	bus        = "scsi.0"
-	// What the host cannot read or write is an error of the guest's. By default a
-	// full file system of the host would stop the machine, for good.
+	// What the host cannot read or write is an error in the guest. By default a
+	// full file system of the host would stop the machine forever.
 	onError = "report"
 	// QEMU refuses an fdset number beyond a signed 64-bit; small ones are for humans.
 	firstSet = 1
 )
 
-// MinimumTranslationBuffer is the least TCG is given, in bytes: with less it does
-// little but translate.
+// MinimumTranslationBuffer is TCG's minimum, in bytes: with less it does little but
+// translate.
 const MinimumTranslationBuffer = 8 << 20
 
 var serialForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,36}$`)
@@ -40,10 +40,10 @@ type descriptors struct {
 	disks   []int // as spec.Disks
 }
 
-// commandLine gives QEMU's arguments. It is pure: everything that decides the
+// commandLine returns QEMU's arguments. It is pure: everything that decides the
 // machine is in its parameters.
 //
-// What is left out counts as much as what is there: without default devices,
+// What is omitted matters as much as what is present: without default devices,
 // platform devices and the usual firmware, an emulated machine is up in 1.3 s
 // instead of 1.9 s.
 func commandLine(spec vmm.Spec, fds descriptors) []string {
@@ -82,7 +82,7 @@ func commandLine(spec vmm.Spec, fds descriptors) []string {
 	return arguments
 }
 
-// accelerator gives -accel's value. A busy guest fills TCG's buffer of translated
+// accelerator returns the value of -accel. A busy guest fills TCG's buffer of translated
 // code whatever its size, since what a process leaves behind is dropped only when
 // the buffer is full: the bound is what a busy machine takes.
 func accelerator(spec vmm.Spec) string {
@@ -106,8 +106,8 @@ func Overhead(accelerator string, translationBuffer int64) int64 {
 	return ownMemory + translationBuffer
 }
 
-// diskArguments gives a disk that is there from the start: a unit of target 0,
-// where alone the guest looks at boot. Unit and fdset count alike.
+// diskArguments returns the arguments of a disk that is present from the start: a unit
+// of target 0, the only one that the guest scans at boot. Unit and fdset have the same number.
 func diskArguments(set, fd int, disk vmm.Disk) []string {
 	return []string{
 		"-add-fd", fmt.Sprintf("fd=%d,set=%d", fd, set),
@@ -124,8 +124,8 @@ func nicArguments(nic *vmm.NIC, fd int) []string {
 		device += fmt.Sprintf(",host_mtu=%d", nic.MTU)
 	}
 	if !nic.Offload {
-		// Behind a switch in user space nobody completes partial checksums or
-		// cuts large segments.
+		// A switch in user space neither completes partial checksums nor splits
+		// large segments.
 		for _, feature := range []string{
 			"csum", "gso", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo",
 			"host_tso4", "host_tso6", "host_ecn", "host_ufo", "mrg_rxbuf",
@@ -136,7 +136,7 @@ func nicArguments(nic *vmm.NIC, fd int) []string {
 	return []string{"-netdev", fmt.Sprintf("tap,id=net,fd=%d", fd), "-device", device}
 }
 
-// kernelLine gives the kernel's parameters.
+// kernelLine returns the kernel's parameters.
 func kernelLine(spec vmm.Spec) string {
 	// The self-tests of the kernel's ciphers would take 0.3 s under emulation.
 	// Every device reaches all of the guest's memory: no bounce buffers, for which the
@@ -198,7 +198,7 @@ func validateSerial(serial string) error {
 	return nil
 }
 
-// QEMU's ids start with a letter and share one space of names.
+// QEMU's IDs start with a letter and share one name space.
 func nodeName(serial string) string { return shortID("b", serial) }
 func deviceID(serial string) string { return shortID("d", serial) }
 

@@ -40,8 +40,8 @@ func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 		},
 		{name: "offloads are off behind a switch in user space", has: []string{",csum=off,", "guest_csum=off", "host_tso4=off", "mrg_rxbuf=off"}},
 		{name: "offloads stay when they may", change: func(s *vmm.Spec) { s.NIC.Offload = true }, hasNot: []string{"csum=off"}},
-		{name: "emulation is told the host's counter", has: []string{"tsc_early_khz=2600000", "nolapic_timer", "-cpu max"}},
-		{name: "an unknown counter is not told", change: func(s *vmm.Spec) { s.TSCkHz = 0 }, hasNot: []string{"tsc_early_khz"}},
+		{name: "emulation gets the host's counter", has: []string{"tsc_early_khz=2600000", "nolapic_timer", "-cpu max"}},
+		{name: "an unknown counter is not passed", change: func(s *vmm.Spec) { s.TSCkHz = 0 }, hasNot: []string{"tsc_early_khz"}},
 		{name: "several CPUs keep their timers", change: func(s *vmm.Spec) { s.CPUs = 2 }, has: []string{"-smp 2"}, hasNot: []string{"nolapic_timer"}},
 		{
 			name: "KVM keeps the kernel's own clocks", change: func(s *vmm.Spec) { s.Accelerator = vmm.AcceleratorKVM },

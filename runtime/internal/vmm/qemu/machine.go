@@ -342,14 +342,14 @@ func (h *handed) disk(disk vmm.Disk) (int, error) {
 func (h *handed) socket() (*net.UnixConn, int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, 0, fmt.Errorf("make a socket: %w", err)
+		return nil, 0, fmt.Errorf("create a socket: %w", err)
 	}
 	fd := h.give(os.NewFile(uintptr(pair[1]), "qemu"))
 	ours := os.NewFile(uintptr(pair[0]), "host")
 	defer ours.Close()
 	conn, err := net.FileConn(ours)
 	if err != nil {
-		return nil, 0, fmt.Errorf("make a socket: %w", err)
+		return nil, 0, fmt.Errorf("create a socket: %w", err)
 	}
 	return conn.(*net.UnixConn), fd, nil
 }
