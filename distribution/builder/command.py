@@ -16,8 +16,8 @@ from distribution.builder import push
 from distribution.builder import toolchain
 from distribution.builder.cache import Cache
 from distribution.builder.component import BuildError
+from distribution.builder.engine import build_order
 from distribution.builder.engine import Engine
-from distribution.builder.engine import in_order
 from distribution.builder.tree import Tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -114,5 +114,5 @@ def _build(options: argparse.Namespace) -> None:
         jobs=options.jobs,
     )
     names = options.component or [component.name for component in catalog.COMPONENTS]
-    engine.run(in_order(catalog.COMPONENTS, names))
+    engine.run(build_order(catalog.COMPONENTS, names))
     _report(f"{'distribution':<20} {'complete':<10} {time.monotonic() - started:7.1f} s")

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import graphlib
 import pathlib
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -24,31 +26,31 @@ from distribution.builder.toolchain import Go
 from distribution.builder.tree import Tree
 
 
-def in_order(components: Sequence[Component], wanted: Sequence[str]) -> list[Component]:
-    """Give the wanted components and all they need, each after its needs.
+def build_order(components: Sequence[Component], wanted: Sequence[str]) -> list[Component]:
+    """Return the wanted components and all they need, each after its needs.
 
-    Raises BuildError for an unknown name and for a circle.
+    :raises BuildError: when a name is unknown or components need each other in a cycle.
     """
     by_name = {component.name: component for component in components}
-    ordered: list[Component] = []
-    visiting: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in visiting:
-            raise BuildError("components need each other: " + " → ".join([*visiting, name]))
+    needed: dict[str, Component] = {}
+    names = list(wanted)
+    while names:
+        name = names.pop()
         if name not in by_name:
             raise BuildError(f"there is no component {name}; there are: {', '.join(sorted(by_name))}")
-        if by_name[name] in ordered:
-            return
-        visiting.append(name)
-        for need in by_name[name].needs:
-            visit(need)
-        visiting.pop()
-        ordered.append(by_name[name])
+        if name not in needed:
+            needed[name] = by_name[name]
+            names += by_name[name].needs
+    # In the given order where the needs leave a choice: it has the longest builds first.
+    try:
+        return [by_name[name] for name in graph(c for c in components if c.name in needed).static_order()]
+    except graphlib.CycleError as error:
+        raise BuildError("components need each other: " + " → ".join(reversed(error.args[1]))) from error
 
-    for name in wanted:
-        visit(name)
-    return ordered
+
+def graph(components: Iterable[Component]) -> graphlib.TopologicalSorter[str]:
+    """Return the dependency graph of components."""
+    return graphlib.TopologicalSorter({component.name: component.needs for component in components})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,26 +84,33 @@ class Engine:
                 run.toolchain.version if run.toolchain else "",
             )
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            waiting = list(components)
-            running: dict[concurrent.futures.Future[None], str] = {}
-            done: set[str] = set()
             try:
-                while waiting or running:
-                    ready = [component for component in waiting if done.issuperset(component.needs)]
-                    for component in ready[: self.jobs - len(running)]:
-                        waiting.remove(component)
-                        running[pool.submit(run.one, component)] = component.name
-                    finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-                    for future in finished:
-                        name = running.pop(future)
-                        future.result()
-                        done.add(name)
+                self._build_all(components, run, pool)
             except BuildError:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
             except BaseException:
                 run.children.end()
                 raise
+
+    def _build_all(
+        self, components: Sequence[Component], run: _Run, pool: concurrent.futures.ThreadPoolExecutor
+    ) -> None:
+        by_name = {component.name: component for component in components}
+        priority = {name: number for number, name in enumerate(by_name)}
+        dependencies = graph(components)
+        dependencies.prepare()
+        waiting: list[str] = []
+        running: dict[concurrent.futures.Future[None], str] = {}
+        while dependencies.is_active():
+            waiting = sorted([*waiting, *dependencies.get_ready()], key=priority.__getitem__)
+            while waiting and len(running) < self.jobs:
+                name = waiting.pop(0)
+                running[pool.submit(run.build, by_name[name])] = name
+            finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+                dependencies.done(running.pop(future))
 
 
 class _Run:
@@ -115,7 +124,7 @@ class _Run:
         self.publishing = threading.Lock()
         self.children = Children()
 
-    def one(self, component: Component) -> None:
+    def build(self, component: Component) -> None:
         """Bring one component into the cache and the tree, and report it; raises BuildError."""
         try:
             self._bring(component)

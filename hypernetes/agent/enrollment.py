@@ -13,6 +13,7 @@ from dataclasses import field
 from pathlib import Path
 
 import requests
+import tenacity
 from oslo_config import cfg
 from oslo_log import log
 
@@ -122,20 +123,25 @@ def enroll(conf: cfg.ConfigOpts, state: Path, stop: threading.Event) -> Enrollme
     path = state / "credentials.json"
     secret_file = Path(conf.agent.enrollment_secret_file)
     choice = choose(path, conf.agent.node_id)
-    pauses = backoff.Backoff(0.5, conf.agent.retry_max_interval)
-    while choice.enrollment is None:
+    if choice.enrollment is None:
+        retrying = backoff.until_stopped(stop, 0.5, conf.agent.retry_max_interval).copy(
+            retry=tenacity.retry_if_exception_type(EnrollmentFailed), after=_log_failure
+        )
         try:
-            choice = present(conf, choice, _secret(secret_file))
-        except EnrollmentFailed as error:
-            LOG.warning("Not enrolled yet: %s", error)
-            if stop.wait(pauses.next()):
-                raise Stopped from error
-        else:
-            files.write_json(path, codec.encode(choice))
-            LOG.info("Enrolled as node %s", choice.node_name)
+            choice = retrying(lambda: present(conf, choice, _secret(secret_file)))
+        except tenacity.RetryError as error:
+            raise Stopped from error
+        files.write_json(path, codec.encode(choice))
+        LOG.info("Enrolled as node %s", choice.node_name)
+    assert choice.enrollment is not None
     # It has served; what is left lying about can only be stolen. Here, not above: a kill may have come in between.
     secret_file.unlink(missing_ok=True)
     return choice.enrollment
+
+
+def _log_failure(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    LOG.warning("Not enrolled yet: %s", error)
 
 
 def _secret(path: Path) -> str:

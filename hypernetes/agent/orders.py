@@ -5,12 +5,15 @@ Orders come by a cast and again with every heartbeat, so a lost one costs a hear
 a killed agent reports it without running the phase again, and runs again only what it had not finished.
 """
 
+import contextlib
+import operator
 import queue
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+import tenacity
 from oslo_log import log
 
 from hypernetes.agent import backoff
@@ -123,18 +126,19 @@ class Orders:
         )
 
     def _report(self, result: messages.PhaseResult, stop: threading.Event) -> None:
-        pauses = backoff.Backoff(0.2, self._retry_max_interval)
-        while not stop.is_set():
-            try:
-                self._conductor.phase_result(result)
-            except (errors.Unavailable, errors.Unauthenticated) as error:
-                LOG.warning("The result of order %s is not reported yet: %s", result.order_id, error)
-            except errors.HypernetesError as error:
-                if error.status < 500:
-                    # The order was replaced meanwhile: nobody waits for this result any more.
-                    LOG.info("The conductor does not want the result of order %s: %s", result.order_id, error)
-                    return
-                LOG.warning("The result of order %s is not reported yet: %s", result.order_id, error)
-            else:
-                return
-            stop.wait(pauses.next())
+        retrying = backoff.until_stopped(stop, 0.2, self._retry_max_interval)
+        with contextlib.suppress(tenacity.RetryError):
+            retrying.copy(retry=tenacity.retry_if_result(operator.not_))(self._is_reported, result)
+
+    def _is_reported(self, result: messages.PhaseResult) -> bool:
+        """Report once; return whether the conductor has answered, be it that it does not want the result."""
+        try:
+            self._conductor.phase_result(result)
+        except errors.HypernetesError as error:
+            if error.status < 500 and not isinstance(error, errors.Unauthenticated):
+                # The order was replaced in the meantime.
+                LOG.info("The conductor does not want the result of order %s: %s", result.order_id, error)
+                return True
+            LOG.warning("The result of order %s is not reported yet: %s", result.order_id, error)
+            return False
+        return True

@@ -62,32 +62,43 @@ def enabled_controllers(table: str) -> list[str]:
 
 
 def ensure_mounted() -> list[Path]:
-    """Mount what a container host needs where no init system did; the mount points made, outermost first.
+    """Mount the hierarchies that a container host needs where no init system did.
 
     A machine with a unified hierarchy at /sys/fs/cgroup needs nothing.
+
+    :returns: the mount points made, outermost first.
     """
     mounted = hierarchies()
     if any(one.unified and one.mount_point == SYSTEM_ROOT for one in mounted):
         return []
     made: list[Path] = []
-
-    def mount(kind: str, options: str, target: Path) -> None:
-        target.mkdir(exist_ok=True)
-        machine.run(["mount", "-t", kind, "-o", options, kind, target])
-        made.append(target)
-
     if not mounted and not any(SYSTEM_ROOT.iterdir()):
-        mount("tmpfs", "mode=755", SYSTEM_ROOT)
-    present = frozenset().union(*(one.options for one in mounted)) if mounted else frozenset()
-    for controller in enabled_controllers(Path("/proc/cgroups").read_text()):
-        if controller not in present and machine.succeeds(["mountpoint", "-q", SYSTEM_ROOT]):
-            try:
-                mount("cgroup", controller, SYSTEM_ROOT / controller)
-            except machine.CommandFailed:
-                # Bound to cgroup2 already: the kubelet will not see it, which it reports itself if it matters.
-                (SYSTEM_ROOT / controller).rmdir()
+        made.append(_mount("tmpfs", "mode=755", SYSTEM_ROOT))
+    made += _mount_controllers(mounted)
     if not any(one.unified for one in mounted):
-        mount("cgroup2", "nsdelegate", SYSTEM_ROOT / "unified")
+        made.append(_mount("cgroup2", "nsdelegate", SYSTEM_ROOT / "unified"))
+    return made
+
+
+def _mount(kind: str, options: str, target: Path) -> Path:
+    target.mkdir(exist_ok=True)
+    machine.run(["mount", "-t", kind, "-o", options, kind, target])
+    return target
+
+
+def _mount_controllers(mounted: list[Hierarchy]) -> list[Path]:
+    """Mount each cgroup v1 controller that is not mounted yet; return the mount points made."""
+    present = frozenset[str]().union(*(one.options for one in mounted))
+    missing = [name for name in enabled_controllers(Path("/proc/cgroups").read_text()) if name not in present]
+    if not missing or not machine.succeeds(["mountpoint", "-q", SYSTEM_ROOT]):
+        return []
+    made = []
+    for controller in missing:
+        try:
+            made.append(_mount("cgroup", controller, SYSTEM_ROOT / controller))
+        except machine.CommandFailed:
+            # Bound to cgroup2 already. The kubelet does not see it and reports that itself if it needs it.
+            (SYSTEM_ROOT / controller).rmdir()
     return made
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ class TableInvalid(Exception):
 def by_name(components: Iterable[Component]) -> dict[str, Component]:
     """Index the table and check it.
 
-    :raises TableInvalid: for a doubled name, an unknown need or a circle
+    :raises TableInvalid: when a name occurs twice, a need is unknown or the needs form a cycle.
     """
     table: dict[str, Component] = {}
     for component in components:
@@ -60,26 +61,26 @@ def by_name(components: Iterable[Component]) -> dict[str, Component]:
     return table
 
 
-def order(table: Mapping[str, Component]) -> list[str]:
-    """All names, each after everything it needs; ties stay in the order of the table.
+def sorter(table: Mapping[str, Component], names: Iterable[str]) -> graphlib.TopologicalSorter[str]:
+    """Return the dependency graph of these components, in the order of ``names`` where it leaves a choice."""
+    return graphlib.TopologicalSorter({name: table[name].needs for name in names})
 
-    :raises TableInvalid: for a circle, naming who takes part
+
+def order(table: Mapping[str, Component]) -> list[str]:
+    """Return all names, each after everything it needs.
+
+    :raises TableInvalid: when components need each other in a cycle; the text names them.
     """
-    placed: list[str] = []
-    waiting = list(table)
-    while waiting:
-        possible = [name for name in waiting if all(need in placed for need in table[name].needs)]
-        if not possible:
-            raise TableInvalid(f"components need each other in a circle: {', '.join(waiting)}")
-        placed += possible
-        waiting = [name for name in waiting if name not in possible]
-    return placed
+    try:
+        return list(sorter(table, table).static_order())
+    except graphlib.CycleError as error:
+        raise TableInvalid(f"components need each other in a cycle: {', '.join(error.args[1])}") from error
 
 
 def closure(table: Mapping[str, Component], wanted: Iterable[str]) -> set[str]:
     """The wanted components and everything they need, directly or not.
 
-    :raises TableInvalid: for a name that is not in the table
+    :raises TableInvalid: when a name is not in the table.
     """
     found: set[str] = set()
     stack = list(wanted)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait
 from dataclasses import dataclass
 
+from hypernetes.standalone import component
 from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
@@ -49,48 +50,49 @@ class Progress:
                 self._write(f"    {result.error}\n")
 
 
-def bring_up(component: Component, installation: Installation) -> Result:
+def bring_up(part: Component, installation: Installation) -> Result:
     """Start one component and wait until it is ready; never raises for what can go wrong in it."""
     begin = time.monotonic()
     error = None
     try:
-        component.start(installation)
-        machine.wait_until(lambda: component.ready(installation), f"{component.name} ready", timeout=component.timeout)
+        part.start(installation)
+        machine.wait_until(lambda: part.ready(installation), f"{part.name} ready", timeout=part.timeout)
     except Exception as problem:
         text = str(problem) or type(problem).__name__
         error = text if isinstance(problem, machine.StandaloneError) else f"{type(problem).__name__}: {text}"
-    return Result(component.name, time.monotonic() - begin, error)
+    return Result(part.name, time.monotonic() - begin, error)
 
 
 def start_all(
     table: Mapping[str, Component], wanted: Iterable[str], installation: Installation, progress: Progress
 ) -> list[Result]:
-    """Start the wanted components; after a failure nothing new is begun, what runs is left to finish.
+    """Start the wanted components; after a failure, start no other and wait for those that are starting.
 
-    An interruption (Ctrl-C) leaves everything as it is: the next ``up`` goes on from there.
+    An interruption (Ctrl-C) leaves everything as it is: the next ``up`` resumes there.
+
+    :param wanted: components together with everything they need.
     """
-    waiting = [name for name in table if name in set(wanted)]
-    results: dict[str, Result] = {}
+    names = set(wanted)
+    graph = component.sorter(table, (name for name in table if name in names))
+    graph.prepare()
+    results: list[Result] = []
+    waiting: list[str] = []
     running: dict[Future[Result], str] = {}
     failed = False
     executor = ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="start")
     try:
-        while waiting or running:
-            startable = (
-                [] if failed else [name for name in waiting if all(need in results for need in table[name].needs)]
-            )
-            for name in startable[: PARALLEL - len(running)]:
-                waiting.remove(name)
+        while running or (graph.is_active() and not failed):
+            waiting += graph.get_ready()
+            while waiting and len(running) < PARALLEL and not failed:
+                name = waiting.pop(0)
                 running[executor.submit(bring_up, table[name], installation)] = name
-            if not running:
-                break
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 result = future.result()
-                del running[future]
-                results[result.name] = result
+                results.append(result)
                 failed = failed or result.error is not None
                 progress.line(result)
+                graph.done(running.pop(future))
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
-    return list(results.values())
+    return results

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import operator
 import threading
 import time
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import tenacity
 from oslo_log import log
 
 from hypernetes.agent import backoff
@@ -101,8 +103,6 @@ class Ports:
 
     def _allocate(self, sandbox: Sandbox) -> messages.PortBinding:
         """Ask the conductor, again where it does not answer: one that was killed meanwhile has successors."""
-        deadline = time.monotonic() + self._allocate_deadline
-        pauses = backoff.Backoff(0.2, 2.0)
         message = messages.AllocatePort(
             caller=self._conductor.caller,
             sandbox=messages.Sandbox(
@@ -112,15 +112,19 @@ class Ports:
                 pod_uid=sandbox.pod_uid,
             ),
         )
-        while True:
-            try:
-                return self._conductor.allocate_port(message)
-            except errors.Unavailable as error:
-                pause = pauses.next()
-                if time.monotonic() + pause >= deadline:
-                    raise
-                LOG.warning("Sandbox %s has no port yet: %s", sandbox.sandbox_id, error)
-                time.sleep(pause)
+
+        def log_retry(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            LOG.warning("Sandbox %s has no port yet: %s", sandbox.sandbox_id, error)
+
+        retrying = tenacity.Retrying(
+            wait=backoff.pauses(0.2, 2.0),
+            stop=tenacity.stop_before_delay(self._allocate_deadline),
+            retry=tenacity.retry_if_exception_type(errors.Unavailable),
+            before_sleep=log_retry,
+            reraise=True,
+        )
+        return retrying(self._conductor.allocate_port, message)
 
     def delete(self, sandbox_id: str) -> None:
         """Unplug the sandbox's port and have the conductor release it; does nothing if that was done before.
@@ -195,15 +199,14 @@ class Ports:
 
     def release_until(self, stop: threading.Event) -> None:
         """Tell the conductor of sandboxes that are gone, each until it has answered; runs until ``stop``."""
-        pauses = backoff.Backoff(0.5, self._retry_max_interval)
+        retrying = backoff.until_stopped(stop, 0.5, self._retry_max_interval)
+        complete = retrying.copy(retry=tenacity.retry_if_result(operator.not_))
         while not stop.is_set():
             self._release_requested.clear()
-            if self._release_all():
-                pauses.reset()
-                # The wait ends by itself too, so that ``stop`` is noticed.
-                self._release_requested.wait(IDLE_SECONDS)
-            else:
-                stop.wait(pauses.next())
+            with contextlib.suppress(tenacity.RetryError):
+                complete(self._release_all)
+            # The timeout lets the loop notice ``stop``.
+            self._release_requested.wait(IDLE_SECONDS)
 
     def _release_all(self) -> bool:
         complete = True

@@ -30,20 +30,20 @@ def no_go() -> Go:
 class Order(unittest.TestCase):
     def test_needs_come_first_and_once(self) -> None:
         parts = [component("top", "left", "right"), component("left", "base"), component("right", "base")]
-        ordered = engine.in_order([*parts, component("base")], ["top"])
+        ordered = engine.build_order([*parts, component("base")], ["top"])
         self.assertEqual(["base", "left", "right", "top"], [part.name for part in ordered])
 
     def test_only_what_is_wanted_and_needed_is_there(self) -> None:
-        ordered = engine.in_order([component("one"), component("two")], ["two"])
+        ordered = engine.build_order([component("one"), component("two")], ["two"])
         self.assertEqual(["two"], [part.name for part in ordered])
 
     def test_a_circle_is_named(self) -> None:
         with self.assertRaisesRegex(BuildError, "one → two → one"):
-            engine.in_order([component("one", "two"), component("two", "one")], ["one"])
+            engine.build_order([component("one", "two"), component("two", "one")], ["one"])
 
     def test_an_unknown_name_is_answered_with_the_known_ones(self) -> None:
         with self.assertRaisesRegex(BuildError, "one, two"):
-            engine.in_order([component("one"), component("two")], ["three"])
+            engine.build_order([component("one"), component("two")], ["three"])
 
 
 class Running(unittest.TestCase):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control group is taken away although the kernel, or a runtime, is still busy with it."""
+"""Control groups are mounted where they are missing, and removed although the kernel is still busy with them."""
 
 import errno
 import tempfile
@@ -9,6 +9,50 @@ from unittest import mock
 
 from hypernetes.standalone import cgroups
 from hypernetes.standalone import machine
+
+
+class EnsureMountedTest(unittest.TestCase):
+    def setUp(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.root = Path(place.name)
+        self.bound_to_cgroup2 = ""
+        for name, value in (
+            ("SYSTEM_ROOT", self.root),
+            ("hierarchies", lambda: self.mounted),
+            ("enabled_controllers", lambda _table: ["cpu", "memory"]),
+        ):
+            patcher = mock.patch.object(cgroups, name, value)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+        self.mounted: list[cgroups.Hierarchy] = []
+        patcher_run = mock.patch.object(machine, "run", self._run)
+        patcher_run.start()
+        self.addCleanup(patcher_run.stop)
+
+    def _run(self, argv: list[object], **_options: object) -> str:
+        if self.bound_to_cgroup2 and argv[-1] == self.root / self.bound_to_cgroup2:
+            raise machine.CommandFailed("busy")
+        return ""
+
+    def _ensure(self) -> list[str]:
+        return [str(path.relative_to(self.root)) for path in cgroups.ensure_mounted()]
+
+    def test_a_bare_machine_gets_every_hierarchy(self) -> None:
+        self.assertEqual([".", "cpu", "memory", "unified"], self._ensure())
+
+    def test_a_unified_machine_needs_nothing(self) -> None:
+        self.mounted = [cgroups.Hierarchy(self.root, frozenset(), unified=True)]
+        self.assertEqual([], self._ensure())
+
+    def test_only_missing_controllers_are_mounted(self) -> None:
+        self.mounted = [cgroups.Hierarchy(self.root / "cpu", frozenset({"cpu"}), unified=False)]
+        self.assertEqual(["memory", "unified"], self._ensure())
+
+    def test_a_controller_that_cgroup2_has_leaves_no_directory(self) -> None:
+        self.bound_to_cgroup2 = "memory"
+        self.assertEqual([".", "cpu", "unified"], self._ensure())
+        self.assertFalse((self.root / "memory").exists())
 
 
 class RemoveTest(unittest.TestCase):
