@@ -25,7 +25,7 @@ class Cluster:
     service_subnet: str
     """CIDR of the Services' virtual addresses."""
     control_node_ids: tuple[ids.NodeId, ...]
-    """Nodes that run apiserver and etcd; the first one initialises the cluster."""
+    """Nodes that run apiserver and etcd; the first one initializes the cluster."""
     status_reason: str | None = None
     phase: str | None = None
     """Name of the bootstrap phase that is being worked on; None before the first and after the last."""

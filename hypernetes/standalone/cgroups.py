@@ -2,7 +2,7 @@
 """Control groups: one to know our processes by, and one root per node in every hierarchy for its kubelet.
 
 All processes of an installation are born into a cgroup2 of ours, which nothing below them leaves on cgroup v1
-machines, whatever they fork, daemonise or rename themselves to. So "what was started here" is a question the
+machines, whatever they fork, daemonize or rename themselves to. So "what was started here" is a question the
 kernel answers, even after a supervisor was killed.
 """
 

@@ -79,7 +79,7 @@ def _variables(path: str) -> tuple[tuple[str, str], ...]:
 
 
 def _changed(path: str) -> tuple[str, str]:
-    """What was admitted under older rules can still be labelled, scaled and finalised."""
+    """What was admitted under older rules can still be labeled, scaled and finalized."""
     return ("spec-is-new", f'request.operation == "CREATE" || object.{path} != oldObject.{path}')
 
 

@@ -18,7 +18,7 @@ from hypernetes.standalone.supervision import Program
 
 PROGRAM = "hypernetes-agent"
 CONFIGURATION = Path("/etc/hypernetes/agent.conf")
-# The API honours a secret for an hour; an older one would make the agent try in vain.
+# The API honors a secret for an hour; an older one would make the agent try in vain.
 SECRET_USABLE_SECONDS = 3000
 MIRRORED = ("registry.k8s.io", "docker.io")
 

@@ -107,7 +107,7 @@ def search_processes(names: Iterable[str], secrets: dict[str, bytes]) -> dict[st
 
 
 ADMINISTRATORS = frozenset({"system:masters", "kubeadm:cluster-admins"})
-"""Organisations in a client certificate that make its holder the cluster's administrator."""
+"""Organizations in a client certificate that make its holder the cluster's administrator."""
 
 
 def administrators(root: Path) -> list[Path]:

@@ -41,7 +41,7 @@ func TestAMonitorThatSaysNothingIsGivenUpAndLeavesNothing(t *testing.T) {
 	nothingLeft(t)
 }
 
-// Where the request is cancelled, containerd's clean-up is cancelled with it.
+// Where the request is canceled, containerd's clean-up is canceled with it.
 func TestACancelledStartLeavesNothing(t *testing.T) {
 	silentMonitor(t)
 	n := newNode(t)
@@ -49,7 +49,7 @@ func TestACancelledStartLeavesNothing(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		config := &cri.PodSandboxConfig{
-			Metadata: &cri.PodSandboxMetadata{Name: "cancelled", Uid: "uid-cancelled", Namespace: "test"}, Hostname: "cancelled",
+			Metadata: &cri.PodSandboxMetadata{Name: "canceled", Uid: "uid-canceled", Namespace: "test"}, Hostname: "canceled",
 			Linux: &cri.LinuxPodSandboxConfig{CgroupParent: "/" + cgroupParent, Resources: &cri.LinuxContainerResources{}},
 		}
 		_, err := n.runtime.RunPodSandbox(ctx, &cri.RunPodSandboxRequest{Config: config, RuntimeHandler: "hyper"})

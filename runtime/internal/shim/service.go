@@ -57,7 +57,7 @@ type creation struct {
 }
 
 // Times after which a shim without a sandbox exits. containerd's own clean-up may not
-// reach it, because it is cancelled together with the request.
+// reach it, because it is canceled together with the request.
 const (
 	creationTime = time.Minute      // from its start until it is asked for one
 	failureTime  = 10 * time.Second // from a failure, for containerd to clean up first

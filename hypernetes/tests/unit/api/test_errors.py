@@ -76,8 +76,8 @@ class ErrorsTest(testtools.TestCase):
         self.assertLess(len(error["detail"]), 1000)
 
     def test_an_unknown_query_parameter_is_400_and_named(self) -> None:
-        self.assertIn("colour", self.error(400, "GET", "/v1/clusters?colour=red", "operator")["detail"])
-        self.error(400, "GET", "/?colour=red")
+        self.assertIn("color", self.error(400, "GET", "/v1/clusters?color=red", "operator")["detail"])
+        self.error(400, "GET", "/?color=red")
 
     def test_names_that_a_method_has_are_no_query_parameters(self) -> None:
         for name in ("self", "request", "_response", "_parameters", "call"):
