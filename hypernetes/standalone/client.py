@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from hypernetes.login import helper
+from hypernetes.login import cache
 from hypernetes.standalone import machine
 from hypernetes.standalone.installation import Installation
 
@@ -86,7 +86,7 @@ def forget_tokens(installation: Installation) -> None:
 def _forget_tokens_of(path: Path) -> None:
     for user in yaml.safe_load(path.read_text())["users"]:
         variables = {one["name"]: one["value"] for one in user["user"]["exec"]["env"]}
-        cached = helper.cache_path({**os.environ, **variables})
+        cached = cache.path_for({**os.environ, **variables})
         cached.unlink(missing_ok=True)
         if cached.parent.is_dir() and not any(cached.parent.iterdir()):
             cached.parent.rmdir()

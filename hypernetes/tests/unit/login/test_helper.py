@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exec-credential helper, with a Keystone that is a small HTTP server."""
 
+import hashlib
 import http.server
 import io
 import json
@@ -8,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import redirect_stderr
 from contextlib import redirect_stdout
 from datetime import datetime
@@ -21,7 +23,11 @@ from unittest import mock
 import fixtures
 import testtools
 
+import hypernetes
+from hypernetes.login import cache
+from hypernetes.login import environment as environments
 from hypernetes.login import helper
+from hypernetes.login import keystone
 
 CREDENTIAL = {"OS_APPLICATION_CREDENTIAL_ID": "c1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
 
@@ -32,6 +38,10 @@ class Keystone(fixtures.Fixture):
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
         self.requests: list[Any] = []
+        """Logins: path and body."""
+        self.validations: list[str] = []
+        """Tokens that were asked about."""
+        self.validation_status = 200
         self.expires_at = datetime.now(UTC) + timedelta(hours=1)
 
     def _setUp(self) -> None:  # noqa: N802 - fixtures' name
@@ -47,6 +57,15 @@ class Keystone(fixtures.Fixture):
                 self.end_headers()
                 self.wfile.write(json.dumps({"token": {"expires_at": fixture.expires_at.isoformat()}}).encode())
 
+            def do_GET(self) -> None:
+                subject = self.headers["X-Subject-Token"]
+                fixture.validations.append(subject)
+                # As Keystone: a token with access rules may validate itself by GET only, and if the client knows rules.
+                allowed = self.path.startswith("/v3/auth/tokens") and self.headers["X-Auth-Token"] == subject
+                knows_rules = self.headers["OpenStack-Identity-Access-Rules"] == "1.0"
+                self.send_response(fixture.validation_status if allowed and knows_rules else 401)
+                self.end_headers()
+
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
@@ -59,22 +78,26 @@ class Keystone(fixtures.Fixture):
         self.url = f"http://127.0.0.1:{server.server_port}"
 
 
-class LoginTest(testtools.TestCase):
-    """From environment to token."""
+class LoginCase(testtools.TestCase):
+    """A Keystone, and a directory for the cache."""
 
     def setUp(self) -> None:
         super().setUp()
         self.keystone = self.useFixture(Keystone())
-        self.folder = self.useFixture(fixtures.TempDir()).path
+        self.directory = self.useFixture(fixtures.TempDir()).path
         patched = mock.patch("time.sleep")
         self.slept = patched.start()
         self.addCleanup(patched.stop)
 
     def _environment(self, **more: str) -> dict[str, str]:
-        return {"OS_AUTH_URL": self.keystone.url, "XDG_CACHE_HOME": self.folder, **more}
+        return {"OS_AUTH_URL": self.keystone.url, "XDG_CACHE_HOME": self.directory, **more}
 
     def _files(self) -> list[Path]:
-        return [path for path in Path(self.folder).rglob("*") if path.is_file()]
+        return [path for path in Path(self.directory).rglob("*") if path.is_file()]
+
+
+class LoginTest(LoginCase):
+    """From environment to token."""
 
     def test_an_application_credential_becomes_a_token(self) -> None:
         token, expires_at = helper.credential(self._environment(**CREDENTIAL))
@@ -126,7 +149,7 @@ class LoginTest(testtools.TestCase):
         elsewhere = Path(self.useFixture(fixtures.TempDir()).path) / "elsewhere"
         file.rename(elsewhere)
         file.symlink_to(elsewhere)
-        self.assertIsNone(helper.read_cache(file))
+        self.assertIsNone(cache.read(file))
 
     def test_a_broken_file_is_replaced(self) -> None:
         environment = self._environment(**CREDENTIAL)
@@ -147,16 +170,117 @@ class LoginTest(testtools.TestCase):
         self.assertTrue(0.25 <= pauses[0] <= 0.75 and 0.5 <= pauses[1] <= 1.5, pauses)
 
     def test_a_keystone_that_stays_busy_is_given_up(self) -> None:
-        self.keystone.statuses = [503] * helper.ATTEMPTS
-        error = self.assertRaises(helper.LoginFailed, helper.credential, self._environment(**CREDENTIAL))
+        self.keystone.statuses = [503] * keystone.ATTEMPTS
+        error = self.assertRaises(environments.LoginFailed, helper.credential, self._environment(**CREDENTIAL))
         self.assertIn("try again later", str(error))
 
     def test_a_refused_credential_is_not_tried_again(self) -> None:
         self.keystone.statuses = [401]
-        error = self.assertRaises(helper.LoginFailed, helper.credential, self._environment(**CREDENTIAL))
+        error = self.assertRaises(environments.LoginFailed, helper.credential, self._environment(**CREDENTIAL))
         self.assertIn("openstack kube config", str(error))
         self.assertEqual(1, len(self.keystone.requests))
         self.assertNotIn("s1", str(error))
+
+
+class RefusedTokenTest(LoginCase):
+    """A token that ended before its time is noticed."""
+
+    PASSWORD: ClassVar = {
+        "OS_USERNAME": "ann", "OS_USER_DOMAIN_ID": "default", "OS_PASSWORD": "old", "OS_PROJECT_ID": "red",
+    }  # fmt: skip
+    KUBECTL: ClassVar = {"KUBERNETES_EXEC_INFO": json.dumps({"apiVersion": helper.API_VERSION})}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.now = datetime.now(UTC)
+        self.process = 1000
+        self.useFixture(fixtures.MonkeyPatch("os.getppid", lambda: self.process))
+
+    def _token(self, after: float = 0.0, kubectl: int | None = None, changes: Mapping[str, str] | None = None) -> str:
+        self.now += timedelta(seconds=after)
+        self.process = 2**22 + (kubectl or 0)  # above the largest process ID of Linux
+        environment = self._environment(**{**self.PASSWORD, **(self.KUBECTL if kubectl else {}), **(changes or {})})
+        return helper.credential(environment, now=self.now)[0]
+
+    def test_a_changed_password_logs_in_again(self) -> None:
+        self.assertEqual("token-1", self._token())
+        self.assertEqual("token-2", self._token(changes={"OS_PASSWORD": "new"}))
+        self.assertEqual("token-2", self._token(changes={"OS_PASSWORD": "new"}))
+
+    def test_a_changed_secret_logs_in_again(self) -> None:
+        self.assertEqual("token-1", self._token(changes=CREDENTIAL))
+        self.assertEqual("token-2", self._token(changes={**CREDENTIAL, "OS_APPLICATION_CREDENTIAL_SECRET": "s2"}))
+
+    def test_another_user_with_the_same_password_has_another_token(self) -> None:
+        self.assertEqual("token-1", self._token())
+        for number, variables in enumerate(({"OS_USERNAME": "bob"}, {"OS_USER_ID": "u1"}, {"OS_USER_ID": "u2"}), 2):
+            self.assertEqual(f"token-{number}", self._token(changes=variables))
+
+    def test_the_file_does_not_hold_the_password_or_its_plain_digest(self) -> None:
+        self._token(changes={"OS_PASSWORD": "planted"})
+        (file,) = self._files()
+        self.assertNotIn("planted", file.read_text())
+        for algorithm in ("md5", "sha1", "sha256", "sha512"):
+            self.assertNotIn(hashlib.new(algorithm, b"planted").hexdigest(), file.read_text())
+        first = cache.read(file)
+        self._token(changes={"OS_PASSWORD": "other"})
+        self._token(changes={"OS_PASSWORD": "planted"})
+        second = cache.read(file)
+        assert first is not None and second is not None
+        self.assertNotEqual(first.secret_digest, second.secret_digest)
+
+    def test_keystone_is_asked_once_a_minute(self) -> None:
+        for after, validations in ((0, 0), (59, 0), (1, 1), (59, 1), (1, 2)):
+            self.assertEqual("token-1", self._token(after))
+            self.assertEqual(["token-1"] * validations, self.keystone.validations)
+
+    def test_a_revoked_token_is_replaced_after_a_minute(self) -> None:
+        for status in (401, 404):
+            self.keystone.validation_status = 200
+            before = self._token(changes={"OS_PROJECT_ID": str(status)})
+            self.keystone.validation_status = status
+            self.assertEqual(before, self._token(after=59, changes={"OS_PROJECT_ID": str(status)}))
+            self.assertNotEqual(before, self._token(after=1, changes={"OS_PROJECT_ID": str(status)}))
+
+    def test_a_keystone_that_does_not_say_no_costs_no_login(self) -> None:
+        self._token()
+        for status in (403, 429, 500, 503):
+            self.keystone.validation_status = status
+            self.assertEqual("token-1", self._token(after=60))
+
+    def test_a_kubectl_that_asks_again_was_refused(self) -> None:
+        self.assertEqual("token-1", self._token(kubectl=1))
+        self.assertEqual("token-1", self._token(kubectl=2))
+        self.assertEqual("token-1", self._token(kubectl=3))
+        self.assertEqual("token-2", self._token(kubectl=2))
+        self.assertEqual("token-2", self._token(kubectl=4))
+        self.assertEqual([], self.keystone.validations)
+
+    def test_a_kubectl_that_is_refused_for_another_reason_does_not_flood_keystone(self) -> None:
+        self.assertEqual(["token-1"] * 5, [self._token(after=1, kubectl=1) for _ in range(5)])
+        self.assertEqual("token-2", self._token(after=10, kubectl=1))
+        self.assertEqual(["token-2"] * 5, [self._token(after=1, kubectl=1) for _ in range(5)])
+
+    def test_a_script_that_asks_again_was_not_refused(self) -> None:
+        self.assertEqual(["token-1"] * 3, [self._token() for _ in range(3)])
+
+    def test_a_process_id_that_is_used_again_is_another_kubectl(self) -> None:
+        started = iter((b"100", b"200"))
+        read = lambda _path: b"1 (a ) b) " + b"S " + b"0 " * 18 + next(started)  # noqa: E731
+        self.useFixture(fixtures.MonkeyPatch("pathlib.Path.read_bytes", read))
+        self.assertEqual(["token-1", "token-1"], [self._token(kubectl=1) for _ in range(2)])
+
+    def test_a_clock_that_was_set_back_costs_a_login_and_no_error(self) -> None:
+        self._token()
+        self.assertEqual("token-2", self._token(after=-7200))
+
+    def test_an_entry_of_another_form_is_replaced(self) -> None:
+        self._token()
+        (file,) = self._files()
+        good = json.loads(file.read_text())
+        for changes in ({"readers": None}, {"salt": 1}, {"secret_digest": "é"}, {"checked_at": "x"}, {"token": None}):
+            file.write_text(json.dumps({**good, **changes}))
+            self.assertIsNone(cache.read(file), str(changes))
 
 
 class RequestTest(testtools.TestCase):
@@ -176,21 +300,21 @@ class RequestTest(testtools.TestCase):
                     "scope": {"project": {"name": "red", "domain": {"id": "default"}}},
                 }
             },
-            helper.auth_request({**self.PROJECT, **self.USER}),
+            environments.auth_request({**self.PROJECT, **self.USER}),
         )
 
     def test_a_token_is_exchanged(self) -> None:
-        request = helper.auth_request({"OS_TOKEN": "t", "OS_PROJECT_ID": "p1"})
+        request = environments.auth_request({"OS_TOKEN": "t", "OS_PROJECT_ID": "p1"})
         self.assertEqual({"project": {"id": "p1"}}, request["auth"]["scope"])
         self.assertEqual({"id": "t"}, request["auth"]["identity"]["token"])
 
     def test_an_application_credential_goes_before_the_rest(self) -> None:
-        request = helper.auth_request({**CREDENTIAL, **self.PROJECT, **self.USER, "OS_TOKEN": "t"})
+        request = environments.auth_request({**CREDENTIAL, **self.PROJECT, **self.USER, "OS_TOKEN": "t"})
         self.assertEqual(["application_credential"], request["auth"]["identity"]["methods"])
 
     def test_an_application_credential_by_name_names_its_user(self) -> None:
         environment = {**self.USER, "OS_APPLICATION_CREDENTIAL_NAME": "n", "OS_APPLICATION_CREDENTIAL_SECRET": "s"}
-        named = helper.auth_request(environment)["auth"]["identity"]["application_credential"]
+        named = environments.auth_request(environment)["auth"]["identity"]["application_credential"]
         self.assertEqual({"name": "ann", "domain": {"name": "Default"}}, named["user"])
 
     def test_what_is_missing_is_named(self) -> None:
@@ -201,13 +325,13 @@ class RequestTest(testtools.TestCase):
             ({**self.PROJECT, "OS_USER_ID": "u"}, "OS_PASSWORD"),
             ({"OS_APPLICATION_CREDENTIAL_ID": "c"}, "OS_APPLICATION_CREDENTIAL_SECRET"),
         ):
-            error = self.assertRaises(helper.LoginFailed, helper.auth_request, environment)
+            error = self.assertRaises(environments.LoginFailed, environments.auth_request, environment)
             self.assertIn(missing, str(error))
 
     def test_a_secret_does_not_shape_the_file_s_name(self) -> None:
         variable = "OS_APPLICATION_CREDENTIAL_SECRET"
         common = {**CREDENTIAL, "HOME": "/h", "OS_AUTH_URL": "http://keystone/v3"}
-        paths = {helper.cache_path({**common, variable: secret}) for secret in ("one", "two")}
+        paths = {cache.path_for({**common, variable: secret}) for secret in ("one", "two")}
         self.assertEqual(1, len(paths))
 
 
@@ -221,10 +345,10 @@ class MainTest(testtools.TestCase):
 
     def test_it_prints_an_exec_credential(self) -> None:
         keystone = self.useFixture(Keystone())
-        folder = self.useFixture(fixtures.TempDir()).path
+        directory = self.useFixture(fixtures.TempDir()).path
         info = json.dumps({"apiVersion": helper.API_VERSION, "kind": "ExecCredential", "spec": {"interactive": False}})
         status, out, _ = self._main(
-            OS_AUTH_URL=keystone.url, XDG_CACHE_HOME=folder, KUBERNETES_EXEC_INFO=info, **CREDENTIAL
+            OS_AUTH_URL=keystone.url, XDG_CACHE_HOME=directory, KUBERNETES_EXEC_INFO=info, **CREDENTIAL
         )
         document = json.loads(out)
         self.assertEqual((0, helper.API_VERSION, "ExecCredential"), (status, document["apiVersion"], document["kind"]))
@@ -248,8 +372,26 @@ class MainTest(testtools.TestCase):
         self.assertEqual(2, status)
         self.assertNotIn("planted", err)
 
-    def test_it_needs_nothing_but_the_standard_library(self) -> None:
+    def test_it_imports_nothing_but_the_standard_library(self) -> None:
         # -I and -S leave out every installed package.
-        command = [sys.executable, "-I", "-S", helper.__file__, "--help"]
+        program = (
+            f"import sys; sys.path.insert(0, {str(Path(hypernetes.__file__).parents[1])!r}); "
+            "from hypernetes.login import helper; "
+            "foreign = {name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names; "
+            "sys.stderr.write(' '.join(sorted(foreign - {'__main__', 'hypernetes'}))); "
+            "sys.exit(helper.main(['--help']))"
+        )
+        command = [sys.executable, "-I", "-S", "-c", program]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        self.assertEqual((0, helper.USAGE), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual((0, helper.USAGE, ""), (done.returncode, done.stdout, done.stderr))
+
+    def test_of_hypernetes_it_imports_only_its_own_package(self) -> None:
+        program = (
+            "import sys, hypernetes.login.helper; "
+            "print(sorted(name for name in sys.modules if name.startswith('hypernetes.')))"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+        modules = ["cache", "environment", "helper", "keystone"]
+        self.assertEqual(
+            str(["hypernetes.login", *(f"hypernetes.login.{name}" for name in modules)]), done.stdout.strip()
+        )

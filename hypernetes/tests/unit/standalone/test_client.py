@@ -9,7 +9,7 @@ from unittest import mock
 
 import yaml
 
-from hypernetes.login import helper
+from hypernetes.login import cache
 from hypernetes.standalone import client
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.layout import Layout
@@ -37,7 +37,7 @@ class TokensTest(unittest.TestCase):
         variables_list = [{"name": name, "value": value} for name, value in variables.items()]
         document = {"users": [{"name": "red", "user": {"exec": {"env": variables_list}}}]}
         client.kubeconfig(self.installation, "red").write_text(yaml.safe_dump(document))
-        token = helper.cache_path({**os.environ, **variables})
+        token = cache.path_for({**os.environ, **variables})
         token.parent.mkdir(parents=True, exist_ok=True)
         token.touch()
         return token
