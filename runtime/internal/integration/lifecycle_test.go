@@ -200,6 +200,18 @@ func TestAShimThatIsKilledLeavesNothing(t *testing.T) {
 	nothingLeft(t)
 }
 
+func TestAShimIsCleanedUpWhereItWasStarted(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, nil)
+	id := p.run("main", "sleep 1000", nil)
+	set(t, map[string]any{"vm_dir": "/run/hypernetes/other"})
+	killAll(t, "containerd-shim-hyper")
+	p.exits(id)
+	eventually(t, "the sandbox is not ready", 10*time.Second, func() bool { return !p.ready() })
+	p.remove()
+	nothingLeft(t)
+}
+
 func TestMachinesSurviveContainerd(t *testing.T) {
 	n := newNode(t)
 	p := n.newPod(t, nil)

@@ -32,7 +32,12 @@ const Name = "io.containerd.hyper.v2"
 const (
 	socketEnv  = "HYPERNETES_SHIM_SOCKET"
 	sandboxEnv = "HYPERNETES_SHIM_SANDBOX"
+	vmDirEnv   = "HYPERNETES_SHIM_VM_DIR"
 )
+
+// vmDirFile in the bundle names the directory of machines that the shim was
+// started with: `delete` cleans up there, whatever the settings are by then.
+const vmDirFile = "hypernetes-vm-dir"
 
 // SandboxID is the sandbox the serving process was started for.
 func SandboxID() string { return os.Getenv(sandboxEnv) }
@@ -89,6 +94,9 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 		return nil, err
 	}
 	// From here on `delete` finds everything, whichever process is killed.
+	if err := os.WriteFile(vmDirFile, []byte(cfg.VMDir), 0o600); err != nil {
+		return nil, fmt.Errorf("write to the bundle: %w", err)
+	}
 	state := vmstate.State{SandboxID: id, Socket: socketPath(address)}
 	if err := vmstate.Save(cfg.VMDir, state); err != nil {
 		return nil, err
@@ -98,7 +106,7 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 			err = errors.Join(err, vmstate.Clean(ctx, cfg.VMDir, id))
 		}
 	}()
-	if state.Shim, err = serve(id, namespace, address, params, file); err != nil {
+	if state.Shim, err = serve(id, namespace, address, cfg.VMDir, params, file); err != nil {
 		return nil, err
 	}
 	if err := vmstate.Save(cfg.VMDir, state); err != nil {
@@ -118,7 +126,7 @@ func (Manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (_ *b
 	}, nil
 }
 
-func serve(id, namespace, address string, params *bootapi.BootstrapParams, socket *os.File) (vmstate.Process, error) {
+func serve(id, namespace, address, vmDir string, params *bootapi.BootstrapParams, socket *os.File) (vmstate.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return vmstate.Process{}, fmt.Errorf("find the shim's program: %w", err)
@@ -130,7 +138,7 @@ func serve(id, namespace, address string, params *bootapi.BootstrapParams, socke
 	cmd := exec.Command(self, arguments...)
 	cmd.ExtraFiles = []*os.File{socket}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // signals to containerd's group pass it by
-	cmd.Env = append(os.Environ(), socketEnv+"="+address, sandboxEnv+"="+id,
+	cmd.Env = append(os.Environ(), socketEnv+"="+address, sandboxEnv+"="+id, vmDirEnv+"="+vmDir,
 		// Two threads run Go code at most; more only cost stacks.
 		"GOMAXPROCS=2")
 	if err := cmd.Start(); err != nil {
@@ -154,16 +162,25 @@ func (Manager) Stop(ctx context.Context, id string) (containerdshim.StopStatus, 
 	if _, err := os.Stat(filepath.Join(bundle, "sandbox")); err == nil {
 		return status, nil // a container's bundle names its sandbox
 	}
-	cfg, err := config.Load(config.Path)
+	vmDir, err := usedVMDir(bundle)
 	if err != nil {
 		return status, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
-	if err := vmstate.Clean(ctx, cfg.VMDir, id); err != nil {
+	if err := vmstate.Clean(ctx, vmDir, id); err != nil {
 		return status, fmt.Errorf("clean up after sandbox %s: %w", id, err)
 	}
 	return status, nil
+}
+
+// usedVMDir is where a bundle's shim keeps its machine's state.
+func usedVMDir(bundle string) (string, error) {
+	if text, err := os.ReadFile(filepath.Join(bundle, vmDirFile)); err == nil && filepath.IsAbs(string(text)) {
+		return string(text), nil
+	}
+	cfg, err := config.Load(config.Path) // the bundle is gone, or of an earlier version
+	return cfg.VMDir, err
 }
 
 func socketPath(address string) string { return strings.TrimPrefix(address, "unix://") }

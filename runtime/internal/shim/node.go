@@ -24,6 +24,9 @@ func Node() (sandbox.Host, error) {
 	if err != nil {
 		return sandbox.Host{}, err
 	}
+	if dir := os.Getenv(vmDirEnv); dir != "" {
+		cfg.VMDir = dir // where `delete` will look for what is left
+	}
 	return sandbox.Host{
 		Config: cfg, Driver: qemu.New(), Accelerator: accelerator,
 		OpenTAP: tap.Open, Hierarchies: cgroup.Hierarchies,
