@@ -15,34 +15,34 @@ ENTRIES_KEPT = 3
 
 
 class Cache:
-    """A folder of results: ``components/<name>/<key>/``.
+    """A directory of results: ``components/<name>/<key>/``.
 
     An entry is built under another name and renamed when it is complete, so that a build
     killed at any point leaves no entry. A lock per component keeps two builds apart; the
     kernel drops it when its holder dies.
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder
-        self.components = folder / "components"
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+        self.components = directory / "components"
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Hold the component's lock; waits for another build of it."""
-        locks = self.folder / "locks"
+        locks = self.directory / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         with (locks / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def find(self, name: str, key: str) -> pathlib.Path | None:
-        """Give the entry's folder, None if there is none."""
+        """Give the entry's directory, None if there is none."""
         entry = self.components / name / key
         return entry if entry.is_dir() else None
 
     @contextlib.contextmanager
     def building(self, name: str, key: str) -> Iterator[pathlib.Path]:
-        """Give an empty folder which becomes the entry when the block ends without an error.
+        """Give an empty directory which becomes the entry when the block ends without an error.
 
         Call it with the lock held: it also removes what earlier, killed builds left.
         """

@@ -58,7 +58,7 @@ def push_parser() -> argparse.ArgumentParser:
         "--store",
         type=pathlib.Path,
         metavar="DIR",
-        help="the storage folder of a registry on this machine, which may be served read-only",
+        help="the storage directory of a registry on this machine, which may be served read-only",
     )
     parser.add_argument("--ca", type=pathlib.Path, metavar="FILE", help="the registry's certificate authority")
     parser.add_argument("tree", type=pathlib.Path, metavar="DIST", help="the distribution tree")

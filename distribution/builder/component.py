@@ -28,7 +28,7 @@ class BuildError(Exception):
 class Component:
     """One part of the distribution: what decides its content, and how it is made.
 
-    ``build(output, context)`` fills the empty folder ``output``, laid out like the
+    ``build(output, context)`` fills the empty directory ``output``, laid out like the
     distribution tree itself (``bin/…``, ``guest/…``, ``images/…``). It reads nothing but
     what is declared here, for only that enters the key under which the result is kept.
     It may be killed at any time: a result counts only once ``build`` has returned.
@@ -37,7 +37,7 @@ class Component:
     name: str
     build: Callable[[pathlib.Path, Context], None]
     inputs: tuple[str, ...] = ()
-    """Files and folders, relative to the repository root, whose content decides."""
+    """Files and directories, relative to the repository root, whose content decides."""
     versions: tuple[str, ...] = ()
     """Sections of versions.toml that decide."""
     needs: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ class Context:
     cache: pathlib.Path
     """Kept between builds: downloads, Go's caches, results."""
     work: pathlib.Path
-    """An empty folder for this build alone, removed after it."""
+    """An empty directory for this build alone, removed after it."""
     versions: Mapping[str, Mapping[str, Any]]
     """versions.toml."""
     results: Mapping[str, pathlib.Path]
@@ -42,17 +42,17 @@ class Context:
     """Runs the commands."""
 
     def result(self, name: str) -> pathlib.Path:
-        """Give the folder with the result of a needed component, to be read only."""
+        """Give the directory with the result of a needed component, to be read only."""
         if name not in self.results:
             raise BuildError(f"{name} is read but not named among the needs")
         return self.results[name]
 
     @property
     def downloads(self) -> pathlib.Path:
-        """A folder kept between builds, for files fetched from an archive."""
-        folder = self.cache / "downloads"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        """A directory kept between builds, for files fetched from an archive."""
+        directory = self.cache / "downloads"
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
 
     def run(
         self,

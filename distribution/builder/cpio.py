@@ -28,7 +28,7 @@ class Entry:
 
 
 def directory(name: str) -> Entry:
-    """Give an empty folder that everybody may enter."""
+    """Give an empty directory that everybody may enter."""
     return Entry(name, stat.S_IFDIR | 0o755)
 
 

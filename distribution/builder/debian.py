@@ -40,7 +40,7 @@ def _fetch(context: Context, package: str, request: str) -> pathlib.Path:
     if not kept.is_dir():
         partial = context.work / "debian" / request
         partial.mkdir(parents=True)
-        # apt's own unprivileged user could not enter our folders.
+        # apt's own unprivileged user could not enter our directories.
         argv = ["apt-get", "download", "--quiet", "--option=APT::Sandbox::User=root", request]
         try:
             context.run(argv, cwd=partial, timeout=DOWNLOAD_TIMEOUT)
@@ -52,5 +52,5 @@ def _fetch(context: Context, package: str, request: str) -> pathlib.Path:
             partial.rename(kept)
     files = sorted(kept.glob(f"{package}_*.deb"))
     if len(files) != 1:
-        raise BuildError(f"expected one package file in {kept}, found {len(files)}; remove the folder and retry")
+        raise BuildError(f"expected one package file in {kept}, found {len(files)}; remove the directory and retry")
     return files[0]

@@ -152,15 +152,15 @@ class _Run:
 
     def _build(self, component: Component, key: str) -> pathlib.Path:
         engine = self.engine
-        work = engine.cache.folder / "work" / component.name
-        log = engine.cache.folder / "logs" / f"{component.name}.log"
+        work = engine.cache.directory / "work" / component.name
+        log = engine.cache.directory / "logs" / f"{component.name}.log"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
         context = Context(
             root=engine.root,
-            cache=engine.cache.folder,
+            cache=engine.cache.directory,
             work=work,
             versions=engine.versions,
             results={name: self.results[name] for name in component.needs},

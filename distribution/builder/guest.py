@@ -27,7 +27,7 @@ STAGES = {
     "rest": ("virtio_scsi", "sd_mod", "erofs", "overlay", "virtio_net"),
 }
 MOUNT_POINTS = ("dev", "proc", "sys", "run", "tmp")
-FOLDERS = (*MOUNT_POINTS, "etc", "usr/bin", "var", "root")
+DIRECTORIES = (*MOUNT_POINTS, "etc", "usr/bin", "var", "root")
 # Fixed, so that equal inputs make equal disks.
 ROOT_UUID = "7d1fbd5c-3c4f-4a86-9c0e-0a4c7f0e5d11"
 
@@ -83,8 +83,8 @@ def initramfs(program: bytes, available: dict[str, pathlib.Path]) -> bytes:
 def make_root(context: Context, image: pathlib.Path) -> None:
     """Make the guest's root file system, read-only and not compressed: reading is boot time."""
     root = context.work / "root"
-    for folder in FOLDERS:
-        (root / folder).mkdir(parents=True)
+    for directory in DIRECTORIES:
+        (root / directory).mkdir(parents=True)
     shutil.copyfile(context.result("runc") / "bin" / "runc", root / "usr" / "bin" / "runc")
     (root / "usr" / "bin" / "runc").chmod(0o755)
     (root / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/false\n")

@@ -19,16 +19,16 @@ DEMO_MODULE = "distribution/demo"
 BUSYBOX_FILES = "distribution/busybox"
 # What any program expects of a root file system; no shell, no package manager.
 BASE: Mapping[str, oci.Entry] = {
-    "dev": oci.Folder(),
+    "dev": oci.Directory(),
     "etc/group": oci.File(b"root:x:0:\nnogroup:x:65534:\n"),
     "etc/nsswitch.conf": oci.File(b"hosts: files dns\n"),
     "etc/passwd": oci.File(b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
-    "proc": oci.Folder(),
-    "root": oci.Folder(0o700),
-    "run": oci.Folder(),
-    "sys": oci.Folder(),
-    "tmp": oci.Folder(0o1777),
-    "var/tmp": oci.Folder(0o1777),
+    "proc": oci.Directory(),
+    "root": oci.Directory(0o700),
+    "run": oci.Directory(),
+    "sys": oci.Directory(),
+    "tmp": oci.Directory(0o1777),
+    "var/tmp": oci.Directory(0o1777),
 }
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 # Of Debian's libc6; busybox needs no other package. Its static sibling is no choice: glibc's
@@ -58,7 +58,7 @@ def busybox(
 ) -> oci.Image:
     """Give the busybox image: the C library below, busybox and its many names above.
 
-    A file in the folder ``own`` takes the place of the applet of its name.
+    A file in the directory ``own`` takes the place of the applet of its name.
     """
     library: dict[str, oci.Entry] = {
         f"lib/x86_64-linux-gnu/{name}": oci.File(path, 0o755) for name, path in libraries.items()
@@ -93,10 +93,10 @@ def build_busybox(output: pathlib.Path, context: Context) -> None:
     root = context.work / "root"
     for package in ("busybox", "libc6"):
         debian.unpack(context, package, context.versions["busybox"][package], root)
-    folder = root / "lib" / "x86_64-linux-gnu"
-    libraries = {name: folder / name for name in BUSYBOX_LIBRARIES}
+    directory = root / "lib" / "x86_64-linux-gnu"
+    libraries = {name: directory / name for name in BUSYBOX_LIBRARIES}
     executable = root / "bin" / "busybox"
-    image = busybox(executable, libraries, _applets(executable, folder), context.root / BUSYBOX_FILES)
+    image = busybox(executable, libraries, _applets(executable, directory), context.root / BUSYBOX_FILES)
     oci.write_layouts([image], output / "images")
 
 

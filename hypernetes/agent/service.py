@@ -16,8 +16,8 @@ from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import runtime
 from hypernetes.agent.local import server
 from hypernetes.agent.ports import driver as drivers
-from hypernetes.agent.ports import manager
 from hypernetes.agent.ports import ovs
+from hypernetes.agent.ports import sandbox_ports
 from hypernetes.agent.ports import sandboxes
 from hypernetes.rpc import client
 from hypernetes.rpc import messages
@@ -42,8 +42,8 @@ class _Endpoint:
 
 def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     """Enroll, then serve until ``stop``."""
-    node = nodes.of(conf)
-    _make_folders(node)
+    node = nodes.from_conf(conf)
+    _make_directories(node)
     runtime.write(conf, node.layout)
     try:
         enrolled = enrollment.enroll(conf, node.layout.state, stop)
@@ -54,7 +54,7 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     limit: float = conf.agent.retry_max_interval
     phases = orders.Orders(node, catalog.PHASES, conductor, node.layout.state, limit)
     store = sandboxes.SandboxStore(node.layout.sandboxes, node.layout.sandbox_records)
-    ports = manager.Ports(
+    ports = sandbox_ports.SandboxPorts(
         store, PLUG_DRIVERS[conf.node.plug_driver](conf), conductor, limit, conf.agent.allocate_deadline
     )
     local = server.LocalServer(
@@ -75,8 +75,8 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     _stop(casts, threads)
 
 
-def _make_folders(node: nodes.Node) -> None:
-    for folder, mode in (
+def _make_directories(node: nodes.Node) -> None:
+    for directory, mode in (
         (node.layout.state, 0o755),
         (node.layout.run, 0o755),
         (node.layout.run / "vm", 0o755),
@@ -84,8 +84,8 @@ def _make_folders(node: nodes.Node) -> None:
         (node.layout.state / "locks", 0o700),
         (node.layout.logs, 0o755),
     ):
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(mode)
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(mode)
 
 
 def _thread(name: str, stop: threading.Event, work: Callable[[], None]) -> threading.Thread:

@@ -22,8 +22,8 @@ from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.standalone import machine
 from hypernetes.standalone import process
 
-FOLDER = "hypernetes-standalone"
-NODES_FOLDER = "hypernetes"
+DIRECTORY = "hypernetes-standalone"
+NODES_DIRECTORY = "hypernetes"
 REMOVE_TIMEOUT = 10.0
 SYSTEM_ROOT = Path("/sys/fs/cgroup")
 # What the kubelet and runc manage in cgroup v1.
@@ -110,13 +110,13 @@ class ProcessGroup:
 
     @property
     def path(self) -> Path:
-        """Its folder in the unified hierarchy.
+        """Its directory in the unified hierarchy.
 
         :raises StandaloneError: where the kernel has no cgroup2 at all
         """
         for one in hierarchies():
             if one.unified:
-                return one.mount_point / FOLDER / self._name
+                return one.mount_point / DIRECTORY / self._name
         raise machine.StandaloneError("no cgroup2 hierarchy is mounted; mount one at /sys/fs/cgroup/unified")
 
     def enter(self) -> None:
@@ -127,20 +127,20 @@ class ProcessGroup:
     def members(self) -> list[process.ProcessIdentity]:
         """Everything that runs inside, sub-groups included; empty when nothing was ever started."""
         try:
-            folders = [self.path, *(path for path in self.path.rglob("*") if path.is_dir())]
+            directories = [self.path, *(path for path in self.path.rglob("*") if path.is_dir())]
         except (machine.StandaloneError, OSError):
             return []
         found = []
-        for folder in folders:
+        for directory in directories:
             try:
-                pids = (folder / "cgroup.procs").read_text().split()
+                pids = (directory / "cgroup.procs").read_text().split()
             except OSError:
                 continue
-            found += [identity for pid in pids if (identity := process.of(int(pid)))]
+            found += [identity for pid in pids if (identity := process.identify(int(pid)))]
         return found
 
     def end(self, *, grace: float) -> None:
-        """Ask the members to stop, wait up to ``grace`` seconds, then kill the rest; take the folder away."""
+        """Ask the members to stop, wait up to ``grace`` seconds, then kill the rest; take the directory away."""
         end_processes(self.members, grace=grace)
         remove(self.path)
 
@@ -184,14 +184,14 @@ def node_members(node: str) -> list[process.ProcessIdentity]:
                 pids.update(int(pid) for pid in procs.read_text().split())
             except OSError:
                 continue
-    return [identity for pid in sorted(pids) if (identity := process.of(pid))]
+    return [identity for pid in sorted(pids) if (identity := process.identify(pid))]
 
 
 def anything_runs() -> bool:
     """Whether a process of any installation, or of its nodes, runs on this machine."""
     for one in hierarchies():
-        for folder in (one.mount_point / FOLDER, one.mount_point / NODES_FOLDER):
-            for procs in folder.rglob("cgroup.procs"):
+        for directory in (one.mount_point / DIRECTORY, one.mount_point / NODES_DIRECTORY):
+            for procs in directory.rglob("cgroup.procs"):
                 try:
                     if procs.read_text().strip():
                         return True
@@ -200,7 +200,7 @@ def anything_runs() -> bool:
     return False
 
 
-def remove(folder: Path) -> None:
+def remove(directory: Path) -> None:
     """Take away a cgroup and everything below it; nothing may run there any more.
 
     :raises StandaloneError: it is still in use after 10 s
@@ -208,18 +208,18 @@ def remove(folder: Path) -> None:
     deadline = time.monotonic() + REMOVE_TIMEOUT
     while True:
         try:
-            _remove_once(folder)
+            _remove_once(directory)
         except OSError as error:
             # The kernel lets go of a group some time after the last process in it has ended.
             if error.errno != errno.EBUSY or time.monotonic() >= deadline:
-                raise machine.StandaloneError(f"the control group {folder} cannot be removed: {error}") from error
+                raise machine.StandaloneError(f"the control group {directory} cannot be removed: {error}") from error
         else:
             return
         time.sleep(0.1)
 
 
-def _remove_once(folder: Path) -> None:
+def _remove_once(directory: Path) -> None:
     # A runtime or the kernel may be taking groups away at the same time.
-    for name, _, _ in os.walk(folder, topdown=False):
+    for name, _, _ in os.walk(directory, topdown=False):
         with contextlib.suppress(FileNotFoundError):
             Path(name).rmdir()

@@ -29,24 +29,24 @@ def down(installation: Installation, table: Mapping[str, Component]) -> None:
     installation.control.end(grace=GRACE)
     for name in reversed(component.order(table)):
         table[name].stop(installation)
-    # Not all of the state folder: it may be a file system of the operator's own.
+    # Not all of the state directory: it may be a file system of the operator's own.
     mounts.unmount_below(installation.layout.nodes)
     mounts.unmount_below(installation.layout.namespaces)
 
 
 def clean(installation: Installation, table: Mapping[str, Component], *, keep_cache: bool) -> None:
-    """``down``, then remove all files and folders of ours, and mounts made for us."""
+    """``down``, then remove all files and directories of ours, and mounts made for us."""
     layout = installation.layout
     down(installation, table)
     for one in cgroups.hierarchies():
-        cgroups.remove(one.mount_point / cgroups.FOLDER)
-        cgroups.remove(one.mount_point / cgroups.NODES_FOLDER)
+        cgroups.remove(one.mount_point / cgroups.DIRECTORY)
+        cgroups.remove(one.mount_point / cgroups.NODES_DIRECTORY)
     for mount_point in reversed(installation.recorded("mounts")):
         machine.run(["umount", mount_point], check=False)
-    for folder in reversed(installation.recorded("folders")):
+    for directory in reversed(installation.recorded("folders")):
         # Only while empty: something else may have moved in meanwhile.
         try:
-            Path(folder).rmdir()
+            Path(directory).rmdir()
         except OSError:
             continue
     client.forget_tokens(installation)

@@ -75,7 +75,7 @@ def ensure_kubeconfig(installation: Installation, user: str, cluster: str) -> No
 
 
 def forget_tokens(installation: Installation) -> None:
-    """Remove the tokens that a person's own kubectl cached below the home folder with one of our kubeconfigs.
+    """Remove the tokens that a person's own kubectl cached below the home directory with one of our kubeconfigs.
 
     They are worthless once Keystone has gone, and nobody would know whose they were.
     """

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
             return status(installation)
         if options.verb == "env":
             return env(installation, options.name)
-        # First of all: nothing is done to a folder that is not ours.
+        # First of all: nothing is done to a directory that is not ours.
         ownership.check(installation.layout)
         with machine_lock.held(installation.layout.state) as lock:
             if options.verb == "down":

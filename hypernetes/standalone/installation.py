@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything a component gets into its hands: folders, passwords, certificates, supervisors, one-time steps."""
+"""Everything a component gets into its hands: directories, passwords, certificates, supervisors, one-time steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypernetes.standalone import machine
 from hypernetes.standalone.layout import Layout
 from hypernetes.standalone.passwords import Passwords
 from hypernetes.standalone.supervision import Supervisor
-from hypernetes.standalone.tls import Authority
+from hypernetes.standalone.tls import CertificateAuthority
 
 
 class Installation:
@@ -23,7 +23,7 @@ class Installation:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.password = Passwords(layout.secrets)
-        self.authority = Authority(layout.tls)
+        self.ca = CertificateAuthority(layout.tls)
         self.control = Supervisor(
             "control",
             executable=layout.venv / "bin/supervisord",
@@ -38,21 +38,21 @@ class Installation:
         """Where a long component reports its progress; silent unless a verb sets it."""
 
     def node_supervisor(self, node: str) -> Supervisor:
-        """The supervisor inside a node; its socket and files are seen through the node's state folder."""
-        folder = self.layout.node(node)
+        """The supervisor inside a node; its socket and files are seen through the node's state directory."""
+        directory = self.layout.node(node)
         return Supervisor(
             node,
             executable=self.layout.venv / "bin/supervisord",
-            configuration=folder / "etc/hypernetes/supervisord.conf",
-            programs=folder / "etc/hypernetes/supervisor.d",
-            socket=folder / "run/hypernetes/supervisor.sock",
+            configuration=directory / "etc/hypernetes/supervisord.conf",
+            programs=directory / "etc/hypernetes/supervisor.d",
+            socket=directory / "run/hypernetes/supervisor.sock",
             identity=self.layout.run / f"{node}.json",
-            log=folder / "log/hypernetes",
+            log=directory / "log/hypernetes",
             log_inside=Path("/var/log/hypernetes"),
         )
 
     def nodes(self) -> list[str]:
-        """The nodes this installation has a state folder for."""
+        """The nodes this installation has a state directory for."""
         return [name for name in addresses.NODES if self.layout.node(name).is_dir()]
 
     def once(self, step: str, fingerprint: object, action: Callable[[], None]) -> bool:
@@ -74,7 +74,7 @@ class Installation:
         (self.layout.state / "done" / step).unlink(missing_ok=True)
 
     def record(self, name: str, *values: str) -> None:
-        """Add to a list that must outlive this process, such as the folders ``clean`` has to take away."""
+        """Add to a list that must outlive this process, such as the directories ``clean`` has to take away."""
         with self._lock:
             known = self.recorded(name)
             fresh = [value for value in values if value not in known]

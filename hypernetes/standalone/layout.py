@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which file lies where: the state folder, the cache folder and what they hold."""
+"""Which file lies where: the state directory, the cache directory and what they hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREBUILT = "prebuilt-distribution"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders of one installation.
+    """The directories of one installation.
 
     ``state`` belongs to what runs, ``cache`` to what can be built or fetched again, ``repository`` is the work
     tree the quickstart was called from. ``prebuilt`` is a distribution tree that somebody else made, if any.
@@ -31,7 +31,7 @@ class Layout:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Layout:
         """Read HYPERNETES_STATE, HYPERNETES_CACHE and HYPERNETES_DIST.
 
-        A prebuilt distribution that the last ``up`` was given is remembered in the state folder.
+        A prebuilt distribution that the last ``up`` was given is remembered in the state directory.
         """
         env = os.environ if environment is None else environment
         state = Path(env.get("HYPERNETES_STATE") or DEFAULT_STATE).resolve()
@@ -96,12 +96,12 @@ class Layout:
         return self.state / "run"
 
     def service(self, name: str) -> Path:
-        """The folder of one control service: its configuration and its data."""
+        """The directory of one control service: its configuration and its data."""
         return self.state / "services" / name
 
     @property
     def nodes(self) -> Path:
-        """The nodes' folders."""
+        """The nodes' directories."""
         return self.state / "nodes"
 
     @property
@@ -110,5 +110,5 @@ class Layout:
         return self.run / "ns"
 
     def node(self, name: str) -> Path:
-        """The folder that holds a node's own /etc, /var and /run."""
+        """The directory that holds a node's own /etc, /var and /run."""
         return self.nodes / name

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One installation for a machine: its control groups, network namespaces and bridge have fixed names.
 
-The lock file names the state folder of the installation that owns them.
+The lock file names the state directory of the installation that owns them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MachineLock:
 
 @contextmanager
 def held(state: Path) -> Iterator[MachineLock]:
-    """Own the machine for the installation of this state folder, and be the only one at work on it.
+    """Own the machine for the installation of this state directory, and be the only one at work on it.
 
     :raises StandaloneError: another up, down or clean is at work, or another installation runs
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mounts below a folder of ours."""
+"""Mounts below a directory of ours."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 from hypernetes.standalone import machine
 
 
-def parse_below(mountinfo: str, folder: Path) -> list[Path]:
-    """Mount points at or below a folder, the last mounted first, from the text of ``/proc/self/mountinfo``."""
+def parse_below(mountinfo: str, directory: Path) -> list[Path]:
+    """Mount points at or below a directory, the last mounted first, from the text of ``/proc/self/mountinfo``."""
     points = []
     for line in mountinfo.splitlines():
         # The kernel writes a space as \040 (proc(5)).
         point = Path(line.split()[4].replace("\\040", " "))
-        if point == folder or folder in point.parents:
+        if point == directory or directory in point.parents:
             points.append(point)
     return points[::-1]
 
 
-def below(folder: Path) -> list[Path]:
-    """Mount points at or below a folder now."""
-    return parse_below(Path("/proc/self/mountinfo").read_text(), folder)
+def below(directory: Path) -> list[Path]:
+    """Mount points at or below a directory now."""
+    return parse_below(Path("/proc/self/mountinfo").read_text(), directory)
 
 
-def unmount_below(folder: Path) -> None:
-    """Unmount everything at or below a folder.
+def unmount_below(directory: Path) -> None:
+    """Unmount everything at or below a directory.
 
     :raises StandaloneError: when something stays mounted, because a removal of files would then go through it
     """
-    for point in below(folder):
+    for point in below(directory):
         machine.run(["umount", point], check=False)
-    for point in below(folder):
+    for point in below(directory):
         # Busy only if a process outside of ours looks in; detaching lets go as soon as it leaves.
         machine.run(["umount", "--lazy", point], check=False)
-    left = below(folder)
+    left = below(directory)
     if left:
         raise machine.StandaloneError(f"still mounted: {', '.join(map(str, left))}")

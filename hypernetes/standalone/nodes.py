@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node on this machine: a network namespace, a mount namespace and a cgroup root of its own.
 
-Inside, everything lies at its production path: the mount namespace binds folders of the node's state over them.
+Inside, everything lies at its production path: the mount namespace binds directories of the node's state over them.
 The control services' state is hidden there, so that a search for credentials in a node finds what a real node
 would hold. Processes enter with nsenter; ``ip netns exec`` would mount a new /sys without the control groups.
 """
@@ -21,10 +21,10 @@ from hypernetes.standalone import mounts
 from hypernetes.standalone import process
 from hypernetes.standalone.installation import Installation
 
-NETNS_FOLDER = Path("/run/netns")
+NETNS_DIRECTORY = Path("/run/netns")
 DIST_MOUNT = Path("/usr/lib/hypernetes")
 
-# Folder below the node's state → path inside. What begins with `run` is emptied at each start, as at a boot.
+# Directory below the node's state → path inside. What begins with `run` is emptied at each start, as at a boot.
 BINDS = {
     "etc/hypernetes": "/etc/hypernetes",
     "etc/kubernetes": "/etc/kubernetes",
@@ -63,7 +63,7 @@ class Node:
     @property
     def network_namespace(self) -> Path:
         """Where its network namespace is pinned; ``ip netns`` knows it as ``hypernetes-<node>``."""
-        return NETNS_FOLDER / f"hypernetes-{self.name}"
+        return NETNS_DIRECTORY / f"hypernetes-{self.name}"
 
     @property
     def host_device(self) -> str:
@@ -86,9 +86,9 @@ def inside(installation: Installation, node: Node) -> list[str | Path]:
     ]
 
 
-def fstab(folder: Path, dist: Path, hidden: Iterable[Path]) -> str:
+def fstab(directory: Path, dist: Path, hidden: Iterable[Path]) -> str:
     """The node's mounts as mount(8) reads them; what is hidden comes last, since the sources lie below it."""
-    lines = [f"{folder / source} {target} none bind 0 0" for source, target in BINDS.items()]
+    lines = [f"{directory / source} {target} none bind 0 0" for source, target in BINDS.items()]
     lines.append(f"{dist} {DIST_MOUNT} none bind,ro 0 0")
     lines += [f"tmpfs {path} tmpfs ro,size=4k,mode=0555 0 0" for path in hidden]
     return "\n".join(lines) + "\n"
@@ -101,23 +101,23 @@ def exists(installation: Installation, node: Node) -> bool:
 
 def create(installation: Installation, node: Node) -> None:
     """Make the node afresh, without any process in it; ``remove`` must have come first."""
-    folder = installation.layout.node(node.name)
-    shutil.rmtree(folder / "run", ignore_errors=True)
+    directory = installation.layout.node(node.name)
+    shutil.rmtree(directory / "run", ignore_errors=True)
     for source in BINDS:
-        (folder / source).mkdir(parents=True, exist_ok=True)
+        (directory / source).mkdir(parents=True, exist_ok=True)
     installation.layout.dist.mkdir(parents=True, exist_ok=True)
     for target in (*BINDS.values(), str(DIST_MOUNT)):
-        _make_folder(installation, Path(target))
+        _make_directory(installation, Path(target))
     cgroups.create_node_roots(node.name)
     _create_network(installation, node)
     _create_mounts(installation, node)
 
 
 def _create_network(installation: Installation, node: Node) -> None:
-    if not NETNS_FOLDER.is_mount():
+    if not NETNS_DIRECTORY.is_mount():
         # The first `ip netns add` makes this a mount point; `clean` undoes that.
-        installation.record("mounts", str(NETNS_FOLDER))
-        _make_folder(installation, NETNS_FOLDER)
+        installation.record("mounts", str(NETNS_DIRECTORY))
+        _make_directory(installation, NETNS_DIRECTORY)
     name = node.network_namespace.name
     machine.run(["ip", "netns", "add", name])
     enter = ["nsenter", f"--net={node.network_namespace}"]
@@ -191,8 +191,8 @@ def _is_namespace(pin: Path) -> bool:
         return False
 
 
-def _make_folder(installation: Installation, folder: Path) -> None:
-    """Make a folder outside of the state folder, remembering which of its parents were not there either."""
-    missing = [path for path in (*reversed(folder.parents), folder) if not path.exists()]
+def _make_directory(installation: Installation, directory: Path) -> None:
+    """Make a directory outside of the state directory, remembering which of its parents were not there either."""
+    missing = [path for path in (*reversed(directory.parents), directory) if not path.exists()]
     installation.record("folders", *(str(path) for path in missing))
-    folder.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)

@@ -14,13 +14,13 @@ from hypernetes.standalone import machine
 class Passwords:
     """The password of every account, made at its first use."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
 
     def path(self, account: str) -> Path:
         """The file that holds an account's password, without a newline; made when missing."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / account
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._directory / account
         if not path.exists():
             machine.write(path, secrets.token_urlsafe(24), mode=0o600)
         return path

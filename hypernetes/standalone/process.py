@@ -28,7 +28,7 @@ class ProcessIdentity:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs; a zombie does not."""
-        return of(self.pid) == self
+        return identify(self.pid) == self
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to this process and to no other; false when it is gone.
@@ -77,7 +77,7 @@ def start_time_and_state(stat: str) -> tuple[int, str]:
     return int(fields[19]), fields[0]
 
 
-def of(pid: int) -> ProcessIdentity | None:
+def identify(pid: int) -> ProcessIdentity | None:
     """The identity of a running process; None when there is none, or only its remains."""
     try:
         started, state = start_time_and_state((PROC / str(pid) / "stat").read_text())
@@ -96,7 +96,7 @@ def in_namespace(kind: str, inode: int) -> list[ProcessIdentity]:
             same = (entry / "ns" / kind).stat().st_ino == inode
         except OSError:
             continue
-        identity = of(int(entry.name)) if same else None
+        identity = identify(int(entry.name)) if same else None
         if identity:
             found.append(identity)
     return found

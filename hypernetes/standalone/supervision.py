@@ -117,10 +117,10 @@ files = {include}/*.conf
 class Supervisor:
     """One supervisord and the programs it keeps.
 
-    All paths are those of the host; a node's own paths are bind mounts of its state folder.
+    All paths are those of the host; a node's own paths are bind mounts of its state directory.
 
     :param identity: file that records which process the daemon is
-    :param log_inside: the log folder as the daemon sees it, where that differs
+    :param log_inside: the log directory as the daemon sees it, where that differs
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class Supervisor:
                 start_new_session=True,
                 preexec_fn=self.group.enter,
             )
-        identity = process.of(daemon.pid)
+        identity = process.identify(daemon.pid)
         if identity:
             identity.save(self._identity)
         machine.wait_until(

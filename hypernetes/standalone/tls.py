@@ -25,13 +25,13 @@ RENEW_BEFORE = datetime.timedelta(days=30)
 BACKDATE = datetime.timedelta(hours=1)
 
 
-class Authority:
-    """Issues certificates into one folder; whatever is still valid there is left as it is."""
+class CertificateAuthority:
+    """Issues certificates into one directory; whatever is still valid there is left as it is."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.certificate = folder / "ca.crt"
-        self._key = folder / "ca.key"
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.certificate = directory / "ca.crt"
+        self._key = directory / "ca.key"
 
     def ensure(self) -> None:
         """Make the authority's own key and certificate unless they are there and fresh."""
@@ -62,36 +62,34 @@ class Authority:
         :param common_name: what a chassis is known by to OVN's role-based access; the file's name by default
         :param owner: user and group ids that may read the key; root by default
         """
-        certificate_path, key_path = self._folder / f"{name}.crt", self._folder / f"{name}.key"
-        if key_path.exists() and fresh(certificate_path) and self._issued_by_us(certificate_path):
+        certificate_path, key_path = self._directory / f"{name}.crt", self._directory / f"{name}.key"
+        if key_path.exists() and fresh(certificate_path) and self._is_issued_here(certificate_path):
             return certificate_path, key_path
-        authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        authority_key = serialization.load_pem_private_key(self._key.read_bytes(), None)
-        if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
+        ca = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        ca_key = serialization.load_pem_private_key(self._key.read_bytes(), None)
+        if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
             raise machine.StandaloneError(f"{self._key} is not an elliptic curve key")
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(_name(common_name or name), authority.subject, key.public_key())
+            _builder(_name(common_name or name), ca.subject, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(certificates.key_usage(digital_signature=True), critical=True)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
                 critical=False,
             )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         )
         if addresses:
             names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        _write_pair(certificate_path, key_path, builder.sign(authority_key, hashes.SHA256()), key, owner=owner)
+        _write_pair(certificate_path, key_path, builder.sign(ca_key, hashes.SHA256()), key, owner=owner)
         return certificate_path, key_path
 
-    def _issued_by_us(self, path: Path) -> bool:
-        authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+    def _is_issued_here(self, path: Path) -> bool:
+        ca = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         try:
-            x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(authority)
+            x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(ca)
         except (ValueError, TypeError, exceptions.InvalidSignature):
             return False
         return True

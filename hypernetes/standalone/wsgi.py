@@ -78,11 +78,11 @@ def render(service: Service, venv: Path) -> str:
 
 def program(installation: Installation, service: Service) -> Program:
     """Write the service's uWSGI configuration and describe its process."""
-    folder = installation.layout.service(service.name)
-    path = folder / "uwsgi.ini"
+    directory = installation.layout.service(service.name)
+    path = directory / "uwsgi.ini"
     machine.write(path, render(service, installation.layout.venv))
     # Neutron leaves a file named after its parent process behind, which must not outlive `clean`.
-    temporary = folder / "tmp"
+    temporary = directory / "tmp"
     temporary.mkdir(mode=0o700, exist_ok=True)
     return Program(
         name=service.name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Phase ``prepare``: everything kubeadm expects to find: folders, files, containerd, and the CNI plug-in."""
+"""Phase ``prepare``: everything kubeadm expects to find: directories, files, containerd, and the CNI plug-in."""
 
 import secrets
 import socket
@@ -26,10 +26,10 @@ CONTAINERD_START_SECONDS = 60.0
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     """Make the node ready for kubeadm and have containerd answer."""
     try:
-        cgroups.create(cgroups.root_of(bootstrap.required(inputs, order_names.KUBEADM_FILE)))
+        cgroups.create(cgroups.kubelet_root(bootstrap.required(inputs, order_names.KUBEADM_FILE)))
     except yaml.YAMLError as error:
         raise bootstrap.NodePhaseFailed(f"the input {order_names.KUBEADM_FILE} is not valid YAML: {error}") from error
-    # kube-apiserver's audit log; kubelet would make the folder readable by all.
+    # kube-apiserver's audit log; kubelet would make the directory readable by all.
     node.layout.audit_logs.mkdir(parents=True, exist_ok=True)
     node.layout.audit_logs.chmod(0o700)
     write_cluster_files(node, inputs)
@@ -40,17 +40,17 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
 
 
 def write_cluster_files(node: nodes.Node, inputs: Mapping[str, str]) -> None:
-    """Write the inputs whose names are those of files to the folder the apiserver mounts."""
-    folder = node.layout.cluster_files
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    """Write the inputs whose names are those of files to the directory the apiserver mounts."""
+    directory = node.layout.cluster_files
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
     for name, content in inputs.items():
         # Names come over the message bus: a plain file name, or it is a parameter or somebody's trick.
         if PurePath(name).name != name or PurePath(name).suffix not in {".yaml", ".pem"}:
             raise bootstrap.NodePhaseFailed(f"{name!r} is no name for a file of this phase")
-        if folder / name == node.layout.encryption_configuration:
+        if directory / name == node.layout.encryption_configuration:
             raise bootstrap.NodePhaseFailed("the encryption key is made on the node and nowhere else")
-        files.write(folder / name, content)
+        files.write(directory / name, content)
 
 
 def write_encryption_configuration(node: nodes.Node) -> None:

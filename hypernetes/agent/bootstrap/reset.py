@@ -35,20 +35,20 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     node.layout.containerd_socket.unlink(missing_ok=True)
     # Before the file that names it goes.
     if node.layout.kubeadm_configuration.exists():
-        cgroups.remove(cgroups.root_of(node.layout.kubeadm_configuration.read_text()))
-    # What kubeadm leaves, or what it did not get to in a run that was killed. The folders themselves may be mounts.
+        cgroups.remove(cgroups.kubelet_root(node.layout.kubeadm_configuration.read_text()))
+    # What kubeadm leaves, or what it did not get to in a run that was killed. The directories themselves may be mounts.
     layout = node.layout
-    for folder in (layout.etcd, layout.kubelet, layout.kubernetes, layout.pod_logs, layout.container_logs):
-        _empty(folder)
+    for directory in (layout.etcd, layout.kubelet, layout.kubernetes, layout.pod_logs, layout.container_logs):
+        _empty(directory)
     node.layout.kubelet_script.unlink(missing_ok=True)
     node.layout.cni_network.unlink(missing_ok=True)
     return {}
 
 
-def _empty(folder: Path) -> None:
-    if not folder.is_dir():
+def _empty(directory: Path) -> None:
+    if not directory.is_dir():
         return
-    for entry in folder.iterdir():
+    for entry in directory.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
         else:

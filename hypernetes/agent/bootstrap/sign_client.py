@@ -23,7 +23,7 @@ CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
 
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     """Sign the CSR's key with the cluster's authority; tell where and under which authority the apiserver is."""
-    certificate_path, key_path = node.layout.authority
+    certificate_path, key_path = node.layout.ca_files
     try:
         authority_pem = certificate_path.read_bytes()
         key_pem = key_path.read_bytes()

@@ -11,7 +11,7 @@ import yaml
 MOUNTS = Path("/proc/self/mountinfo")
 
 
-def root_of(kubeadm_configuration: str) -> str:
+def kubelet_root(kubeadm_configuration: str) -> str:
     """kubelet's cgroupRoot by the YAML documents that kubeadm is given; empty if they name none.
 
     :raises yaml.YAMLError: the text is no YAML.
@@ -38,12 +38,12 @@ def create(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = No
     if mounts is None:
         mounts = hierarchies(MOUNTS.read_text())
     for mount, options in mounts:
-        folder = mount
+        directory = mount
         for name in names:
-            parent, folder = folder, folder / name
-            folder.mkdir(exist_ok=True)
+            parent, directory = directory, directory / name
+            directory.mkdir(exist_ok=True)
             if "cpuset" in options:
-                _inherit_cpuset(parent, folder)
+                _inherit_cpuset(parent, directory)
 
 
 def remove(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = None) -> None:
@@ -55,8 +55,8 @@ def remove(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = No
         mounts = hierarchies(MOUNTS.read_text())
     for mount, _ in mounts:
         root = mount / relative
-        for folder in sorted((p for p in root.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
-            _remove_empty(folder)
+        for directory in sorted((p for p in root.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
+            _remove_empty(directory)
         _remove_empty(root)
         # The groups above may be other nodes' too; those stay, having children.
         for above in list(root.parents):
@@ -65,14 +65,14 @@ def remove(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = No
             _remove_empty(above)
 
 
-def _remove_empty(folder: Path) -> None:
+def _remove_empty(directory: Path) -> None:
     # Busy means that somebody still runs there. It is for whoever runs it to end.
     with contextlib.suppress(OSError):
-        folder.rmdir()
+        directory.rmdir()
 
 
-def _inherit_cpuset(parent: Path, folder: Path) -> None:
+def _inherit_cpuset(parent: Path, directory: Path) -> None:
     # In cgroup v1 a new cpuset is empty and takes no process until it has processors and memory nodes.
     for name in ("cpuset.cpus", "cpuset.mems"):
-        if not (folder / name).read_text().strip():
-            (folder / name).write_text((parent / name).read_text())
+        if not (directory / name).read_text().strip():
+            (directory / name).write_text((parent / name).read_text())

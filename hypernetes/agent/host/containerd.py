@@ -46,7 +46,7 @@ state = {text(layout.containerd_run)}
   # An image's VOLUME is a directory of the container's root file system: in the machine, filled from the image and gone
   # with the container. containerd would mount the tenant's image on this host to copy the content out.
   ignore_image_defined_volumes = true
-  # Network namespaces' mounts stay in this node's own folder.
+  # Network namespaces' mounts stay in this node's own directory.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.cri.v1.runtime".containerd]
     default_runtime_name = "runc"
@@ -72,26 +72,26 @@ state = {text(layout.containerd_run)}
 """
 
 
-def hosts(mirror: str, authority_file: str | None) -> str:
+def hosts(mirror: str, ca_file: str | None) -> str:
     """certs.d/<host>/hosts.toml of a registry host that is pulled from a mirror and nowhere else."""
     lines = [
         "# Written by hypernetes-agent; changes are lost.",
         # Naming the mirror as the server too keeps containerd from falling back to the upstream host.
         f"server = {_quoted(mirror)}",
     ]
-    if authority_file:
-        lines.append(f"ca = {_quoted(authority_file)}")
+    if ca_file:
+        lines.append(f"ca = {_quoted(ca_file)}")
     lines += [f"[host.{_quoted(mirror)}]", '  capabilities = ["pull", "resolve"]']
-    if authority_file:
-        lines.append(f"  ca = {_quoted(authority_file)}")
+    if ca_file:
+        lines.append(f"  ca = {_quoted(ca_file)}")
     return "\n".join(lines) + "\n"
 
 
-def files(layout: Layout, pause_image: str, mirrors: Mapping[str, str], authority_file: str | None) -> dict[str, str]:
+def files(layout: Layout, pause_image: str, mirrors: Mapping[str, str], ca_file: str | None) -> dict[str, str]:
     """Every file of containerd's, by its path."""
     result = {str(layout.containerd / "config.toml"): configuration(layout, pause_image)}
     for host, mirror in mirrors.items():
-        result[str(layout.containerd / "certs.d" / host / "hosts.toml")] = hosts(mirror, authority_file)
+        result[str(layout.containerd / "certs.d" / host / "hosts.toml")] = hosts(mirror, ca_file)
     return result
 
 

@@ -13,14 +13,14 @@ from hypernetes.kubernetes.bootstrap import order_names
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders of a node. Those of Kubernetes and containerd are theirs by convention."""
+    """The directories of a node. Those of Kubernetes and containerd are theirs by convention."""
 
     distribution: Path
     state: Path
     run: Path
     logs: Path
     programs: Path
-    """Folder of the supervisor's program files."""
+    """Directory of the supervisor's program files."""
     kubernetes: Path
     kubelet: Path = Path("/var/lib/kubelet")
     etcd: Path = Path("/var/lib/etcd")
@@ -75,7 +75,7 @@ class Layout:
         return self.cni_configuration / "10-hypernetes.conflist"
 
     @property
-    def authority(self) -> tuple[Path, Path]:
+    def ca_files(self) -> tuple[Path, Path]:
         """Certificate and key of the cluster's certificate authority."""
         return self.kubernetes / "pki" / "ca.crt", self.kubernetes / "pki" / "ca.key"
 
@@ -109,7 +109,7 @@ class Layout:
         return f"{self.binaries}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def of(conf: cfg.ConfigOpts) -> Layout:
+def from_conf(conf: cfg.ConfigOpts) -> Layout:
     """The layout that the options describe."""
     return Layout(
         distribution=Path(conf.node.dist_dir),

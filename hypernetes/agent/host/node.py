@@ -16,7 +16,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The machine: its options, its folders, how programs are run and kept running there."""
+    """The machine: its options, its directories, how programs are run and kept running there."""
 
     conf: cfg.ConfigOpts
     layout: layouts.Layout
@@ -29,9 +29,9 @@ class Node:
         return f"https://{kubeadm.endpoint(str(self.conf.node.address))}"
 
 
-def of(conf: cfg.ConfigOpts) -> Node:
+def from_conf(conf: cfg.ConfigOpts) -> Node:
     """The node that the options describe."""
-    layout = layouts.of(conf)
+    layout = layouts.from_conf(conf)
     return Node(
         conf=conf,
         layout=layout,

@@ -17,9 +17,9 @@ from oslo_log import log
 from hypernetes.agent.local import errors as cni_errors
 from hypernetes.agent.local import fair_executor
 from hypernetes.agent.ports import driver as drivers
-from hypernetes.agent.ports import manager
+from hypernetes.agent.ports import sandbox_ports
 from hypernetes.agent.ports import sandboxes
-from hypernetes.agent.ports.sandboxes import Sandbox
+from hypernetes.agent.ports.sandboxes import SandboxRecord
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
 from hypernetes.rpc import request_context
@@ -38,7 +38,7 @@ IDLE_SECONDS = 0.5
 class Handler:
     """Answers the requests of the CNI executable, after checking each of them."""
 
-    def __init__(self, ports: manager.Ports) -> None:
+    def __init__(self, ports: sandbox_ports.SandboxPorts) -> None:
         self._ports = ports
         self._commands: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "ADD": self._add,
@@ -76,7 +76,7 @@ class Handler:
         if not isinstance(pod, dict):
             raise cni_errors.malformed("the request lacks pod")
         sandbox = self._ports.add(
-            Sandbox(
+            SandboxRecord(
                 sandbox_id=_sandbox_id(request),
                 state=SandboxState.ALLOCATING,
                 netns=_text(request, "netns"),
@@ -95,7 +95,7 @@ class Handler:
     def _check(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             self._ports.check(_sandbox_id(request))
-        except manager.UnknownSandbox as error:
+        except sandbox_ports.UnknownSandbox as error:
             message = f"sandbox {error} has no port on this node"
             raise cni_errors.CniRefusal(cni_errors.UNKNOWN_CONTAINER, message) from error
         except drivers.PlugFailed as error:

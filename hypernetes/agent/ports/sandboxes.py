@@ -38,7 +38,7 @@ class SandboxState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sandbox:
+class SandboxRecord:
     """A sandbox this node serves."""
 
     sandbox_id: str
@@ -64,7 +64,7 @@ def is_sandbox_id(text: str) -> bool:
     return _SANDBOX_ID.fullmatch(text) is not None
 
 
-def shim_record(sandbox: Sandbox) -> dict[str, Any]:
+def shim_record(sandbox: SandboxRecord) -> dict[str, Any]:
     """What the shim needs to know of its network, and how much its pod may write."""
     binding = sandbox.binding
     assert binding is not None
@@ -92,12 +92,12 @@ def shim_record(sandbox: Sandbox) -> dict[str, Any]:
 class SandboxStore:
     """Sandboxes as files, one each; a file that is not ours or broken is skipped."""
 
-    def __init__(self, folder: Path, records: Path) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path, records: Path) -> None:
+        self._directory = directory
         self._records = records
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
         self._guard = threading.Lock()
-        for path in (folder, records):
+        for path in (directory, records):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
 
@@ -118,24 +118,24 @@ class SandboxStore:
                 else:
                     self._locks[sandbox_id] = (lock, users - 1)
 
-    def get(self, sandbox_id: str) -> Sandbox | None:
+    def get(self, sandbox_id: str) -> SandboxRecord | None:
         """The sandbox, or None."""
-        return _decode(files.read_json(self._folder / f"{sandbox_id}.json"))
+        return _decode(files.read_json(self._directory / f"{sandbox_id}.json"))
 
-    def all(self) -> list[Sandbox]:
+    def all(self) -> list[SandboxRecord]:
         """Every sandbox."""
-        found = (_decode(files.read_json(path)) for path in sorted(self._folder.glob("[!.]*.json")))
+        found = (_decode(files.read_json(path)) for path in sorted(self._directory.glob("[!.]*.json")))
         return [sandbox for sandbox in found if sandbox is not None]
 
-    def save(self, sandbox: Sandbox) -> None:
+    def save(self, sandbox: SandboxRecord) -> None:
         """Record the sandbox as it now is; lasting when this returns."""
-        files.write_json(self._folder / f"{sandbox.sandbox_id}.json", codec.encode(sandbox))
+        files.write_json(self._directory / f"{sandbox.sandbox_id}.json", codec.encode(sandbox))
 
     def delete(self, sandbox_id: str) -> None:
         """Forget the sandbox."""
-        (self._folder / f"{sandbox_id}.json").unlink(missing_ok=True)
+        (self._directory / f"{sandbox_id}.json").unlink(missing_ok=True)
 
-    def write_record(self, sandbox: Sandbox) -> None:
+    def write_record(self, sandbox: SandboxRecord) -> None:
         """Write the shim's record."""
         files.write_json(self._records / f"{sandbox.sandbox_id}.json", shim_record(sandbox))
 
@@ -148,10 +148,10 @@ class SandboxStore:
         return {path.stem for path in self._records.glob("[!.]*.json")}
 
 
-def _decode(data: object) -> Sandbox | None:
+def _decode(data: object) -> SandboxRecord | None:
     if not isinstance(data, dict):
         return None
     try:
-        return codec.decode(Sandbox, data | {"state": SandboxState(str(data.get("state")))})
+        return codec.decode(SandboxRecord, data | {"state": SandboxState(str(data.get("state")))})
     except (codec.MalformedMessage, ValueError):
         return None

@@ -18,16 +18,16 @@ from hypernetes.standalone.installation import Installation
 
 def configuration(installation: Installation) -> ini.Sections:
     """Keystone's options: Fernet tokens, memcached, our database."""
-    folder = installation.layout.service("keystone")
+    directory = installation.layout.service("keystone")
     memcached = f"{addresses.CONTROL}:{addresses.MEMCACHED_PORT}"
     return {
         "DEFAULT": {"log_file": str(installation.layout.log / "keystone-application.log"), "use_stderr": False},
         "database": {"connection": mariadb.url(installation, "keystone"), "max_pool_size": 10},
         "cache": {"enabled": True, "backend": "dogpile.cache.pymemcache", "memcache_servers": memcached},
         "token": {"provider": "fernet", "expiration": 7200},
-        "fernet_tokens": {"key_repository": str(folder / "fernet-keys")},
-        "fernet_receipts": {"key_repository": str(folder / "fernet-keys")},
-        "credential": {"key_repository": str(folder / "credential-keys")},
+        "fernet_tokens": {"key_repository": str(directory / "fernet-keys")},
+        "fernet_receipts": {"key_repository": str(directory / "fernet-keys")},
+        "credential": {"key_repository": str(directory / "credential-keys")},
         "oslo_policy": {"enforce_new_defaults": True, "enforce_scope": True},
     }
 
@@ -41,10 +41,10 @@ def manage(installation: Installation, *words: str, environment: dict[str, str] 
 
 def start(installation: Installation) -> None:
     """Configure, migrate, make the keys, start, bootstrap."""
-    folder = installation.layout.service("keystone")
-    path = folder / "keystone.conf"
+    directory = installation.layout.service("keystone")
+    path = directory / "keystone.conf"
     machine.write(path, ini.render(configuration(installation)), mode=0o600)
-    keys = folder / "fernet-keys" / "0"
+    keys = directory / "fernet-keys" / "0"
     if not keys.exists():
         for step in ("fernet_setup", "credential_setup"):
             manage(installation, step, "--keystone-user", "root", "--keystone-group", "root")
@@ -57,7 +57,7 @@ def start(installation: Installation) -> None:
         processes=3,
         threads=2,
         # Keystone takes the server's arguments for its own unless it is told where its file is.
-        environment={"OS_KEYSTONE_CONFIG_DIR": str(folder), "OS_KEYSTONE_CONFIG_FILES": "keystone.conf"},
+        environment={"OS_KEYSTONE_CONFIG_DIR": str(directory), "OS_KEYSTONE_CONFIG_FILES": "keystone.conf"},
         arguments="",
         files=[path],
     )

@@ -20,13 +20,13 @@ DATABASES = ("keystone", "neutron", "hypernetes")
 ACCOUNT = "mysql"
 
 
-def render(folder: Path) -> str:
+def render(directory: Path) -> str:
     """The server's configuration: small buffers, no binary log, only our own address."""
     return f"""[mariadbd]
 user = {ACCOUNT}
-datadir = {folder / "data"}
-socket = {folder / "mysqld.sock"}
-pid-file = {folder / "mariadbd.pid"}
+datadir = {directory / "data"}
+socket = {directory / "mysqld.sock"}
+pid-file = {directory / "mariadbd.pid"}
 bind-address = {addresses.CONTROL}
 port = {addresses.MARIADB_PORT}
 skip-name-resolve
@@ -48,15 +48,15 @@ def url(installation: Installation, database: str) -> str:
 
 
 def start(installation: Installation) -> None:
-    """Make the data folder, start the server, see to databases and accounts."""
-    folder = installation.layout.service("mariadb")
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make the data directory, start the server, see to databases and accounts."""
+    directory = installation.layout.service("mariadb")
+    directory.mkdir(parents=True, exist_ok=True)
     account = pwd.getpwnam(ACCOUNT)
-    configuration = folder / "my.cnf"
-    machine.write(configuration, render(folder))
+    configuration = directory / "my.cnf"
+    machine.write(configuration, render(directory))
 
     def install() -> None:
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        shutil.rmtree(directory / "data", ignore_errors=True)
         machine.run(
             [
                 "mariadb-install-db",
@@ -69,7 +69,7 @@ def start(installation: Installation) -> None:
             timeout=120,
         )
 
-    os.chown(folder, account.pw_uid, account.pw_gid)
+    os.chown(directory, account.pw_uid, account.pw_gid)
     installation.once("mariadb-data", "1", install)
     installation.control.apply(
         Program(
@@ -79,8 +79,8 @@ def start(installation: Installation) -> None:
             stop_seconds=30,
         )
     )
-    machine.wait_until(lambda: _answers(folder), "mariadb", timeout=60)
-    with _connect(folder) as connection, connection.cursor() as cursor:
+    machine.wait_until(lambda: _answers(directory), "mariadb", timeout=60)
+    with _connect(directory) as connection, connection.cursor() as cursor:
         for name in DATABASES:
             password = installation.password(f"mariadb-{name}")
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{name}`")
@@ -94,14 +94,14 @@ def ready(installation: Installation) -> bool:
     return _answers(installation.layout.service("mariadb"))
 
 
-def _connect(folder: Path) -> pymysql.connections.Connection[pymysql.cursors.Cursor]:
+def _connect(directory: Path) -> pymysql.connections.Connection[pymysql.cursors.Cursor]:
     # Root proves who it is by its user id on the socket: no password anywhere.
-    return pymysql.connect(unix_socket=str(folder / "mysqld.sock"), user="root", connect_timeout=5, read_timeout=20)
+    return pymysql.connect(unix_socket=str(directory / "mysqld.sock"), user="root", connect_timeout=5, read_timeout=20)
 
 
-def _answers(folder: Path) -> bool:
+def _answers(directory: Path) -> bool:
     try:
-        _connect(folder).close()
+        _connect(directory).close()
     except (pymysql.MySQLError, OSError):
         return False
     return True

@@ -21,13 +21,13 @@ from hypernetes.standalone.supervision import Program
 
 def configuration(installation: Installation) -> ini.Sections:
     """Neutron's options. There are no RPC workers: with OVN nothing but the databases is talked to."""
-    folder = installation.layout.service("neutron")
+    directory = installation.layout.service("neutron")
     return {
         "DEFAULT": {
             "core_plugin": "ml2",
             "service_plugins": ["ovn-router"],
             "api_paste_config": str(installation.layout.venv / "etc/neutron/api-paste.ini"),
-            "state_path": str(folder),
+            "state_path": str(directory),
             "transport_url": "fake://",
             "rpc_workers": 0,
             "rpc_state_report_workers": 0,
@@ -39,7 +39,7 @@ def configuration(installation: Installation) -> ini.Sections:
         },
         "database": {"connection": mariadb.url(installation, "neutron"), "max_pool_size": 20},
         "keystone_authtoken": identity.token_middleware(installation, "neutron"),
-        "oslo_concurrency": {"lock_path": str(folder / "lock")},
+        "oslo_concurrency": {"lock_path": str(directory / "lock")},
         "oslo_policy": {"enforce_new_defaults": True, "enforce_scope": True},
         # Quotas of the demonstration's projects are set per project; this is what any other project gets.
         "quotas": {"quota_network": 100, "quota_subnet": 100, "quota_port": 500, "quota_security_group": 100},
@@ -66,10 +66,10 @@ def configuration(installation: Installation) -> ini.Sections:
 
 def start(installation: Installation) -> None:
     """Configure, migrate, start the API and the worker that keeps OVN in step."""
-    folder = installation.layout.service("neutron")
-    path = folder / "neutron.conf"
+    directory = installation.layout.service("neutron")
+    path = directory / "neutron.conf"
     machine.write(path, ini.render(configuration(installation)), mode=0o600)
-    (folder / "lock").mkdir(exist_ok=True)
+    (directory / "lock").mkdir(exist_ok=True)
 
     def migrate() -> None:
         command: list[str | Path] = [installation.executable("neutron-db-manage"), "--config-file", path]
@@ -77,7 +77,7 @@ def start(installation: Installation) -> None:
 
     installation.once("neutron-database", metadata.version("neutron"), migrate)
     # Both processes must read the same file: the hash ring compares what they write to the database.
-    environment = {"OS_NEUTRON_CONFIG_DIR": str(folder), "OS_NEUTRON_CONFIG_FILES": "neutron.conf"}
+    environment = {"OS_NEUTRON_CONFIG_DIR": str(directory), "OS_NEUTRON_CONFIG_FILES": "neutron.conf"}
     service = wsgi.Service(
         name="neutron",
         module="neutron.wsgi.api:application",

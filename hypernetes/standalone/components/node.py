@@ -68,8 +68,8 @@ def programs(installation: Installation, node: Node) -> list[Program]:
 
 def switch(installation: Installation, node: Node) -> list[str | Path]:
     """The beginning of an ovs-vsctl command that speaks to the node's switch."""
-    folder = installation.layout.node(node.name)
-    return ["ovs-vsctl", f"--db=unix:{folder / 'run/openvswitch/db.sock'}", "--timeout=20"]
+    directory = installation.layout.node(node.name)
+    return ["ovs-vsctl", f"--db=unix:{directory / 'run/openvswitch/db.sock'}", "--timeout=20"]
 
 
 def start(installation: Installation, node: Node) -> None:
@@ -79,16 +79,16 @@ def start(installation: Installation, node: Node) -> None:
         supervisor.end(grace=10)
         nodes.remove(installation, node)
         nodes.create(installation, node)
-    folder = installation.layout.node(node.name)
+    directory = installation.layout.node(node.name)
     _issue_chassis(installation, node)
     _supervise(installation, node)
-    database = folder / "run/openvswitch/conf.db"
+    database = directory / "run/openvswitch/conf.db"
     if not database.exists():
         # It lies in /run on purpose: TAPs do not outlive a start of the node, so their ports must not either.
         machine.run(["ovsdb-tool", "create", database, SWITCH_SCHEMA])
     database_server, *rest = programs(installation, node)
     supervisor.apply(database_server)
-    socket = folder / "run/openvswitch/db.sock"
+    socket = directory / "run/openvswitch/db.sock"
     machine.wait_until(socket.exists, f"switch database of {node.name}", timeout=20)
     call = [*switch(installation, node), "--no-wait"]
     pairs = [f"external_ids:{name}={value}" for name, value in external_ids(node).items()]
@@ -103,7 +103,7 @@ def start(installation: Installation, node: Node) -> None:
 
 def _issue_chassis(installation: Installation, node: Node) -> None:
     """Give the node its certificate; OVN compares its common name with the chassis the node writes to."""
-    certificate, key = installation.authority.issue(f"chassis-{node.name}", common_name=node.name)
+    certificate, key = installation.ca.issue(f"chassis-{node.name}", common_name=node.name)
     target = installation.layout.node(node.name) / "etc/hypernetes/ovn"
     machine.write(target / "chassis.key", key.read_text(), mode=0o600)
     machine.write(target / "chassis.crt", certificate.read_text())
@@ -119,9 +119,9 @@ def _supervise(installation: Installation, node: Node) -> None:
         log=Path("/var/log/hypernetes"),
         include=Path("/etc/hypernetes/supervisor.d"),
     )
-    folder = installation.layout.node(node.name)
-    machine.write(folder / "etc/hypernetes/supervisord.conf", text)
-    (folder / "etc/hypernetes/supervisor.d").mkdir(exist_ok=True)
+    directory = installation.layout.node(node.name)
+    machine.write(directory / "etc/hypernetes/supervisord.conf", text)
+    (directory / "etc/hypernetes/supervisor.d").mkdir(exist_ok=True)
     installation.node_supervisor(node.name).ensure_running(
         inside=nodes.inside(installation, node),
         configuration=Path("/etc/hypernetes/supervisord.conf"),

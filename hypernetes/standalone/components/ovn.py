@@ -27,11 +27,11 @@ def socket(installation: Installation, database: str) -> Path:
 
 def start(installation: Installation) -> None:
     """Make the databases, start their servers and northd, open the southbound one to chassis."""
-    folder = installation.layout.service("ovn")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = installation.layout.service("ovn")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     tls = installation.layout.tls
     for database, listen in (("nb", ""), ("sb", "--remote=db:OVN_Southbound,SB_Global,connections")):
-        file = folder / f"{database}.db"
+        file = directory / f"{database}.db"
         if not file.exists():
             machine.run(["ovsdb-tool", "create", file, SCHEMAS / f"ovn-{database}.ovsschema"])
         elif (
@@ -47,7 +47,7 @@ def start(installation: Installation) -> None:
         ]
         command: list[str | Path] = [
             "/usr/sbin/ovsdb-server", file, f"--remote=punix:{socket(installation, database)}",
-            f"--unixctl={folder / database}.ctl", "-vconsole:warn", "-vfile:off", "-vsyslog:off",
+            f"--unixctl={directory / database}.ctl", "-vconsole:warn", "-vfile:off", "-vsyslog:off",
         ]  # fmt: skip
         installation.control.apply(
             Program(
@@ -70,7 +70,7 @@ def start(installation: Installation) -> None:
                 "/usr/bin/ovn-northd",
                 f"--ovnnb-db=unix:{socket(installation, 'nb')}",
                 f"--ovnsb-db=unix:{socket(installation, 'sb')}",
-                f"--unixctl={folder / 'northd'}.ctl",
+                f"--unixctl={directory / 'northd'}.ctl",
                 "-vconsole:warn",
                 "-vfile:off",
                 "-vsyslog:off",

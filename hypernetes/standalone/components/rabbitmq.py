@@ -57,9 +57,9 @@ def client_options(installation: Installation) -> dict[str, str | int | float | 
     return {"ssl": True, "ssl_ca_file": str(installation.layout.ca_certificate)}
 
 
-def render(certificate: str, key: str, authority: str, definitions: str) -> str:
+def render(certificate: str, key: str, ca_file: str, definitions: str) -> str:
     """The broker's configuration: TLS only, our address only."""
-    tls = f"cacertfile = {authority}", f"certfile = {certificate}", f"keyfile = {key}"
+    tls = f"cacertfile = {ca_file}", f"certfile = {certificate}", f"keyfile = {key}"
     lines = [
         "listeners.tcp = none",
         f"listeners.ssl.default = {addresses.CONTROL}:{addresses.RABBITMQ_PORT}",
@@ -117,15 +117,15 @@ def definitions(installation: Installation) -> str:
 
 def start(installation: Installation) -> None:
     """Write configuration and accounts, start the broker as its own user."""
-    folder = installation.layout.service("rabbitmq")
-    folder.mkdir(parents=True, exist_ok=True)
+    directory = installation.layout.service("rabbitmq")
+    directory.mkdir(parents=True, exist_ok=True)
     account = pwd.getpwnam(ACCOUNT)
     owner = (account.pw_uid, account.pw_gid)
-    os.chown(folder, *owner)
+    os.chown(directory, *owner)
     tls = installation.layout.tls
-    accounts = folder / "definitions.json"
-    configuration = folder / "rabbitmq.conf"
-    plugins = folder / "enabled_plugins"
+    accounts = directory / "definitions.json"
+    configuration = directory / "rabbitmq.conf"
+    plugins = directory / "enabled_plugins"
     machine.write(accounts, definitions(installation), mode=0o600, owner=owner)
     machine.write(
         configuration,
@@ -137,15 +137,15 @@ def start(installation: Installation) -> None:
             name="rabbitmq",
             command=[SERVER],
             user=ACCOUNT,
-            directory=folder,
+            directory=directory,
             environment={
                 # Erlang makes its cookie (mode 0400) in HOME.
-                "HOME": str(folder),
+                "HOME": str(directory),
                 "RABBITMQ_NODENAME": NODE,
                 "RABBITMQ_CONFIG_FILE": str(configuration),
                 "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
-                "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-                "RABBITMQ_LOG_BASE": str(folder / "log"),
+                "RABBITMQ_MNESIA_BASE": str(directory / "data"),
+                "RABBITMQ_LOG_BASE": str(directory / "log"),
                 "RABBITMQ_DIST_PORT": str(DISTRIBUTION_PORT),
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +A 4",
                 "ERL_EPMD_ADDRESS": "127.0.0.1",

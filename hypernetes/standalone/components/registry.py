@@ -43,10 +43,10 @@ def render(store: Path, certificate: Path, key: Path) -> str:
 def start(installation: Installation) -> None:
     """Serve the store, then fill it with the distribution's images that it lacks."""
     layout = installation.layout
-    folder = layout.service("registry")
-    store = folder / "store"
+    directory = layout.service("registry")
+    store = directory / "store"
     store.mkdir(parents=True, exist_ok=True)
-    configuration = folder / "config.json"
+    configuration = directory / "config.json"
     machine.write(configuration, render(store, layout.tls / "registry.crt", layout.tls / "registry.key"))
     installation.control.apply(
         Program(

@@ -15,12 +15,12 @@ def start(installation: Installation) -> None:
     layout = installation.layout
     layout.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     installation.record("mounts", *(str(path) for path in cgroups.ensure_mounted()))
-    folder = layout.state / "supervisor"
+    directory = layout.state / "supervisor"
     text = supervision.render_daemon(
-        socket=layout.run / "supervisor.sock", run=layout.run, log=layout.log, include=folder / "programs"
+        socket=layout.run / "supervisor.sock", run=layout.run, log=layout.log, include=directory / "programs"
     )
-    machine.write(folder / "supervisord.conf", text)
-    (folder / "programs").mkdir(exist_ok=True)
+    machine.write(directory / "supervisord.conf", text)
+    (directory / "programs").mkdir(exist_ok=True)
     layout.run.mkdir(exist_ok=True)
     installation.control.ensure_running()
 

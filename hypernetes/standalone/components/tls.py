@@ -15,14 +15,14 @@ SERVERS = ("registry", "ovn-southbound", "hypernetes-api", "hypernetes-webhook")
 def start(installation: Installation) -> None:
     """Issue what is missing; RabbitMQ's key belongs to its own user."""
     layout = installation.layout
-    for folder in (layout.state, layout.tls, layout.run, layout.log):
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    authority = installation.authority
-    authority.ensure()
+    for directory in (layout.state, layout.tls, layout.run, layout.log):
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    ca = installation.ca
+    ca.ensure()
     for name in SERVERS:
-        authority.issue(name, addresses=[addresses.CONTROL])
+        ca.issue(name, addresses=[addresses.CONTROL])
     rabbitmq = pwd.getpwnam("rabbitmq")
-    authority.issue("rabbitmq", addresses=[addresses.CONTROL], owner=(rabbitmq.pw_uid, rabbitmq.pw_gid))
+    ca.issue("rabbitmq", addresses=[addresses.CONTROL], owner=(rabbitmq.pw_uid, rabbitmq.pw_gid))
 
 
 COMPONENT = Component(name="tls", summary="certificate authority and server certificates", start=start)

@@ -53,7 +53,7 @@ def settings(who: str) -> Mapping[str, str]:
     script = f'eval "$("{QUICKSTART}" env {who})" && env -0'
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=120, check=True)
     pairs = (line.partition("=") for line in done.stdout.decode().split("\0") if line)
-    # The tests' own users have tokens that nobody would clear away below the home folder.
+    # The tests' own users have tokens that nobody would clear away below the home directory.
     return {name: value for name, _, value in pairs} | {"XDG_CACHE_HOME": str(LAYOUT.clients / "cache")}
 
 
@@ -268,7 +268,7 @@ class IsolationTest(unittest.TestCase):
 
 
 def processes() -> Iterator[Path]:
-    """The /proc folders of all processes."""
+    """The /proc directories of all processes."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             yield entry

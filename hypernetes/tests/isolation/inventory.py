@@ -22,7 +22,7 @@ class Inventory:
     """Mounted network namespaces of pods."""
     mounts: frozenset[str]
     files: frozenset[str]
-    """Scratch disks, VM folders and sandbox records."""
+    """Scratch disks, VM directories and sandbox records."""
     cgroups: frozenset[str]
     neutron_ports: frozenset[str]
 
@@ -39,10 +39,10 @@ def _node_lines(*words: str) -> frozenset[str]:
     return frozenset(done.output.split())
 
 
-def _found(*folders: str, maximum_depth: int = 8) -> frozenset[str]:
+def _found(*directories: str, maximum_depth: int = 8) -> frozenset[str]:
     depth = ("-mindepth", "1", "-maxdepth", str(maximum_depth))
-    # find fails on a folder that does not exist yet, which is the same as an empty one.
-    return frozenset(base.node("find", *folders, *depth).output.split("\n")) - {""}
+    # find fails on a directory that does not exist yet, which is the same as an empty one.
+    return frozenset(base.node("find", *directories, *depth).output.split("\n")) - {""}
 
 
 def _processes(executable: str) -> frozenset[str]:

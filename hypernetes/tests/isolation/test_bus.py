@@ -15,7 +15,7 @@ from hypernetes.standalone import addresses
 from hypernetes.tests.isolation import base
 
 CREDENTIAL = "lib/hypernetes/credentials.json"
-"""Where the agent keeps it, below the node's folder."""
+"""Where the agent keeps it, below the node's directory."""
 
 
 class BusTest(base.IsolationTest):

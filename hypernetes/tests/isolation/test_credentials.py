@@ -23,8 +23,8 @@ from hypernetes.tests.isolation import programs
 LARGEST = 8 * 1024 * 1024
 """Bytes; what is larger is a disk image, a log or a database of containerd's, searched by no credential's reader."""
 
-CONTROL_FOLDERS = ("secrets", "services", "tls", "clients")
-"""Folders below the state folder in which the control services keep what is theirs, by name."""
+CONTROL_DIRECTORIES = ("secrets", "services", "tls", "clients")
+"""Directories below the state directory in which the control services keep what is theirs, by name."""
 
 
 def wanted() -> dict[str, bytes]:
@@ -55,10 +55,10 @@ def files(roots: Iterable[Path], without: Iterable[Path]) -> Iterator[Path]:
     """Regular files of a size that can hold a credential for somebody to read."""
     excluded = [str(path) for path in without]
     for root in roots:
-        for folder, names, leaves in os.walk(root):
-            names[:] = [n for n in names if str(Path(folder, n)) not in excluded]
+        for directory, names, leaves in os.walk(root):
+            names[:] = [n for n in names if str(Path(directory, n)) not in excluded]
             for leaf in leaves:
-                path = Path(folder, leaf)
+                path = Path(directory, leaf)
                 try:
                     if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST:
                         yield path
@@ -75,10 +75,10 @@ def read(path: Path) -> bytes:
 
 
 def search_files(secrets: dict[str, bytes]) -> dict[str, list[str]]:
-    """Which files outside the control services' folders hold which secrets."""
+    """Which files outside the control services' directories hold which secrets."""
     state = base.LAYOUT.state
     roots = [state, Path("/etc"), Path("/run"), Path("/tmp"), Path("/var/lib/hypernetes")]
-    without = [state / name for name in CONTROL_FOLDERS]
+    without = [state / name for name in CONTROL_DIRECTORIES]
     return {str(path): found for path in files(roots, without) if (found := hits(read(path), secrets))}
 
 
@@ -151,7 +151,7 @@ class CredentialTest(base.IsolationTest):
         finally:
             planted.unlink()
 
-    def test_no_file_outside_the_control_services_folders_holds_a_credential(self) -> None:
+    def test_no_file_outside_the_control_services_directories_holds_a_credential(self) -> None:
         self.assertGreater(len(wanted()), 5)
         self.assertEqual({}, search_files(wanted()))
 
@@ -177,7 +177,7 @@ class CredentialTest(base.IsolationTest):
             finally:
                 sleeper.kill()
 
-    def test_no_administrators_certificate_is_outside_the_control_planes_folder(self) -> None:
+    def test_no_administrators_certificate_is_outside_the_control_planes_directory(self) -> None:
         root = base.LAYOUT.node(base.NODE)
         planted = root / f"planted-{uuid.uuid4().hex}.conf"
         planted.write_text(f"client-certificate-data: {base64.b64encode(_administrators_certificate()).decode()}")

@@ -56,7 +56,7 @@ class RecoveryTest(base.IsolationTest):
     def _kill(self, program: str) -> None:
         killed = programs.pids(program)
         self.assertTrue(killed, f"{program} does not run")
-        identities = [process.of(pid) for pid in killed]
+        identities = [process.identify(pid) for pid in killed]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         base.eventually(

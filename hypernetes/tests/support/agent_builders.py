@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builders shared by the agent's tests: a node in a temporary folder, whose programs are noted instead of run."""
+"""Builders shared by the agent's tests: a node in a temporary directory, whose programs are noted instead of run."""
 
 from pathlib import Path
 from typing import Any
@@ -20,45 +20,45 @@ from hypernetes.rpc import messages
 CALLER = messages.Caller(node_id="node-id", token="secret-token")
 
 
-def configuration(folder: Path, **node: Any) -> cfg.ConfigOpts:
-    """Options of a node called node1 that lives below ``folder``."""
+def configuration(directory: Path, **node: Any) -> cfg.ConfigOpts:
+    """Options of a node called node1 that lives below ``directory``."""
     conf = cfg.ConfigOpts()
     opts.register(conf, "agent", "node", "messaging")
     conf(args=[], default_config_files=[], default_config_dirs=[])
     for name, value in {
         "api_url": "https://api.test:9518",
         "node_id": "node-id",
-        "enrollment_secret_file": str(folder / "secret"),
-        "state_dir": str(folder / "state"),
-        "run_dir": str(folder / "run"),
+        "enrollment_secret_file": str(directory / "secret"),
+        "state_dir": str(directory / "state"),
+        "run_dir": str(directory / "run"),
         "retry_max_interval": 0.1,
     }.items():
         conf.set_override(name, value, group="agent")
-    for name, value in {"name": "node1", "address": "192.0.2.1", "dist_dir": str(folder / "dist"), **node}.items():
+    for name, value in {"name": "node1", "address": "192.0.2.1", "dist_dir": str(directory / "dist"), **node}.items():
         conf.set_override(name, value, group="node")
     return conf
 
 
-def layout(folder: Path) -> layouts.Layout:
-    """A layout that touches nothing outside ``folder``."""
+def layout(directory: Path) -> layouts.Layout:
+    """A layout that touches nothing outside ``directory``."""
     return layouts.Layout(
-        distribution=folder / "dist",
-        state=folder / "state",
-        run=folder / "run",
-        logs=folder / "logs",
-        programs=folder / "programs",
-        kubernetes=folder / "kubernetes",
-        kubelet=folder / "kubelet",
-        etcd=folder / "etcd",
-        pod_logs=folder / "pods",
-        container_logs=folder / "containers",
-        containerd=folder / "containerd",
-        containerd_root=folder / "containerd-root",
-        containerd_run=folder / "containerd-run",
-        cni_configuration=folder / "cni",
-        cni_programs=folder / "cni-bin",
-        runtime=folder / "runtime.json",
-        audit_logs=folder / "audit",
+        distribution=directory / "dist",
+        state=directory / "state",
+        run=directory / "run",
+        logs=directory / "logs",
+        programs=directory / "programs",
+        kubernetes=directory / "kubernetes",
+        kubelet=directory / "kubelet",
+        etcd=directory / "etcd",
+        pod_logs=directory / "pods",
+        container_logs=directory / "containers",
+        containerd=directory / "containerd",
+        containerd_root=directory / "containerd-root",
+        containerd_run=directory / "containerd-run",
+        cni_configuration=directory / "cni",
+        cni_programs=directory / "cni-bin",
+        runtime=directory / "runtime.json",
+        audit_logs=directory / "audit",
     )
 
 
@@ -100,11 +100,11 @@ class Programs:
         return ""
 
 
-def node(folder: Path) -> tuple[nodes.Node, Services, Programs]:
+def node(directory: Path) -> tuple[nodes.Node, Services, Programs]:
     """A node, its service manager and its programs."""
     manager, programs = Services(), Programs()
     built = nodes.Node(
-        conf=configuration(folder), layout=layout(folder), commands=mock.Mock(run=programs.run), services=manager
+        conf=configuration(directory), layout=layout(directory), commands=mock.Mock(run=programs.run), services=manager
     )
     return built, manager, programs
 
@@ -163,7 +163,7 @@ def binding(number: int) -> messages.PortBinding:
 
 
 class PhaseTest(testtools.TestCase):
-    """A phase's test: a node in a temporary folder, and what was asked of its programs."""
+    """A phase's test: a node in a temporary directory, and what was asked of its programs."""
 
     def setUp(self) -> None:
         super().setUp()

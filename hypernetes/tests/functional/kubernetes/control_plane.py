@@ -62,7 +62,7 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = 30.0) ->
         time.sleep(0.1)
 
 
-class Authority:
+class CertificateAuthority:
     """Signs certificates; the cluster's and the webhook's authority in one."""
 
     def __init__(self, name: str) -> None:
@@ -124,9 +124,9 @@ class ControlPlane:
     """The running processes; a context manager that leaves none of them behind."""
 
     def __init__(self, *, webhook_url: str = "https://127.0.0.1:1/", webhook_authority_pem: str | None = None) -> None:
-        self.authority = Authority("test-cluster")
+        self.ca = CertificateAuthority("test-cluster")
         self._webhook_url = webhook_url
-        self._webhook_authority_pem = webhook_authority_pem or self.authority.pem
+        self._webhook_authority_pem = webhook_authority_pem or self.ca.pem
         self._stack = contextlib.ExitStack()
         self._processes: list[subprocess.Popen[bytes]] = []
         etcd, peer, api, manager, scheduler = _free_ports(5)
@@ -149,8 +149,8 @@ class ControlPlane:
 
     def connect(self, name: str, *groups: str) -> client.ClusterClient:
         """A client that the apiserver takes for user ``name`` in ``groups``."""
-        certificate, key = self.authority.issue(name, groups)
-        made = client.ClusterClient(self.address, self.authority.pem, certificate, key, timeout=30.0)
+        certificate, key = self.ca.issue(name, groups)
+        made = client.ClusterClient(self.address, self.ca.pem, certificate, key, timeout=30.0)
         self._stack.callback(made.close)
         return made
 
@@ -159,8 +159,8 @@ class ControlPlane:
         return self.connect("hypernetes-conductor", "kubeadm:cluster-admins")
 
     def _start(self) -> None:
-        self._write("ca.crt", self.authority.pem)
-        certificate, key = self.authority.issue("kube-apiserver", addresses=("127.0.0.1",))
+        self._write("ca.crt", self.ca.pem)
+        certificate, key = self.ca.issue("kube-apiserver", addresses=("127.0.0.1",))
         self._write("apiserver.crt", certificate)
         self._write("apiserver.key", key)
         self._write("service-accounts.key", _key_pem(ec.generate_private_key(ec.SECP256R1())))
@@ -267,7 +267,7 @@ class ControlPlane:
         )
 
     def _kubeconfig(self, user: str) -> str:
-        certificate, key = self.authority.issue(user)
+        certificate, key = self.ca.issue(user)
         name = user.replace(":", "-")
         document = {
             "apiVersion": "v1",

@@ -25,7 +25,7 @@ class WebhookServer:
     """A context manager; ``url`` is where the application is."""
 
     def __init__(self, application: Any) -> None:
-        self.authority = control_plane.Authority("test-webhook")
+        self.authority = control_plane.CertificateAuthority("test-webhook")
         certificate, key = self.authority.issue("webhook", addresses=("127.0.0.1",))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile("w") as pem:

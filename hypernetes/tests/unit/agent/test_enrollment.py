@@ -28,8 +28,8 @@ class EnrollmentTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
-        self.folder = Path(self.useFixture(fixtures.TempDir()).path)
-        self.conf = agent_builders.configuration(self.folder)
+        self.directory = Path(self.useFixture(fixtures.TempDir()).path)
+        self.conf = agent_builders.configuration(self.directory)
         self.secret_file = Path(self.conf.agent.enrollment_secret_file)
         self.secret_file.write_text("one-time\n")
         self.answers: list[Any] = []
@@ -38,7 +38,7 @@ class EnrollmentTest(testtools.TestCase):
 
     def _post(self, url: str, **options: Any) -> requests.Response:
         # What is presented must be on disk already: the machine may die before the answer.
-        written = json.loads((self.folder / "credentials.json").read_text())
+        written = json.loads((self.directory / "credentials.json").read_text())
         digest = hashlib.sha256(written["token"].encode()).hexdigest()
         self.assertEqual(
             {"secret": "one-time", "token_hash": digest, "amqp_password": written["amqp_password"]}, options["json"]
@@ -52,7 +52,7 @@ class EnrollmentTest(testtools.TestCase):
         return answer
 
     def _enroll(self) -> Any:
-        return enrollment.enroll(self.conf, self.folder, threading.Event())
+        return enrollment.enroll(self.conf, self.directory, threading.Event())
 
     def test_the_secret_becomes_the_nodes_own_credentials(self) -> None:
         self.answers = [_response(200, ANSWER)]
@@ -64,7 +64,7 @@ class EnrollmentTest(testtools.TestCase):
     def test_the_credentials_are_for_root_only_and_the_secret_is_gone(self) -> None:
         self.answers = [_response(200, ANSWER)]
         self._enroll()
-        self.assertEqual(0o600, (self.folder / "credentials.json").stat().st_mode & 0o777)
+        self.assertEqual(0o600, (self.directory / "credentials.json").stat().st_mode & 0o777)
         self.assertFalse(self.secret_file.exists())
 
     def test_an_enrolled_node_asks_nobody_again(self) -> None:
@@ -89,7 +89,7 @@ class EnrollmentTest(testtools.TestCase):
 
     def _refusal(self, *answers: Any) -> str:
         self.answers = list(answers)
-        choice = enrollment.choose(self.folder / "credentials.json", "node-id")
+        choice = enrollment.choose(self.directory / "credentials.json", "node-id")
         return str(self.assertRaises(enrollment.EnrollmentFailed, enrollment.present, self.conf, choice, "one-time"))
 
     def test_a_refused_secret_is_told_with_what_to_do(self) -> None:
@@ -109,13 +109,13 @@ class EnrollmentTest(testtools.TestCase):
 
     def test_no_failure_shows_a_secret(self) -> None:
         text = self._refusal(requests.ConnectionError("cut"))
-        written = json.loads((self.folder / "credentials.json").read_text())
+        written = json.loads((self.directory / "credentials.json").read_text())
         for secret in ("one-time", written["token"], written["amqp_password"]):
             self.assertNotIn(secret, text)
-        self.assertNotIn(written["token"], repr(enrollment.choose(self.folder / "credentials.json", "node-id")))
+        self.assertNotIn(written["token"], repr(enrollment.choose(self.directory / "credentials.json", "node-id")))
 
     def test_a_stop_ends_the_tries(self) -> None:
         stop = threading.Event()
         stop.set()
         self.answers = [_response(401, {})]
-        self.assertRaises(enrollment.Stopped, enrollment.enroll, self.conf, self.folder, stop)
+        self.assertRaises(enrollment.Stopped, enrollment.enroll, self.conf, self.directory, stop)

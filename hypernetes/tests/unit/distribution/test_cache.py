@@ -9,9 +9,9 @@ from distribution.builder import cache
 
 class Entries(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.cache = cache.Cache(pathlib.Path(folder.name))
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.cache = cache.Cache(pathlib.Path(directory.name))
 
     def build(self, key: str, age: int = 0) -> pathlib.Path:
         with self.cache.building("program", key) as output:

@@ -11,16 +11,16 @@ from distribution.builder import children
 
 class Commands(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
         self.children = children.Children()
 
     def run_shell(self, script: str, timeout: float = 10.0) -> int:
-        with (self.folder / "log").open("ab") as log:
+        with (self.directory / "log").open("ab") as log:
             return self.children.run(
                 ["/bin/sh", "-c", script],
-                cwd=self.folder,
+                cwd=self.directory,
                 env={"PATH": "/usr/bin:/bin"},
                 stdin=b"given\n",
                 stdout=log,
@@ -29,15 +29,17 @@ class Commands(unittest.TestCase):
             )
 
     def log(self) -> str:
-        return (self.folder / "log").read_text()
+        return (self.directory / "log").read_text()
 
     def test_the_status_and_both_outputs_come_back(self) -> None:
         self.assertEqual(3, self.run_shell("cat; echo trouble >&2; exit 3"))
         self.assertEqual("given\ntrouble\n", self.log())
 
     def test_a_missing_program_is_told_as_such(self) -> None:
-        with (self.folder / "log").open("ab") as log, self.assertRaises(FileNotFoundError):
-            self.children.run(["nonexistent"], cwd=self.folder, env={}, stdin=b"", stdout=log, stderr=log, timeout=10)
+        with (self.directory / "log").open("ab") as log, self.assertRaises(FileNotFoundError):
+            self.children.run(
+                ["nonexistent"], cwd=self.directory, env={}, stdin=b"", stdout=log, stderr=log, timeout=10
+            )
 
     def test_a_command_over_its_time_is_killed_with_what_it_started(self) -> None:
         with self.assertRaises(subprocess.TimeoutExpired):
@@ -56,7 +58,7 @@ class Commands(unittest.TestCase):
         waiter = threading.Thread(target=wait)
         waiter.start()
         deadline = time.monotonic() + 10
-        while not (self.folder / "log").exists() or "running" not in self.log():
+        while not (self.directory / "log").exists() or "running" not in self.log():
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
         self.children.end()

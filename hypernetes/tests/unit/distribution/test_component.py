@@ -14,9 +14,9 @@ def build_nothing(output: pathlib.Path, context: Context) -> None:
 
 class ContentKey(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = pathlib.Path(directory.name)
         (self.root / "sources").mkdir()
         (self.root / "sources" / "main.go").write_text("package main\n")
         self.component = component.Component(

@@ -35,9 +35,9 @@ class ArchiveTest(unittest.TestCase):
         archive = cpio.archive(
             [cpio.directory("bin"), cpio.executable("bin/init", b"program"), cpio.file("odd", b"abc")]
         )
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([str(program), "--extract", "--quiet"], input=archive, cwd=folder, check=True, timeout=30)
-            unpacked = pathlib.Path(folder)
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run([str(program), "--extract", "--quiet"], input=archive, cwd=directory, check=True, timeout=30)
+            unpacked = pathlib.Path(directory)
             self.assertEqual(b"program", (unpacked / "bin" / "init").read_bytes())
             self.assertEqual(0o755, stat.S_IMODE((unpacked / "bin" / "init").stat().st_mode))
             self.assertEqual(b"abc", (unpacked / "odd").read_bytes())

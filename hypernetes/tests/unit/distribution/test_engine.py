@@ -48,16 +48,16 @@ class Order(unittest.TestCase):
 
 class Running(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
         self.lines: list[str] = []
 
     def run_engine(self, *components: Component, jobs: int = 2) -> None:
         engine.Engine(
-            root=self.folder,
-            cache=Cache(self.folder / "cache"),
-            tree=Tree(self.folder / "tree"),
+            root=self.directory,
+            cache=Cache(self.directory / "cache"),
+            tree=Tree(self.directory / "tree"),
             versions={},
             go=no_go,
             report=self.lines.append,
@@ -69,7 +69,7 @@ class Running(unittest.TestCase):
 
     def test_results_are_handed_on_and_published(self) -> None:
         self.run_engine(component("base"), component("top", "base"))
-        self.assertEqual("top(base())", (self.folder / "tree" / "top").read_text())
+        self.assertEqual("top(base())", (self.directory / "tree" / "top").read_text())
 
     def test_a_second_run_builds_nothing(self) -> None:
         self.run_engine(component("base"))
@@ -109,7 +109,7 @@ class Running(unittest.TestCase):
             (output / "private").write_text("x")
 
         self.run_engine(Component(name="private", build=build, published=False))
-        self.assertFalse((self.folder / "tree" / "private").exists())
+        self.assertFalse((self.directory / "tree" / "private").exists())
 
     def test_reading_what_is_not_declared_is_an_error(self) -> None:
         def build(_output: pathlib.Path, context: Context) -> None:

@@ -14,10 +14,10 @@ from distribution.builder import kernel
 
 class InitramfsTest(unittest.TestCase):
     def test_modules_are_named_by_stage_and_order(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as directory:
             for name in [name for names in guest.STAGES.values() for name in names]:
-                (pathlib.Path(folder) / f"{name}.ko").write_bytes(b"\0depends=\0")
-            archive = guest.initramfs(b"program", kernel.modules(pathlib.Path(folder)))
+                (pathlib.Path(directory) / f"{name}.ko").write_bytes(b"\0depends=\0")
+            archive = guest.initramfs(b"program", kernel.modules(pathlib.Path(directory)))
         for part in (
             b"modules/channel-00-virtio_pci.ko\0",
             b"modules/rest-00-virtio_scsi.ko\0",
@@ -30,10 +30,10 @@ class InitramfsTest(unittest.TestCase):
 class ManifestTest(unittest.TestCase):
     def test_it_names_the_kernel_and_every_file(self) -> None:
         with tempfile.TemporaryDirectory() as name:
-            folder = pathlib.Path(name)
-            (folder / "vmlinux").write_bytes(b"kernel")
-            guest.write_manifest(folder, "6.1.0")
-            manifest = json.loads((folder / "manifest.json").read_text())
+            directory = pathlib.Path(name)
+            (directory / "vmlinux").write_bytes(b"kernel")
+            guest.write_manifest(directory, "6.1.0")
+            manifest = json.loads((directory / "manifest.json").read_text())
         self.assertEqual("6.1.0", manifest["kernel"])
         self.assertEqual(["vmlinux"], list(manifest["files"]))
         self.assertEqual(6, manifest["files"]["vmlinux"]["size"])

@@ -35,9 +35,9 @@ class ControlPlane(unittest.TestCase):
 
 class Busybox(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        own = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        own = pathlib.Path(directory.name)
         (own / "wget").write_text("#!/bin/sh\n")
         libraries = {"libc.so.6": pathlib.Path("libc.so.6")}
         self.image = images.busybox(pathlib.Path("busybox"), libraries, ["sh", "wget", "busybox"], own)

@@ -46,9 +46,9 @@ class SignatureTest(unittest.TestCase):
 
 class LoadingOrderTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        root = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        root = pathlib.Path(directory.name)
         for name, depends in {
             "net-failover": "failover",
             "failover": "",

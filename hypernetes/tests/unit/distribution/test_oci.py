@@ -12,7 +12,7 @@ from distribution.builder import oci
 
 LAYER: dict[str, oci.Entry] = {
     "usr/bin/program": oci.File(b"binary", 0o755),
-    "tmp": oci.Folder(0o1777),
+    "tmp": oci.Directory(0o1777),
     "bin": oci.Link("usr/bin"),
 }
 
@@ -28,13 +28,13 @@ class Layer(unittest.TestCase):
         backwards = dict(reversed(LAYER.items()))
         self.assertEqual(layer_bytes(LAYER), layer_bytes(backwards))
 
-    def test_folders_above_come_before_what_they_hold(self) -> None:
+    def test_directories_above_come_before_what_they_hold(self) -> None:
         names = list(oci.with_parents(LAYER))
         self.assertEqual(["bin", "tmp", "usr", "usr/bin", "usr/bin/program"], names)
 
-    def test_a_named_folder_keeps_its_mode(self) -> None:
-        entries: dict[str, oci.Entry] = {"root": oci.Folder(0o700), "root/file": oci.File(b"")}
-        self.assertEqual(oci.Folder(0o700), oci.with_parents(entries)["root"])
+    def test_a_named_directory_keeps_its_mode(self) -> None:
+        entries: dict[str, oci.Entry] = {"root": oci.Directory(0o700), "root/file": oci.File(b"")}
+        self.assertEqual(oci.Directory(0o700), oci.with_parents(entries)["root"])
 
     def test_members_belong_to_root_and_carry_no_time(self) -> None:
         with tarfile.open(fileobj=io.BytesIO(layer_bytes(LAYER))) as archive:
@@ -42,8 +42,8 @@ class Layer(unittest.TestCase):
         self.assertEqual({(0, 0, 0, "", "")}, {(m.uid, m.gid, m.mtime, m.uname, m.gname) for m in members})
 
     def test_a_file_of_the_machine_has_the_content_but_not_the_mode(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            source = pathlib.Path(folder) / "source"
+        with tempfile.TemporaryDirectory() as directory:
+            source = pathlib.Path(directory) / "source"
             source.write_bytes(b"binary")
             source.chmod(0o600)
             from_file = layer_bytes({"program": oci.File(source, 0o755)})
@@ -52,9 +52,9 @@ class Layer(unittest.TestCase):
 
 class Layout(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
 
     def blob(self, layout: pathlib.Path, digest: str) -> bytes:
         return (layout / "blobs" / "sha256" / digest.removeprefix("sha256:")).read_bytes()
@@ -64,13 +64,13 @@ class Layout(unittest.TestCase):
         return document
 
     def test_every_blob_is_named_by_its_content(self) -> None:
-        oci.write_layouts([oci.Image("one:1", [LAYER], command=["sh"])], self.folder)
-        for blob in (self.folder / "one" / "blobs" / "sha256").iterdir():
+        oci.write_layouts([oci.Image("one:1", [LAYER], command=["sh"])], self.directory)
+        for blob in (self.directory / "one" / "blobs" / "sha256").iterdir():
             self.assertEqual(blob.name, hashlib.sha256(blob.read_bytes()).hexdigest())
 
     def test_the_index_leads_to_the_layers(self) -> None:
-        oci.write_layouts([oci.Image("library/one:latest", [LAYER])], self.folder)
-        layout = self.folder / "library" / "one"
+        oci.write_layouts([oci.Image("library/one:latest", [LAYER])], self.directory)
+        layout = self.directory / "library" / "one"
         reference, digest = oci.reference_and_digest(layout)
         manifest = self.document(layout, digest)
         layer = manifest["layers"][0]
@@ -84,7 +84,7 @@ class Layout(unittest.TestCase):
         self.assertEqual((["/program"], ["serve"], "65535"), (process["Entrypoint"], process["Cmd"], process["User"]))
 
     def test_a_shared_layer_is_stored_once(self) -> None:
-        oci.write_layouts([oci.Image("one:1", [LAYER]), oci.Image("two:1", [LAYER])], self.folder)
+        oci.write_layouts([oci.Image("one:1", [LAYER]), oci.Image("two:1", [LAYER])], self.directory)
         digest = hashlib.sha256(layer_bytes(LAYER)).hexdigest()
-        first, second = (self.folder / name / "blobs" / "sha256" / digest for name in ("one", "two"))
+        first, second = (self.directory / name / "blobs" / "sha256" / digest for name in ("one", "two"))
         self.assertTrue(first.samefile(second))

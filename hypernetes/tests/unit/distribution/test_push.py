@@ -10,12 +10,12 @@ from distribution.builder import push
 from distribution.builder.component import BuildError
 from hypernetes.standalone.components import registry
 
-# A stand-in for crane: a registry that is a folder, and a list of what was asked of it.
+# A stand-in for crane: a registry that is a directory, and a list of what was asked of it.
 CRANE = """#!/bin/sh
-echo "$@" >> {folder}/calls
-[ -e {folder}/broken ] && {{ echo "connection refused" >&2; exit 1; }}
+echo "$@" >> {directory}/calls
+[ -e {directory}/broken ] && {{ echo "connection refused" >&2; exit 1; }}
 case $1 in
-digest) cat {folder}/digest 2>/dev/null || {{ echo "not found" >&2; exit 1; }} ;;
+digest) cat {directory}/digest 2>/dev/null || {{ echo "not found" >&2; exit 1; }} ;;
 esac
 """
 
@@ -58,14 +58,14 @@ class Pauses(unittest.TestCase):
 
 class Pushing(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        self.tree = self.folder / "tree"
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.tree = self.directory / "tree"
         oci.write_layouts([oci.Image("library/one:1", [{"file": oci.File(b"x")}])], self.tree / "images")
         crane = self.tree / "bin" / "crane"
         crane.parent.mkdir()
-        crane.write_text(CRANE.format(folder=self.folder))
+        crane.write_text(CRANE.format(directory=self.directory))
         crane.chmod(0o755)
         self.lines: list[str] = []
         for name in ("FIRST_PAUSE", "LONGEST_PAUSE"):
@@ -77,7 +77,7 @@ class Pushing(unittest.TestCase):
         push.push(self.tree, push.Target("192.0.2.1:5001"), self.lines.append)
 
     def calls(self) -> list[str]:
-        return [line.split()[0] for line in (self.folder / "calls").read_text().splitlines()]
+        return [line.split()[0] for line in (self.directory / "calls").read_text().splitlines()]
 
     def test_an_absent_image_is_pushed(self) -> None:
         self.push()
@@ -86,25 +86,25 @@ class Pushing(unittest.TestCase):
 
     def test_a_present_image_is_only_asked_for(self) -> None:
         _, digest = oci.reference_and_digest(self.tree / "images" / "library" / "one")
-        (self.folder / "digest").write_text(digest)
+        (self.directory / "digest").write_text(digest)
         self.push()
         self.assertEqual(["digest"], self.calls())
         self.assertIn("present", self.lines[0])
 
     def test_another_image_under_the_name_is_replaced(self) -> None:
-        (self.folder / "digest").write_text("sha256:0")
+        (self.directory / "digest").write_text("sha256:0")
         self.push()
         self.assertEqual(["digest", "push"], self.calls())
 
     def test_a_failure_is_retried_and_then_told(self) -> None:
-        (self.folder / "broken").touch()
+        (self.directory / "broken").touch()
         with self.assertRaisesRegex(BuildError, "library/one:1: connection refused"):
             self.push()
         self.assertEqual(push.ATTEMPTS, self.calls().count("push"))
 
     def test_a_tree_without_images_is_told(self) -> None:
         with self.assertRaisesRegex(BuildError, "no images"):
-            push.layouts(self.folder / "nothing")
+            push.layouts(self.directory / "nothing")
 
     def test_the_layout_carries_its_reference(self) -> None:
         index = json.loads((self.tree / "images" / "library" / "one" / "index.json").read_text())

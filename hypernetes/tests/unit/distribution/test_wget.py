@@ -14,20 +14,20 @@ RECORDER = '#!/bin/sh\nprintf "%s" "$(basename "$0")"\nprintf "|%s" "$@"\n'
 
 class Wget(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
         for name in ("busybox", "timeout"):
             self.install(name, RECORDER)
 
     def install(self, name: str, script: str) -> None:
-        (self.folder / name).write_text(script)
-        (self.folder / name).chmod(0o755)
+        (self.directory / name).write_text(script)
+        (self.directory / name).chmod(0o755)
 
     def wget(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["/bin/sh", str(WGET), *arguments],
-            env={"PATH": f"{self.folder}:/usr/bin:/bin"},
+            env={"PATH": f"{self.directory}:/usr/bin:/bin"},
             capture_output=True,
             text=True,
             timeout=10,

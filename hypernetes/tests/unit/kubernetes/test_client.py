@@ -20,7 +20,7 @@ class ClientTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        authority = control_plane.Authority("test")
+        authority = control_plane.CertificateAuthority("test")
         certificate, key = authority.issue("conductor")
         self.requests: list[httpx2.Request] = []
         self.answer: Any = httpx2.Response(200, json={"metadata": {"name": "a"}})

@@ -17,9 +17,9 @@ from hypernetes.standalone.layout import Layout
 
 class CleanupTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.place = Path(folder.name).resolve()
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.place = Path(directory.name).resolve()
         self.state = self.place / "state"
         self.cache = self.place / "cache"
         self.state.mkdir()
@@ -38,8 +38,8 @@ class CleanupTest(unittest.TestCase):
             patcher.start()
             self.addCleanup(patcher.stop)
 
-    def _below(self, folder: Path) -> list[Path]:
-        return [point for point in self.mounted[::-1] if point == folder or folder in point.parents]
+    def _below(self, directory: Path) -> list[Path]:
+        return [point for point in self.mounted[::-1] if point == directory or directory in point.parents]
 
     def _run(self, argv: list[str | Path], **_: object) -> str:
         words = [str(word) for word in argv]
@@ -50,7 +50,7 @@ class CleanupTest(unittest.TestCase):
 
 
 class DownTest(CleanupTest):
-    def test_a_state_folder_that_is_a_file_system_of_its_own_stays_mounted(self) -> None:
+    def test_a_state_directory_that_is_a_file_system_of_its_own_stays_mounted(self) -> None:
         operators = [self.state, self.state / "services/mariadb"]
         self.mounted = [*operators, self.state / "nodes/node1/lib/kubelet/x", self.state / "run/ns"]
         cleanup.down(self.installation, {})
@@ -69,7 +69,7 @@ class CleanTest(CleanupTest):
         self.clean()
         self.assertEqual([], list(self.place.iterdir()))
 
-    def test_a_folder_without_our_mark_stays(self) -> None:
+    def test_a_directory_without_our_mark_stays(self) -> None:
         (self.state / "letters").write_text("mine")
         (self.cache / "letters").write_text("mine")
         self.clean()

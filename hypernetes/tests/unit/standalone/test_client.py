@@ -17,9 +17,9 @@ from hypernetes.standalone.layout import Layout
 
 class TokensTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        place = Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        place = Path(directory.name)
         self.installation = Installation(Layout(state=place / "state", cache=place / "cache", repository=place))
         self.installation.layout.clients.mkdir(parents=True)
         self.home = place / "home"
@@ -42,7 +42,7 @@ class TokensTest(unittest.TestCase):
         token.touch()
         return token
 
-    def test_all_are_forgotten_and_the_folder_with_them(self) -> None:
+    def test_all_are_forgotten_and_the_directory_with_them(self) -> None:
         token = self.login("c1")
         client.forget_tokens(self.installation)
         self.assertFalse(token.parent.exists())

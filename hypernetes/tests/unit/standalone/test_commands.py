@@ -19,9 +19,9 @@ from hypernetes.standalone.layout import Layout
 
 class StatusTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        place = Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        place = Path(directory.name)
         (place / "state").mkdir()
         self.installation = Installation(Layout(state=place / "state", cache=place / "cache", repository=place))
         self.asked: list[str] = []

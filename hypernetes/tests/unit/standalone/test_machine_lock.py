@@ -17,9 +17,9 @@ from hypernetes.standalone.layout import Layout
 
 class MachineLockTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.place = Path(folder.name).resolve()
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.place = Path(directory.name).resolve()
         self.lock = self.place / "lock"
         self.ours = self.place / "ours"
         self.theirs = self.place / "theirs"
@@ -33,12 +33,12 @@ class MachineLockTest(unittest.TestCase):
             patcher.start()
             self.addCleanup(patcher.stop)
 
-    def run_a_process(self, folder: str = cgroups.FOLDER) -> None:
-        group = self.place / "cgroup" / folder / "control"
+    def run_a_process(self, directory: str = cgroups.DIRECTORY) -> None:
+        group = self.place / "cgroup" / directory / "control"
         group.mkdir(parents=True)
         (group / "cgroup.procs").write_text("1\n")
 
-    def test_two_at_once_are_refused_whatever_their_folders(self) -> None:
+    def test_two_at_once_are_refused_whatever_their_directories(self) -> None:
         for state in (self.ours, self.theirs):
             with (
                 machine_lock.held(self.ours),
@@ -57,7 +57,7 @@ class MachineLockTest(unittest.TestCase):
 
     def test_a_pod_that_outlived_its_installation_counts_too(self) -> None:
         with machine_lock.held(self.theirs):
-            self.run_a_process(cgroups.NODES_FOLDER)
+            self.run_a_process(cgroups.NODES_DIRECTORY)
         with self.assertRaises(machine.StandaloneError):
             machine_lock.held(self.ours).__enter__()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Only a folder that was empty becomes ours, and only one of ours is ever removed."""
+"""Only a directory that was empty becomes ours, and only one of ours is ever removed."""
 
 import subprocess
 import tempfile
@@ -19,31 +19,31 @@ QUICKSTART = Path(__file__).resolve().parents[4] / "tools" / "quickstart"
 
 class OwnershipTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.place = Path(folder.name).resolve()
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.place = Path(directory.name).resolve()
         self.state = self.place / "state"
         self.cache = self.place / "cache"
         self.layout = Layout(state=self.state, cache=self.cache, repository=self.place)
 
-    def test_absent_and_empty_folders_become_ours(self) -> None:
+    def test_absent_and_empty_directories_become_ours(self) -> None:
         self.state.mkdir()
         ownership.claim(self.layout)
-        for folder in (self.state, self.cache):
-            (folder / "file").touch()
+        for directory in (self.state, self.cache):
+            (directory / "file").touch()
         ownership.check(self.layout)
 
-    def test_a_folder_that_holds_something_is_refused_with_the_remedy(self) -> None:
-        for folder in (self.state, self.cache):
-            with self.subTest(folder=folder.name):
-                folder.mkdir()
-                (folder / "letters").write_text("mine")
-                with self.assertRaisesRegex(machine.StandaloneError, f"touch {folder / ownership.MARK}"):
+    def test_a_directory_that_holds_something_is_refused_with_the_remedy(self) -> None:
+        for directory in (self.state, self.cache):
+            with self.subTest(directory=directory.name):
+                directory.mkdir()
+                (directory / "letters").write_text("mine")
+                with self.assertRaisesRegex(machine.StandaloneError, f"touch {directory / ownership.MARK}"):
                     ownership.claim(self.layout)
-                (folder / ownership.MARK).touch()
+                (directory / ownership.MARK).touch()
                 ownership.check(self.layout)
 
-    def test_nothing_is_done_to_a_folder_that_is_not_ours(self) -> None:
+    def test_nothing_is_done_to_a_directory_that_is_not_ours(self) -> None:
         self.state.mkdir()
         (self.state / "letters").write_text("mine")
         for verb in ("up", "down", "clean"):
@@ -71,7 +71,7 @@ class OwnershipTest(unittest.TestCase):
             ownership.claim(self.layout)
         self.assertTrue((self.state / ownership.MARK).exists())
 
-    def test_a_folder_that_is_a_file_system_of_its_own_is_emptied_and_stays(self) -> None:
+    def test_a_directory_that_is_a_file_system_of_its_own_is_emptied_and_stays(self) -> None:
         ownership.claim(self.layout)
         (self.state / "log").mkdir()
         with (
@@ -96,9 +96,9 @@ class CacheOfTheScriptTest(unittest.TestCase):
     """``claim_cache`` of tools/quickstart, which runs before there is a Python of ours."""
 
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.cache = Path(folder.name) / "cache"
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.cache = Path(directory.name) / "cache"
 
     def claim(self) -> subprocess.CompletedProcess[str]:
         script = QUICKSTART.read_text()
@@ -116,7 +116,7 @@ class CacheOfTheScriptTest(unittest.TestCase):
             self.assertEqual(0, self.claim().returncode)
         self.assertEqual([self.cache / ownership.MARK], list(self.cache.iterdir()))
 
-    def test_a_folder_that_holds_something_is_refused(self) -> None:
+    def test_a_directory_that_holds_something_is_refused(self) -> None:
         self.cache.mkdir()
         (self.cache / "letters").touch()
         done = self.claim()

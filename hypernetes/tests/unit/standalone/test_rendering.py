@@ -32,8 +32,8 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("command=/bin/echo %%h\n", text)
 
     def test_a_changed_configuration_file_changes_the_definition(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "x.conf"
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "x.conf"
             program = supervision.Program("x", ["/bin/true"], files=[path])
             path.write_text("one")
             before = supervision.render_program(program, Path("/log"))
@@ -41,12 +41,12 @@ class ProgramTest(unittest.TestCase):
             self.assertNotEqual(before, supervision.render_program(program, Path("/log")))
 
     def test_the_services_code_is_among_their_files_and_the_tests_are_not(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            package = Path(folder) / "hypernetes"
+        with tempfile.TemporaryDirectory() as directory:
+            package = Path(directory) / "hypernetes"
             for name in ("api/app.py", "tests/unit/test_app.py", "standalone/main.py", "osc/plugin.py", "__init__.py"):
                 (package / name).parent.mkdir(parents=True, exist_ok=True)
                 (package / name).touch()
-            sources = Layout(state=package, cache=package, repository=Path(folder)).sources()
+            sources = Layout(state=package, cache=package, repository=Path(directory)).sources()
             self.assertEqual(["__init__.py", "api/app.py"], [str(path.relative_to(package)) for path in sources])
 
     def test_words_with_spaces_stay_one_word(self) -> None:
@@ -83,8 +83,8 @@ class RabbitmqTest(unittest.TestCase):
         self.assertEqual("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR", hashed)
 
     def test_each_account_has_a_salt_of_its_own_that_stays(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder)
+        with tempfile.TemporaryDirectory() as directory:
+            place = Path(directory)
             installation = Installation(Layout(state=place / "state", cache=place / "cache", repository=place))
             text = rabbitmq.definitions(installation)
             self.assertEqual(text, rabbitmq.definitions(installation))

@@ -14,9 +14,9 @@ from hypernetes.standalone.layout import Layout
 
 class RunnerTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        place = Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        place = Path(directory.name)
         self.installation = Installation(Layout(state=place / "state", cache=place / "cache", repository=place))
         self.started: list[str] = []
         self.lines: list[str] = []

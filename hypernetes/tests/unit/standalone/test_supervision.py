@@ -14,9 +14,9 @@ from hypernetes.standalone import supervision
 
 class HangingTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        place = Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        place = Path(directory.name)
         self.supervisor = supervision.Supervisor(
             "control",
             executable=place / "supervisord",
@@ -32,7 +32,7 @@ class HangingTest(unittest.TestCase):
         listener.settimeout(5)
         listener.bind(str(place / "socket"))
         listener.listen(8)
-        identity = process.of(os.getpid())
+        identity = process.identify(os.getpid())
         assert identity is not None
         identity.save(place / "identity.json")
         self.group = mock.patch.object(self.supervisor, "group").start()

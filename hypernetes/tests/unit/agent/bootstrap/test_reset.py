@@ -10,8 +10,8 @@ from hypernetes.tests.support import agent_builders
 class ResetTest(agent_builders.PhaseTest):
     def setUp(self) -> None:
         super().setUp()
-        for folder in (self.layout.kubernetes / "pki", self.layout.etcd / "member", self.layout.containerd_run):
-            folder.mkdir(parents=True)
+        for directory in (self.layout.kubernetes / "pki", self.layout.etcd / "member", self.layout.containerd_run):
+            directory.mkdir(parents=True)
         (self.layout.kubernetes / "pki" / "ca.key").touch()
 
     def test_pods_are_ended_while_containerd_runs_and_kubelet_does_not(self) -> None:

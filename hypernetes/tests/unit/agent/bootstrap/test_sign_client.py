@@ -81,7 +81,7 @@ class PhaseTest(testtools.TestCase):
 
     def test_it_tells_where_the_apiserver_is_and_who_vouches_for_it(self) -> None:
         certificate, key = _authority(100)
-        for path, content in zip(self.node.layout.authority, (certificate, key), strict=True):
+        for path, content in zip(self.node.layout.ca_files, (certificate, key), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         request = _request(ec.generate_private_key(ec.SECP256R1()), "any")

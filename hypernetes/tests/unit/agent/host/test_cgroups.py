@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.host.cgroups, on plain folders."""
+"""Tests of hypernetes.agent.host.cgroups, on plain directories."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class CgroupsTest(testtools.TestCase):
         for name, value in (("cpus", "0-1\n"), ("mems", "0\n")):
             (self.mount / f"cpuset.{name}").write_text(value)
             (self.mount / "a").mkdir(exist_ok=True)
-            # The kernel makes these files with the folder.
+            # The kernel makes these files with the directory.
             (self.mount / "a" / f"cpuset.{name}").write_text("\n")
         cgroups.create("/a", [(self.mount, frozenset({"cpuset"}))])
         self.assertEqual("0-1\n", (self.mount / "a" / "cpuset.cpus").read_text())
@@ -57,5 +57,5 @@ class CgroupsTest(testtools.TestCase):
 
     def test_kubelets_root_is_found_among_kubeadms_documents(self) -> None:
         text = "kind: InitConfiguration\n---\nkind: KubeletConfiguration\ncgroupRoot: /hypernetes/node1\n"
-        self.assertEqual("/hypernetes/node1", cgroups.root_of(text))
-        self.assertEqual("", cgroups.root_of("kind: InitConfiguration\n"))
+        self.assertEqual("/hypernetes/node1", cgroups.kubelet_root(text))
+        self.assertEqual("", cgroups.kubelet_root("kind: InitConfiguration\n"))

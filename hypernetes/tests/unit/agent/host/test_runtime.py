@@ -13,11 +13,11 @@ from hypernetes.tests.support import agent_builders
 
 class RuntimeTest(testtools.TestCase):
     def test_the_shim_reads_paths_and_bytes(self) -> None:
-        folder = Path(self.useFixture(fixtures.TempDir()).path)
-        conf, layout = agent_builders.configuration(folder), agent_builders.layout(folder)
+        directory = Path(self.useFixture(fixtures.TempDir()).path)
+        conf, layout = agent_builders.configuration(directory), agent_builders.layout(directory)
         runtime.write(conf, layout)
         written = json.loads(layout.runtime.read_text())
-        self.assertEqual(str(folder / "dist" / "guest"), written["guest_dir"])
+        self.assertEqual(str(directory / "dist" / "guest"), written["guest_dir"])
         self.assertEqual((10 << 30, 128 << 20), (written["scratch_size"], written["default_memory"]))
         self.assertEqual(64 << 20, written["translation_buffer"])
         self.assertEqual((1 << 30, 1.0), (written["scratch_reserve"], written["scratch_allocation_ratio"]))

@@ -16,7 +16,7 @@ from hypernetes.agent.host import services
 
 
 class FakeSupervisor:
-    """The methods of supervisor's rpcinterface that are used, over its folder of program files."""
+    """The methods of supervisor's rpcinterface that are used, over its directory of program files."""
 
     def __init__(self, programs: Path) -> None:
         self.programs = programs
@@ -76,12 +76,14 @@ class SupervisorTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
-        folder = Path(self.useFixture(fixtures.TempDir()).path)
-        self.programs = folder / "programs"
+        directory = Path(self.useFixture(fixtures.TempDir()).path)
+        self.programs = directory / "programs"
         self.programs.mkdir()
         self.fake = FakeSupervisor(self.programs)
-        self._serve(folder / "supervisor.sock")
-        self.supervisor = services.Supervisor(folder / "supervisor.sock", self.programs, folder / "logs", timeout=5)
+        self._serve(directory / "supervisor.sock")
+        self.supervisor = services.Supervisor(
+            directory / "supervisor.sock", self.programs, directory / "logs", timeout=5
+        )
 
     def _serve(self, path: Path) -> None:
         fake = self.fake

@@ -9,7 +9,7 @@ import testtools
 from hypernetes.agent.local import errors as cni_errors
 from hypernetes.agent.local import server
 from hypernetes.agent.ports import driver as drivers
-from hypernetes.agent.ports import manager
+from hypernetes.agent.ports import sandbox_ports
 from hypernetes.cni import answer
 from hypernetes.cni import errors as plugin_errors
 from hypernetes.model import errors
@@ -21,7 +21,7 @@ def _codes(module: object) -> dict[str, int]:
 
 def _event(error: errors.HypernetesError | drivers.PlugFailed) -> str:
     """Return the text that containerd makes of the plugin's answer (libcni: "msg; details")."""
-    ports = mock.Mock(spec=manager.Ports, delete=mock.Mock(side_effect=error))
+    ports = mock.Mock(spec=sandbox_ports.SandboxPorts, delete=mock.Mock(side_effect=error))
     refusal = server.Handler(ports).handle(json.dumps({"command": "DEL", "container_id": "a"}).encode())["error"]
     failure = plugin_errors.CniError(refusal["code"], refusal["message"], refusal["details"])
     printed = answer.failed("1.1.0", failure)

@@ -16,8 +16,8 @@ import testtools
 from hypernetes.agent.local import fair_executor
 from hypernetes.agent.local import server
 from hypernetes.agent.ports import driver as drivers
-from hypernetes.agent.ports import manager
-from hypernetes.agent.ports.sandboxes import Sandbox
+from hypernetes.agent.ports import sandbox_ports
+from hypernetes.agent.ports.sandboxes import SandboxRecord
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
 from hypernetes.rpc import request_context
@@ -36,7 +36,7 @@ class HandlerTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
-        self.ports = mock.Mock(spec=manager.Ports)
+        self.ports = mock.Mock(spec=sandbox_ports.SandboxPorts)
         self.handler = server.Handler(self.ports)
 
     def _ask(self, request: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class HandlerTest(testtools.TestCase):
         return int(self._ask(request)["error"]["code"])
 
     def test_add_answers_the_sandboxs_network(self) -> None:
-        self.ports.add.side_effect = lambda sandbox: Sandbox(
+        self.ports.add.side_effect = lambda sandbox: SandboxRecord(
             sandbox.sandbox_id, SandboxState.PLUGGED, binding=agent_builders.binding(5)
         )
         result = self._ask(ADD)["result"]
@@ -105,7 +105,7 @@ class HandlerTest(testtools.TestCase):
         self.ports.status.assert_called_once_with()
 
     def test_checks_and_status_have_codes_of_their_own(self) -> None:
-        self.ports.check.side_effect = manager.UnknownSandbox("abc")
+        self.ports.check.side_effect = sandbox_ports.UnknownSandbox("abc")
         self.assertEqual(3, self._code({"command": "CHECK", "container_id": "abc"}))
         self.ports.check.side_effect = drivers.PlugFailed("gone")
         self.assertEqual(100, self._code({"command": "CHECK", "container_id": "abc"}))

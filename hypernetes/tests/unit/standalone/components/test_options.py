@@ -39,9 +39,9 @@ def known_options() -> dict[str, set[str]]:
 
 class OptionsTest(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        place = Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        place = Path(directory.name)
         self.installation = Installation(Layout(state=place / "state", cache=place / "cache", repository=place))
 
     def test_every_option_that_is_set_exists(self) -> None:

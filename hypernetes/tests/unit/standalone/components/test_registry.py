@@ -14,9 +14,9 @@ from hypernetes.standalone.layout import Layout
 
 class FillTest(unittest.TestCase):
     def test_the_push_is_born_into_the_builds_group(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        place = Path(folder.name)
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        place = Path(directory.name)
         layout = Layout(state=place / "state", cache=place / "cache", repository=place)
         (place / "distribution").mkdir()
         (place / "distribution/build").write_text("")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of hypernetes.agent.ports.manager: what a kill at any moment leaves is taken up again."""
+"""Tests of hypernetes.agent.ports.sandbox_ports: what a kill at any moment leaves is taken up again."""
 
 import json
 import threading
@@ -10,9 +10,9 @@ import testtools
 
 from hypernetes.agent.host import services
 from hypernetes.agent.ports import driver as drivers
-from hypernetes.agent.ports import manager
+from hypernetes.agent.ports import sandbox_ports
 from hypernetes.agent.ports import sandboxes
-from hypernetes.agent.ports.sandboxes import Sandbox
+from hypernetes.agent.ports.sandboxes import SandboxRecord
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
 from hypernetes.tests.support import agent_builders
@@ -60,19 +60,19 @@ class PortsTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
-        self.folder = Path(self.useFixture(fixtures.TempDir()).path)
+        self.directory = Path(self.useFixture(fixtures.TempDir()).path)
         self.driver, self.conductor = FakeDriver(), agent_builders.Conductor()
         self.ports = self._agent()
 
-    def _agent(self) -> manager.Ports:
+    def _agent(self) -> sandbox_ports.SandboxPorts:
         """An agent as it is after a start."""
-        self.store = sandboxes.SandboxStore(self.folder / "state", self.folder / "records")
-        return manager.Ports(self.store, self.driver, self.conductor, retry_max_interval=0.05)
+        self.store = sandboxes.SandboxStore(self.directory / "state", self.directory / "records")
+        return sandbox_ports.SandboxPorts(self.store, self.driver, self.conductor, retry_max_interval=0.05)
 
-    def _sandbox(self, sandbox_id: str, pod_uid: str = "uid", created_at: float = 1.0) -> Sandbox:
-        netns = self.folder / f"netns-{sandbox_id}"
+    def _sandbox(self, sandbox_id: str, pod_uid: str = "uid", created_at: float = 1.0) -> SandboxRecord:
+        netns = self.directory / f"netns-{sandbox_id}"
         netns.touch()
-        return Sandbox(sandbox_id, SandboxState.ALLOCATING, str(netns), "red", "pod", pod_uid, created_at)
+        return SandboxRecord(sandbox_id, SandboxState.ALLOCATING, str(netns), "red", "pod", pod_uid, created_at)
 
     def _release(self) -> None:
         stop = threading.Event()
@@ -87,7 +87,7 @@ class PortsTest(testtools.TestCase):
 
     def test_a_sandbox_gets_its_device_and_the_shim_its_record(self) -> None:
         self.ports.add(self._sandbox("a"))
-        record = json.loads((self.folder / "records" / "a.json").read_text())
+        record = json.loads((self.directory / "records" / "a.json").read_text())
         self.assertEqual({"tap00000005-31": "a"}, self.driver.taps)
         self.assertEqual(json.loads(RECORD.read_text()), record)
 
@@ -97,13 +97,13 @@ class PortsTest(testtools.TestCase):
         self.assertEqual(1, len(self.conductor.ports))
 
     def test_a_conductor_that_was_killed_meanwhile_is_asked_again(self) -> None:
-        self.ports = manager.Ports(self.store, self.driver, self.conductor, allocate_deadline=10.0)
+        self.ports = sandbox_ports.SandboxPorts(self.store, self.driver, self.conductor, allocate_deadline=10.0)
         self.conductor.refusals = [errors.Unavailable(service="The conductor", reason="no answer")]
         self.ports.add(self._sandbox("a"))
         self.assertEqual((1, []), (len(self.conductor.ports), self.conductor.refusals))
 
     def test_a_refusal_is_final(self) -> None:
-        self.ports = manager.Ports(self.store, self.driver, self.conductor, allocate_deadline=10.0)
+        self.ports = sandbox_ports.SandboxPorts(self.store, self.driver, self.conductor, allocate_deadline=10.0)
         self.conductor.refusals = [errors.Refused(service="The conductor", reason="no such pod")] * 2
         self.assertRaises(errors.Refused, self.ports.add, self._sandbox("a"))
         self.assertEqual(1, len(self.conductor.refusals))
@@ -113,7 +113,7 @@ class PortsTest(testtools.TestCase):
         self.assertRaises(errors.Unavailable, self.ports.add, self._sandbox("a"))
         self.assertEqual([SandboxState.ALLOCATING], [sandbox.state for sandbox in self._agent_sandboxes()])
 
-    def _agent_sandboxes(self) -> list[Sandbox]:
+    def _agent_sandboxes(self) -> list[SandboxRecord]:
         self.ports = self._agent()
         return self.store.all()
 
@@ -224,7 +224,7 @@ class PortsTest(testtools.TestCase):
 
     def test_a_search_deletes_devices_records_and_ports_of_nobody(self) -> None:
         self.driver.taps["tap00000007-31"] = "x"
-        (self.folder / "records" / "y.json").write_text("{}")
+        (self.directory / "records" / "y.json").write_text("{}")
         self.conductor.ports["z"] = agent_builders.binding(8)
         self.ports.collect()
         self._release()
@@ -237,7 +237,7 @@ class PortsTest(testtools.TestCase):
         self.assertEqual(["b"], list(self.driver.taps.values()))
 
     def test_checking_tells_an_unknown_sandbox_from_a_broken_one(self) -> None:
-        self.assertRaises(manager.UnknownSandbox, self.ports.check, "a")
+        self.assertRaises(sandbox_ports.UnknownSandbox, self.ports.check, "a")
         self.ports.add(self._sandbox("a"))
         self.ports.check("a")
         self.driver.taps.clear()

@@ -18,7 +18,7 @@ from hypernetes.agent import backoff
 from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import released
 from hypernetes.agent.ports import sandboxes
-from hypernetes.agent.ports.sandboxes import Sandbox
+from hypernetes.agent.ports.sandboxes import SandboxRecord
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
 from hypernetes.rpc import messages
@@ -51,7 +51,7 @@ class UnknownSandbox(Exception):
     """The sandbox has no port here."""
 
 
-class Ports:
+class SandboxPorts:
     """The ports of this node's sandboxes."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Ports:
 
     # ---- what the CNI executable asks ----
 
-    def add(self, sandbox: Sandbox) -> Sandbox:
+    def add(self, sandbox: SandboxRecord) -> SandboxRecord:
         """Give the sandbox a plugged port; the same one however often it is asked.
 
         :raises errors.HypernetesError: the conductor refuses or does not answer.
@@ -98,10 +98,10 @@ class Ports:
             sandbox = dataclasses.replace(sandbox, state=SandboxState.PLUGGED)
             self._store.save(sandbox)
         seconds = time.monotonic() - started
-        LOG.info("Sandbox %s has port %s after %.2f s", sandbox.sandbox_id, binding.port_id, seconds)
+        LOG.info("SandboxRecord %s has port %s after %.2f s", sandbox.sandbox_id, binding.port_id, seconds)
         return sandbox
 
-    def _allocate(self, sandbox: Sandbox) -> messages.PortBinding:
+    def _allocate(self, sandbox: SandboxRecord) -> messages.PortBinding:
         """Ask the conductor, again where it does not answer: one that was killed meanwhile has successors."""
         message = messages.AllocatePort(
             caller=self._conductor.caller,
@@ -115,7 +115,7 @@ class Ports:
 
         def log_retry(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            LOG.warning("Sandbox %s has no port yet: %s", sandbox.sandbox_id, error)
+            LOG.warning("SandboxRecord %s has no port yet: %s", sandbox.sandbox_id, error)
 
         retrying = tenacity.Retrying(
             wait=backoff.pauses(0.2, 2.0),
@@ -136,12 +136,12 @@ class Ports:
             if sandbox is None and sandbox_id in self._released:
                 return
             # The conductor may know a sandbox that has no record here: the node's disk may have been replaced.
-            sandbox = sandbox or Sandbox(sandbox_id, SandboxState.RELEASING)
+            sandbox = sandbox or SandboxRecord(sandbox_id, SandboxState.RELEASING)
             self._store.save(dataclasses.replace(sandbox, state=SandboxState.RELEASING))
             self._unplug(sandbox)
         self._release_requested.set()
 
-    def _unplug(self, sandbox: Sandbox) -> None:
+    def _unplug(self, sandbox: SandboxRecord) -> None:
         """Remove the sandbox's device and the shim's record, unless this process has already done so."""
         if sandbox.sandbox_id in self._unplugged:
             return
@@ -192,7 +192,7 @@ class Ports:
         keep = set(valid)
         for sandbox in self._store.all():
             if sandbox.sandbox_id not in keep and sandbox.state is not SandboxState.RELEASING:
-                LOG.info("Sandbox %s is no longer known to containerd", sandbox.sandbox_id)
+                LOG.info("SandboxRecord %s is no longer known to containerd", sandbox.sandbox_id)
                 self.delete(sandbox.sandbox_id)
 
     # ---- what goes on behind ----
@@ -247,7 +247,7 @@ class Ports:
         recorded = self._store.recorded()
         known = {sandbox.sandbox_id: sandbox for sandbox in self._store.all()}
         for sandbox in self._gone(known.values()):
-            LOG.info("Sandbox %s is gone without a word; its port is released", sandbox.sandbox_id)
+            LOG.info("SandboxRecord %s is gone without a word; its port is released", sandbox.sandbox_id)
             self.delete(sandbox.sandbox_id)
         for tap, sandbox_id in devices.items():
             if sandbox_id not in known:
@@ -263,9 +263,9 @@ class Ports:
                 self._released.discard(port.sandbox_id)
                 self.delete(port.sandbox_id)
 
-    def _gone(self, known: Iterable[Sandbox]) -> list[Sandbox]:
+    def _gone(self, known: Iterable[SandboxRecord]) -> list[SandboxRecord]:
         alive = [sandbox for sandbox in known if sandbox.state is not SandboxState.RELEASING]
-        newest: dict[str, Sandbox] = {}
+        newest: dict[str, SandboxRecord] = {}
         for sandbox in alive:
             if sandbox.state is SandboxState.PLUGGED:
                 other = newest.get(sandbox.pod_uid)
@@ -293,7 +293,7 @@ class Ports:
             stop.wait(max(interval - (time.monotonic() - started), 0.1))
 
 
-def _plug(sandbox: Sandbox) -> drivers.Plug:
+def _plug(sandbox: SandboxRecord) -> drivers.Plug:
     binding, tap = sandbox.binding, sandbox.tap
     assert binding is not None
     assert tap is not None
