@@ -32,10 +32,8 @@ def main() -> int:
     if missing:
         sys.stderr.write(f"hypernetes-agent: set {', '.join(missing)}\n")
         return 1
-    # One authority signs the API's and the message bus's certificates, unless told otherwise.
+    # By default one CA signs the certificates of API and message bus.
     conf.set_default("ca_file", conf.agent.ca_file, group="messaging")
-    # A conductor that was killed with our call is not waited for: the call is repeated ([agent] allocate_deadline).
-    conf.set_default("allocate_timeout", 25.0, group="messaging")
     # Forks, hence before any thread.
     privileged.start()
     stop = threading.Event()

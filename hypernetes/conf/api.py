@@ -6,42 +6,48 @@ from oslo_config import cfg
 GROUP = cfg.OptGroup("api", title="REST API")
 
 OPTIONS = [
-    cfg.IntOpt("max_limit", default=1000, min=1, help="Records on one page of a list at most."),
+    cfg.IntOpt(
+        "max_limit",
+        default=1000,
+        min=1,
+        help="Maximum number of records per page of a list. A request for more gets this many.",
+    ),
     cfg.IntOpt(
         "enrollment_secret_lifetime",
         default=3600,
         min=60,
-        help="Seconds for which the one-time secret that a new node's record comes with can be used.",
+        help="Lifetime, in seconds, of the one-time secret that is returned when a node is created. Raise it if nodes "
+        "take longer to install.",
     ),
     cfg.IntOpt(
         "enrollment_failures_allowed",
         default=10,
         min=1,
-        help="How many wrong enrollment secrets may be presented for one node within enrollment_failure_window before "
-        "the API answers 429 to all of them.",
+        help="Number of wrong enrollment secrets for one node within enrollment_failure_window after which the API "
+        "answers 429 to every enrollment of that node.",
     ),
     cfg.IntOpt(
         "enrollment_failure_window",
         default=60,
         min=1,
-        help="Seconds after which wrong enrollment secrets are forgotten.",
+        help="Time, in seconds, after which wrong enrollment secrets are no longer counted.",
     ),
     cfg.ListOpt(
         "kubernetes_versions",
         default=["v1.37.2"],
-        help="Versions a cluster may be created with, those of the distribution tree on the nodes. The first one is "
-        "taken when a request names none.",
+        help="Kubernetes versions with which a cluster may be created: those of the distribution on the nodes. The "
+        "first one is the default of requests that name none.",
     ),
     cfg.StrOpt(
         "service_subnet",
         default="10.96.0.0/12",
-        help="CIDR of the Services' virtual addresses of a cluster whose request names none. Tenants' subnets in the "
-        "cluster may not overlap it.",
+        help="CIDR of the virtual addresses of Services in clusters whose request names none. Tenants' subnets may not "
+        "overlap it. Change it if tenants use these addresses; existing clusters keep theirs.",
     ),
     cfg.BoolOpt(
         "validate_responses",
         default=False,
         advanced=True,
-        help="Check every answer against its JSON Schema and answer 500 if it does not conform. The tests do so.",
+        help="Validate every response against its JSON Schema and answer 500 if it does not conform. For tests.",
     ),
 ]

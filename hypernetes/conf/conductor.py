@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[conductor]``: how eagerly the conductors converge."""
+"""``[conductor]``: the conductors' threads, retries, leases and intervals."""
 
 from oslo_config import cfg
+
+from hypernetes.conf import timeouts
 
 GROUP = cfg.OptGroup("conductor", title="Conductor")
 
@@ -9,46 +11,94 @@ OPTIONS = [
     cfg.StrOpt(
         "key_file",
         default="/etc/hypernetes/conductor.key",
-        help="File with the keys that encrypt clusters' client keys in the database, one Fernet key a line. The first "
-        "encrypts, all decrypt; every conductor needs the same file, readable by the conductor's user only.",
+        help="File with the Fernet keys that encrypt clusters' client keys in the database, one per line. The first "
+        "key encrypts, all keys decrypt; to rotate, add a new first line. Every conductor needs the same file, with "
+        "mode 0600 or 0640.",
     ),
-    cfg.IntOpt("workers", default=4, min=1, help="Threads that reconcile; each works on one object at a time."),
-    cfg.FloatOpt("lease_seconds", default=30.0, min=3.0, help="Seconds after which a killed conductor's work is free."),
+    cfg.IntOpt(
+        "workers",
+        default=4,
+        min=1,
+        help="Number of reconciling threads per conductor; each works on one object at a time. Raise it if objects "
+        "wait although CPU, Neutron and the apiservers have capacity.",
+    ),
+    cfg.FloatOpt(
+        "lease_seconds",
+        default=30.0,
+        min=3.0,
+        help="Lease lifetime in seconds. A conductor renews the lease on the object it works on; another conductor may "
+        "take over after it expires. Lower values shorten the pause after a crash and cost more database writes.",
+    ),
     cfg.FloatOpt(
         "resync_interval",
         default=15.0,
         min=1.0,
-        help="Seconds between two looks at the database for objects that are not settled: what a lost message costs.",
+        help="Interval, in seconds, at which a conductor reads the unsettled objects from the database. It bounds the "
+        "delay that a lost message causes.",
     ),
     cfg.FloatOpt(
         "audit_interval",
         default=600.0,
         min=10.0,
-        help="Seconds between two looks at objects that are settled, and at ports whose pods may be gone.",
+        help="Interval, in seconds, at which a conductor verifies settled objects and searches for ports whose pods "
+        "are gone. Lower values repair manual changes sooner and cause more requests to Neutron and the apiservers.",
     ),
-    cfg.FloatOpt("backoff_base", default=1.0, min=0.01, help="Seconds before the first retry of failed work."),
-    cfg.FloatOpt("backoff_limit", default=120.0, min=1.0, help="Seconds between retries at most."),
-    cfg.FloatOpt("rate", default=20.0, min=0.1, help="Retries a second of one conductor, over all objects."),
-    cfg.IntOpt("burst", default=100, min=1, help="Retries that may come at once before the rate holds."),
-    cfg.FloatOpt("heartbeat_flush_interval", default=3.0, min=0.1, help="Seconds for which heartbeats are collected."),
-    cfg.FloatOpt("node_down_after", default=60.0, min=1.0, help="Seconds of silence after which a node is DOWN."),
+    cfg.FloatOpt(
+        "backoff_base",
+        default=1.0,
+        min=0.01,
+        help="Delay, in seconds, before the first retry of failed work; it doubles with each further failure.",
+    ),
+    cfg.FloatOpt(
+        "backoff_limit",
+        default=120.0,
+        min=1.0,
+        help="Maximum retry interval in seconds (exponential backoff).",
+    ),
+    cfg.FloatOpt(
+        "rate",
+        default=20.0,
+        min=0.1,
+        help="Maximum number of retries per second of one conductor, over all objects, after a burst.",
+    ),
+    cfg.IntOpt(
+        "burst",
+        default=100,
+        min=1,
+        help="Number of retries that may run at once before the rate limit applies.",
+    ),
+    cfg.FloatOpt(
+        "heartbeat_flush_interval",
+        default=3.0,
+        min=0.1,
+        help="Interval, in seconds, at which collected heartbeats are written to the database in one statement.",
+    ),
+    cfg.FloatOpt(
+        "node_down_after",
+        default=60.0,
+        min=1.0,
+        help="Time, in seconds, without a heartbeat after which a node is DOWN. It should be several times "
+        "[agent] heartbeat_interval.",
+    ),
     cfg.FloatOpt(
         "port_grace",
         default=300.0,
         min=0.0,
-        help="Seconds for which a port outlives its pod before it is taken away without its node having asked.",
+        help="Grace period, in seconds, before a port whose pod is gone is deleted although its node has not released "
+        "it. Its node may only be restarting.",
     ),
     cfg.FloatOpt(
         "allocate_wait",
-        default=60.0,
+        default=timeouts.ALLOCATE_WAIT,
         min=1.0,
-        help="Seconds a request for a port may wait for another one about the same sandbox.",
+        help="Maximum time, in seconds, that a call for a port waits for another call for the same sandbox. Keep it "
+        "below [messaging] allocate_timeout, so that the caller is still there to be answered.",
     ),
     cfg.IntOpt(
         "sandboxes_per_pod",
         default=8,
         min=1,
-        help="Ports one pod may hold at a time. A pod has one sandbox and, while it is replaced, two; the limit "
-        "keeps a broken node from using up a project's quota.",
+        help="Maximum number of ports per pod. A pod has one sandbox and, while it is replaced, two; the limit keeps a "
+        "compromised node from using up a project's quota.",
     ),
 ]

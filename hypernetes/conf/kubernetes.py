@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the clusters that are made and of the client that talks to them."""
+"""``[kubernetes]``: the clusters that conductors create, and the client with which they reach the apiservers."""
 
 from oslo_config import cfg
+
+from hypernetes.conf import timeouts
 
 GROUP = cfg.OptGroup("kubernetes", title="Kubernetes clusters")
 
@@ -9,26 +11,27 @@ OPTIONS = [
     cfg.URIOpt(
         "webhook_url",
         schemes=["https"],
-        help="Base URL of hypernetes-webhook as control nodes reach it; /v1/clusters/<id>/tokenreview is appended.",
+        help="Base URL of hypernetes-webhook, as control nodes reach it; /v1/clusters/<id>/tokenreview is appended.",
     ),
     cfg.StrOpt(
         "webhook_ca_file",
-        help="PEM file of the authority that signed the webhook's certificate; its content goes to control nodes.",
+        help="CA bundle (PEM) for verifying the webhook; its content is sent to control nodes.",
     ),
     cfg.StrOpt(
         "image_repository",
         default="registry.k8s.io",
-        help="Registry prefix of the control plane's images.",
+        help="Registry prefix of the control plane's images. Change it to use a mirror.",
     ),
     cfg.ListOpt(
         "extra_certificate_names",
         default=[],
-        help="Further names and addresses under which users reach apiservers, for their certificates.",
+        help="Additional names and addresses of the apiservers for their certificates, for example those of a load "
+        "balancer.",
     ),
     cfg.ListOpt(
         "ignored_preflight_checks",
         default=[],
-        help="kubeadm preflight checks that only warn, for instance Swap or SystemVerification.",
+        help="kubeadm preflight checks whose failure is only a warning, for example Swap or SystemVerification.",
     ),
     cfg.DictOpt(
         "eviction_hard",
@@ -38,30 +41,32 @@ OPTIONS = [
             "nodefs.inodesFree": "5%",
             "imagefs.available": "5%",
         },
-        help="kubelet's hard eviction thresholds.",
+        help="The kubelet's hard eviction thresholds. The default is lower than the kubelet's, which is meant for "
+        "containers that share one file system.",
     ),
     cfg.BoolOpt(
         "taint_control_nodes",
         default=True,
-        help="Keep tenants' pods off control nodes. Only a one-node cluster for trying things out sets this to False.",
+        help="Keep tenants' pods off control nodes. Set it to False only for a one-node cluster that serves to try "
+        "Hypernetes.",
     ),
     cfg.FloatOpt(
         "request_timeout",
-        default=10.0,
+        default=timeouts.APISERVER_REQUEST,
         min=1.0,
-        help="Seconds after which a request to an apiserver is given up.",
+        help="Maximum time, in seconds, for one request to an apiserver.",
     ),
     cfg.StrOpt(
         "pod_overhead_memory",
         default="256Mi",
-        help="Memory a pod takes beyond its containers, declared in the RuntimeClass: shim, virtual machine monitor "
-        "and what [node] overhead_memory gives the guest. The pod's machine is limited to its containers' memory and "
-        "this, so too little ends machines (OOMKilled). The default is for KVM; where the processor is emulated (TCG), "
-        "add [node] translation_buffer and 64 MiB.",
+        help="Memory that a pod takes in addition to its containers, declared in the RuntimeClass: shim, virtual "
+        "machine monitor and what [node] overhead_memory gives the guest. The pod's virtual machine is limited to its "
+        "containers' memory plus this value, so a value that is too small gets virtual machines OOM-killed. The "
+        "default is for KVM; where the processor is emulated (TCG), add [node] translation_buffer and 64 MiB.",
     ),
     cfg.StrOpt(
         "pod_overhead_cpu",
         default="50m",
-        help="CPU of shim and virtual machine monitor per pod, declared in the RuntimeClass.",
+        help="CPU that shim and virtual machine monitor take per pod, declared in the RuntimeClass.",
     ),
 ]

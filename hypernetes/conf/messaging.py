@@ -1,60 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[messaging]``: what the service's own use of RabbitMQ needs besides oslo.messaging's options.
-
-API and conductor read ``transport_url`` and ``[oslo_messaging_rabbit]`` as every OpenStack service does. An agent
-gets its URL by enrolling, so only the authority it trusts is configured here.
-"""
+"""``[messaging]``: the service's own use of RabbitMQ, besides oslo.messaging's options."""
 
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup("messaging", title="Message bus")
+from hypernetes.conf import timeouts
+
+GROUP = cfg.OptGroup(
+    "messaging",
+    title="Message bus",
+    help="The service's own use of RabbitMQ. API and conductors read transport_url and [oslo_messaging_rabbit] as "
+    "every OpenStack service does; an agent receives its transport URL when it enrolls.",
+)
 
 OPTIONS = [
     cfg.FloatOpt(
         "call_timeout",
         default=30.0,
         min=1.0,
-        help="Seconds a caller waits for the answer of a call. Casts are given up after as many attempts as "
-        "send_attempts says.",
+        help="Maximum time, in seconds, to wait for the answer to a call (enrollment, heartbeat, phase result).",
     ),
     cfg.FloatOpt(
         "allocate_timeout",
-        default=90.0,
+        default=timeouts.ALLOCATE_CALL,
         min=1.0,
-        help="Seconds an agent waits for a port: the conductor asks the apiserver and Neutron meanwhile.",
+        help="Maximum time, in seconds, that an agent waits for the answer to one call that allocates or releases a "
+        "port. The conductor calls the apiserver and Neutron meanwhile. The agent repeats the call until "
+        "[agent] allocate_deadline. Raise it if Neutron regularly takes longer to create a port.",
     ),
     cfg.IntOpt(
         "call_monitor_timeout",
-        default=10,
+        default=timeouts.CALL_MONITOR,
         min=2,
-        help="Seconds without a sign of life of the receiver after which a call is given up before its timeout. "
-        "Receivers give one twice in this time while they work.",
+        help="Time, in seconds, without a sign of life from the receiver after which a call fails before its timeout. "
+        "A receiver that is working sends one twice in this time. Lower values detect a killed conductor sooner and "
+        "cause more messages.",
     ),
     cfg.IntOpt(
         "send_attempts",
         default=3,
         min=1,
-        help="How often sending is attempted while RabbitMQ cannot be reached, before the caller is told.",
+        help="Number of attempts to send a message while RabbitMQ cannot be reached, before the operation fails.",
     ),
     cfg.StrOpt(
         "ca_file",
-        help="PEM file of the authority that signed RabbitMQ's certificate, as the agents see it. Unset means that "
-        "agents speak AMQP without TLS, which is for tests only.",
+        help="CA bundle (PEM) with which agents verify RabbitMQ. An agent whose option is unset uses [agent] ca_file.",
     ),
     cfg.StrOpt(
         "node_transport_url",
         default="rabbit://{user}:{password}@127.0.0.1:5672/",
-        help="Transport URL handed to a node that enrolls. {user} is filled in by the conductor and {password} by the "
-        "agent, which chose it; with several brokers both appear once for each.",
+        help="Transport URL that a node receives when it enrolls. The conductor replaces {user}, and the agent "
+        "{password}, which it has chosen; with several brokers both appear once per broker. The default reaches a "
+        "broker on the node itself, so it must be changed when nodes are other machines.",
     ),
     cfg.StrOpt(
         "management_url",
         default="http://127.0.0.1:15672",
-        help="RabbitMQ's management API, where the conductor makes the nodes' users.",
+        help="URL of RabbitMQ's management API, with which the conductor creates the nodes' users. Use https unless "
+        "RabbitMQ runs on the same machine.",
     ),
-    cfg.StrOpt("management_user", default="hypernetes", help="User of the management API, tagged administrator."),
-    cfg.StrOpt("management_password", secret=True, help="Its password."),
-    cfg.StrOpt("management_ca_file", help="PEM file of the authority that signed the management API's certificate."),
-    cfg.FloatOpt("management_timeout", default=10.0, min=0.1, help="Seconds the management API may take to answer."),
-    cfg.StrOpt("virtual_host", default="/", help="RabbitMQ virtual host the service lives in."),
+    cfg.StrOpt(
+        "management_user",
+        default="hypernetes",
+        help="User of RabbitMQ's management API; it must have the tag administrator.",
+    ),
+    cfg.StrOpt("management_password", secret=True, help="Password of management_user."),
+    cfg.StrOpt(
+        "management_ca_file",
+        help="CA bundle (PEM) for verifying RabbitMQ's management API; defaults to the system's.",
+    ),
+    cfg.FloatOpt(
+        "management_timeout",
+        default=10.0,
+        min=0.1,
+        help="Maximum time, in seconds, for one request to RabbitMQ's management API.",
+    ),
+    cfg.StrOpt(
+        "virtual_host",
+        default="/",
+        help="RabbitMQ virtual host that the service uses; it must be the one of transport_url.",
+    ),
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the option groups of this package, for executables and for the sample generator."""
+"""Finds the option groups of this package, for the executables and for the sample generator."""
 
 import importlib
 import pkgutil
@@ -13,14 +13,15 @@ import hypernetes.conf
 
 def _modules() -> Iterator[ModuleType]:
     for info in pkgutil.iter_modules(hypernetes.conf.__path__):
-        if info.name != "opts":
-            yield importlib.import_module(f"hypernetes.conf.{info.name}")
+        module = importlib.import_module(f"hypernetes.conf.{info.name}")
+        if hasattr(module, "OPTIONS"):
+            yield module
 
 
 def register(conf: cfg.ConfigOpts, *groups: str) -> None:
-    """Register the named groups of ours with ``conf``, or every one; doing it twice is harmless.
+    """Register the named groups with ``conf``, or every group if none is named. Idempotent.
 
-    An executable that names its groups is not asked for what another one requires.
+    An executable registers only its own groups, so that it does not depend on the options of others.
     """
     for module in _modules():
         if groups and (module.GROUP is None or module.GROUP.name not in groups):
@@ -32,6 +33,6 @@ def register(conf: cfg.ConfigOpts, *groups: str) -> None:
             conf.register_opts(module.OPTIONS, group=module.GROUP)
 
 
-def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """What ``oslo-config-generator`` asks for."""
-    return [("DEFAULT" if m.GROUP is None else m.GROUP.name, list(m.OPTIONS)) for m in _modules()]
+def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
+    """Return all groups with their options, for ``oslo-config-generator``."""
+    return [("DEFAULT" if m.GROUP is None else m.GROUP, list(getattr(m, "LISTED", m.OPTIONS))) for m in _modules()]

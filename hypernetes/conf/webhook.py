@@ -1,36 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[webhook]``: the TokenReview webhook and the service user it validates tokens with."""
+"""``[webhook]``: the TokenReview webhook and the service user with which it validates tokens."""
 
-from keystoneauth1 import loading
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup("webhook", title="TokenReview webhook")
+from hypernetes.conf import service_user
+
+GROUP = cfg.OptGroup(
+    "webhook",
+    title="TokenReview webhook",
+    help="Validation of Keystone tokens for apiservers. The service user (auth_type, auth_url, username, …) needs the "
+    "role service and no other.",
+)
 
 OPTIONS = [
     cfg.ListOpt(
         "audiences",
         default=["https://kubernetes.default.svc.cluster.local"],
-        help="Audiences apiservers may ask for: the values of their --api-audiences.",
+        help="Audiences for which tokens are valid: the values of the apiservers' --api-audiences. A TokenReview that "
+        "names other audiences only is answered as not authenticated. Change it only together with the apiservers'.",
     ),
     cfg.FloatOpt(
         "cache_seconds",
         default=10.0,
         min=0.0,
         max=20.0,
-        help="How long a good token is not asked for again. Apiservers add 10 s of their own; a role that was removed "
-        "in Keystone opens nothing any more when both are over.",
+        help="How long, in seconds, a successful validation is cached; 0 disables the cache. An apiserver caches for "
+        "another 10 s, and a role removed in Keystone remains effective until both have expired. Raise it to reduce "
+        "the load on Keystone, lower it to revoke access sooner.",
     ),
     cfg.FloatOpt(
         "refusal_cache_seconds",
         default=5.0,
         min=0.0,
         max=20.0,
-        help="How long a bad token is not asked for again.",
+        help="How long, in seconds, a failed validation is cached; 0 disables it. It protects Keystone from a client "
+        "that repeats an invalid token.",
     ),
-    cfg.IntOpt("cache_size", default=10000, min=1, help="Tokens remembered at most, as digests."),
-    # The service user: auth_type, auth_url, username, password, project_name, …; it needs the role service.
-    *loading.get_auth_common_conf_options(),
-    *loading.get_auth_plugin_conf_options("v3password"),
-    *loading.get_session_conf_options(),
+    cfg.IntOpt(
+        "cache_size",
+        default=10000,
+        min=1,
+        help="Maximum number of cached validations per process; the oldest is dropped first. Only digests of tokens "
+        "are stored. Raise it if more users than this are active within cache_seconds.",
+    ),
+    *service_user.options(timeout=10),
 ]
-cfg.set_defaults(OPTIONS, timeout=10)
+
+LISTED = [*OPTIONS, *service_user.credentials()]
+"""What the sample configuration shows."""

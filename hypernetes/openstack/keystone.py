@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one thing we change in Keystone: the service user's own membership in projects that use us."""
+"""Changes one thing in Keystone: the service user's own membership in the projects that use Hypernetes."""
 
 import threading
 from typing import cast
 
 from keystoneauth1 import exceptions as auth_exceptions
+from keystoneauth1 import plugin
 from oslo_config import cfg
 
 from hypernetes.model import errors
@@ -14,9 +15,12 @@ from hypernetes.openstack import session as sessions
 
 _SERVICE = "Keystone"
 
+_KEYSTONE = {"service_type": "identity", "interface": plugin.AUTH_INTERFACE, "version": (3, 0)}
+"""The Keystone at ``[openstack] auth_url``, not the catalog's."""
+
 
 class Keystone:
-    """Grants by a manager of the tenants' domain. Safe for threads."""
+    """Grants memberships as the manager of the tenants' domain. Safe for threads."""
 
     def __init__(self, conf: cfg.ConfigOpts, opened: sessions.Sessions) -> None:
         self._options = conf.openstack
@@ -25,38 +29,32 @@ class Keystone:
         self._role_id: str | None = None
 
     def grant_member(self, project_id: ids.ProjectId) -> None:
-        """Make the service user a member of the project; doing it again changes nothing.
+        """Make the service user a member of the project. Idempotent.
 
-        :raises errors.Refused: the project is not in the domain the service user manages, or is gone.
+        :raises errors.Refused: when the project is not in the domain that the service user manages, or does not exist.
         """
         with failures.translated(_SERVICE):
-            manager = self._sessions.domain_manager()
-            self._request("PUT", self._assignment(project_id, manager.get_user_id()))
+            self._request("PUT", self._assignment(project_id))
         self._sessions.forget_project(project_id)
 
     def revoke_member(self, project_id: ids.ProjectId) -> None:
-        """Give the membership up again; a project or an assignment that is gone is fine.
+        """Revoke the membership. Idempotent; a deleted project counts as done.
 
-        :raises errors.Refused: the project is not in the domain the service user manages.
+        :raises errors.Refused: when the project is not in the domain that the service user manages.
         """
         with failures.translated(_SERVICE):
-            manager = self._sessions.domain_manager()
-            self._request("DELETE", self._assignment(project_id, manager.get_user_id()), missing_ok=True)
+            self._request("DELETE", self._assignment(project_id), missing_ok=True)
         self._sessions.forget_project(project_id)
 
-    def _assignment(self, project_id: ids.ProjectId, user_id: str) -> str:
+    def _assignment(self, project_id: ids.ProjectId) -> str:
+        user_id = self._sessions.domain_manager().get_user_id()
         return f"/projects/{project_id}/users/{user_id}/roles/{self._member_role_id()}"
 
     def _member_role_id(self) -> str:
         with self._lock:
             if self._role_id is None:
                 name = self._options.member_role
-                answer = self._sessions.domain_manager().get(
-                    "/roles",
-                    params={"name": name},
-                    endpoint_filter={"service_type": "identity", "version": (3, 0)},
-                    endpoint_override=self._options.auth_url,
-                )
+                answer = self._sessions.domain_manager().get("/roles", params={"name": name}, endpoint_filter=_KEYSTONE)
                 found = [role["id"] for role in answer.json()["roles"] if role["domain_id"] is None]
                 if not found:
                     raise errors.Refused(service=_SERVICE, reason=f"there is no role {name}")
@@ -66,7 +64,7 @@ class Keystone:
     def _request(self, method: str, path: str, *, missing_ok: bool = False) -> None:
         manager = self._sessions.domain_manager()
         try:
-            manager.request(path, method, endpoint_override=self._options.auth_url)
+            manager.request(path, method, endpoint_filter=_KEYSTONE)
         except auth_exceptions.NotFound:
             if not missing_ok:
                 raise

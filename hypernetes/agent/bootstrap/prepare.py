@@ -17,6 +17,7 @@ from hypernetes.agent.host import cni
 from hypernetes.agent.host import containerd
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
+from hypernetes.conf import timeouts
 from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
 from hypernetes.kubernetes.bootstrap import order_names
 
@@ -34,7 +35,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     node.layout.audit_logs.chmod(0o700)
     write_cluster_files(node, inputs)
     write_encryption_configuration(node)
-    cni.install(node.layout)
+    cni.install(node.layout, timeouts.cni_add(node.conf))
     start_containerd(node)
     return {}
 

@@ -9,9 +9,6 @@ import hypernetes
 from hypernetes.agent import files
 from hypernetes.agent.host.layout import Layout
 
-TIMEOUT_SECONDS = 150
-"""Must be longer than the agent's own limits for a port and its flows, shorter than kubelet's for a sandbox (4 min)."""
-
 
 def program(interpreter: str, packages: Path) -> str:
     """The executable: the bare interpreter, without site-packages and environment, which starts in half the time."""
@@ -27,14 +24,17 @@ sys.exit(main())
 """
 
 
-def network(plugin: str, socket: Path) -> str:
-    """The network configuration list (CNI 1.1)."""
-    settings = {"type": plugin, "socket": str(socket), "timeout": TIMEOUT_SECONDS}
+def network(plugin: str, socket: Path, timeout: int) -> str:
+    """Return the network configuration list (CNI 1.1).
+
+    :param timeout: seconds for one exchange with the agent, see :func:`hypernetes.conf.timeouts.cni_add`.
+    """
+    settings = {"type": plugin, "socket": str(socket), "timeout": timeout}
     return json.dumps({"cniVersion": "1.1.0", "name": "hypernetes", "plugins": [settings]}, indent=2) + "\n"
 
 
-def install(layout: Layout) -> None:
+def install(layout: Layout, timeout: int) -> None:
     """Write both; the configuration last, since containerd takes the node for ready once it is there."""
     packages = Path(hypernetes.__file__).parent.parent
     files.write(layout.cni_plugin, program(sys.executable, packages), 0o755)
-    files.write(layout.cni_network, network(layout.cni_plugin.name, layout.agent_socket), 0o644)
+    files.write(layout.cni_network, network(layout.cni_plugin.name, layout.agent_socket, timeout), 0o644)

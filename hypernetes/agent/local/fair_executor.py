@@ -15,11 +15,13 @@ from dataclasses import dataclass
 
 from oslo_log import log
 
+from hypernetes.conf import timeouts
+
 LOG = log.getLogger(__name__)
 
 ADDS_PER_NAMESPACE = 4
 """How many ADDs of one pod namespace are worked on at once."""
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = timeouts.ADD_TURN
 """How long a further one waits for its turn, so that a burst of pods is no failure, before it is to be tried again."""
 MAX_WAITING = 256
 STATUS_WORKERS = 2

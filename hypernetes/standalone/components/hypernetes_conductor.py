@@ -18,7 +18,6 @@ from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.supervision import Program
 
 NAME = "hypernetes-conductor"
-CA_FILE_ON_NODES = "/etc/hypernetes/ca.pem"
 # This machine has no swap control, no systemd and few cores: kubeadm's checks of these only warn.
 POD_OVERHEAD_MEMORY = "384Mi"
 """More than the default, by TCG's translation buffer: there may be no usable KVM."""
@@ -36,7 +35,6 @@ def configuration(installation: Installation) -> ini.Sections:
         "database": {"connection": mariadb.url(installation, "hypernetes")},
         "conductor": {"key_file": str(key_file(installation))},
         "messaging": {
-            "ca_file": CA_FILE_ON_NODES,
             "node_transport_url": node_url,
             "management_url": addresses.RABBITMQ_MANAGEMENT_URL,
             "management_user": rabbitmq.MANAGEMENT_USER,
@@ -45,7 +43,7 @@ def configuration(installation: Installation) -> ini.Sections:
             "virtual_host": rabbitmq.VIRTUAL_HOST,
         },
         "openstack": {
-            **{name: value for name, value in credentials.items() if name != "auth_type"},
+            **credentials,
             "region_name": addresses.REGION,
         },
         "kubernetes": {

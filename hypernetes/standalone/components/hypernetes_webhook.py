@@ -14,8 +14,7 @@ NAME = "hypernetes-webhook"
 
 def configuration(installation: Installation) -> ini.Sections:
     """The webhook's options."""
-    # The webhook knows the options of this plugin only.
-    return {"webhook": {**identity.credentials(installation, "hypernetes-validator"), "auth_type": "v3password"}}
+    return {"webhook": identity.credentials(installation, "hypernetes-validator")}
 
 
 COMPONENT = wsgi_component(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import fixtures
+from keystoneauth1 import loading
 from oslo_config import cfg
 
 from hypernetes.conf import openstack
@@ -47,6 +48,8 @@ class Request:
     """``<scope>#<number>``: what it is scoped to, and how many tokens were given before."""
     place: str
     """Neutron's region and interface, or ``keystone``."""
+    request_id: str | None = None
+    """The request for which it was asked, by its header."""
 
     @property
     def scope(self) -> str | None:
@@ -60,10 +63,28 @@ def configuration(services: "Services", **overrides: Any) -> cfg.ConfigOpts:
     # Not by hypernetes.conf.opts: a group registered twice shares its overrides between configurations.
     conf.register_opts(openstack.OPTIONS, group=cfg.OptGroup("openstack"))
     conf([], project="hypernetes", default_config_files=[], default_config_dirs=[])
-    settings = {"auth_url": services.auth_url, "password": "s3cret", "region_name": "RegionOne", "connect_retries": 0}
+    set_credentials(conf, services.auth_url)
+    settings = {"region_name": "RegionOne", "valid_interfaces": ["internal"], "connect_retries": 0}
     for name, value in (settings | overrides).items():
         conf.set_override(name, value, group="openstack")
     return conf
+
+
+def set_credentials(conf: cfg.ConfigOpts, auth_url: str) -> None:
+    """Configure the conductor's service user."""
+    # Unlike password, this plugin discovers nothing: tests count the requests.
+    conf.register_opts(loading.get_auth_plugin_conf_options("v3password"), group="openstack")
+    settings = {
+        "auth_type": "v3password",
+        "auth_url": auth_url,
+        "username": "hypernetes",
+        "password": "s3cret",
+        "user_domain_id": "default",
+        "project_name": "service",
+        "project_domain_id": "default",
+    }
+    for name, value in settings.items():
+        conf.set_override(name, value, group="openstack")
 
 
 def refusal(kind: str, message: str = "because") -> dict[str, Any]:
@@ -252,6 +273,7 @@ def _handler(services: Services) -> type[http.server.BaseHTTPRequestHandler]:
                 body=json.loads(text) if text else None,
                 token=self.headers.get("X-Auth-Token"),
                 place=neutron["place"] if neutron else "keystone",
+                request_id=self.headers.get("X-OpenStack-Request-ID"),
             )
             answer = services.respond(request)
             if answer is None:

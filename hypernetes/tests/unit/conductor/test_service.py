@@ -37,6 +37,7 @@ from hypernetes.rpc import methods
 from hypernetes.rpc import transport
 from hypernetes.tests.support import conductor_fixture
 from hypernetes.tests.support import database
+from hypernetes.tests.support.fakes import openstack_http
 
 TOKEN = "the-agents-token"
 
@@ -97,6 +98,7 @@ class ConductorCase(testtools.TestCase):
         key_file.write_text(conductor_fixture.FERNET_KEY)
         key_file.chmod(0o600)
         conf.set_override("transport_url", "fake://")
+        openstack_http.set_credentials(conf, "http://127.0.0.1:9/v3")
         self.override(conf, "messaging", management_url=self.management.url, call_timeout=10.0)
         self.override(
             conf,
@@ -161,7 +163,6 @@ class StartTest(ConductorCase):
 
     def test_making_one_reaches_nothing_and_starts_nothing(self) -> None:
         before = threading.active_count()
-        self.override(self.conf, "openstack", auth_url="http://127.0.0.1:9/v3")
         service.Conductor(self.conf)
         self.assertEqual((before, []), (threading.active_count(), self.management.requests))
 

@@ -5,12 +5,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import fixtures
 import testtools
+from keystoneauth1 import exceptions as auth_exceptions
+from oslo_config import cfg
+from oslo_context import context
+from oslo_context import fixture as context_fixture
 
+from hypernetes.conf import openstack
 from hypernetes.model import errors
 from hypernetes.openstack import failures
 from hypernetes.openstack import session
@@ -70,14 +76,66 @@ class ScopeTest(SessionsCase):
 
     def test_neutron_is_found_by_region_and_interface(self) -> None:
         for region, interface in (("RegionOne", "internal"), ("RegionTwo", "public")):
-            self.sessions(region_name=region, interface=interface).service().network.get("/networks")
+            self.sessions(region_name=region, valid_interfaces=[interface]).service().network.get("/networks")
             self.assertEqual(f"{region}/{interface}", self.services.sent()[-1].place)
 
     def test_the_authority_of_the_configuration_is_trusted_and_by_default_the_systems(self) -> None:
         for ca_file, expected in ((None, True), ("/etc/ssl/cloud.pem", "/etc/ssl/cloud.pem")):
-            sessions = self.sessions(ca_file=ca_file)
+            sessions = self.sessions(cafile=ca_file)
             for made in (sessions.domain_manager(), sessions.service().session, sessions.project(RED).session):
                 self.assertEqual(expected, made.verify)
+
+
+class ConfigurationTest(SessionsCase):
+    """The options have the names that every OpenStack service gives them."""
+
+    def load(self, **options: str) -> session.Sessions:
+        """Return the sessions by a configuration file."""
+        path = Path(self.useFixture(fixtures.TempDir()).path) / "hypernetes.conf"
+        path.write_text("\n".join(["[openstack]", *(f"{name} = {value}" for name, value in options.items())]))
+        conf = cfg.ConfigOpts()
+        conf.register_opts(openstack.OPTIONS, group=cfg.OptGroup("openstack"))
+        conf([], project="hypernetes", default_config_files=[str(path)], default_config_dirs=[])
+        return session.Sessions(conf)
+
+    def test_a_service_users_usual_section_is_understood(self) -> None:
+        sessions = self.load(
+            auth_type="password",
+            auth_url=self.services.auth_url,
+            username="hypernetes",
+            password="s3cret",
+            user_domain_id="default",
+            project_name="service",
+            project_domain_id="default",
+            cafile="/etc/ssl/cloud.pem",
+            timeout="7",
+            region_name="RegionTwo",
+            valid_interfaces="public",
+        )
+        sessions.service().network.get("/networks")
+        sessions.project(RED).network.get("/networks")
+        self.assertEqual(
+            [("RegionTwo/public", "project-name:service"), ("RegionTwo/public", f"project:{RED}")],
+            [(request.place, request.scope) for request in self.services.sent() if request.path == "/networks"],
+        )
+        made = sessions.project(RED).session
+        self.assertEqual(("/etc/ssl/cloud.pem", 7), (made.verify, made.timeout))
+
+    def test_incomplete_credentials_are_an_error_at_the_start(self) -> None:
+        error = self.assertRaises(auth_exceptions.MissingRequiredOptions, self.load, username="hypernetes")
+        self.assertIn("auth_url", str(error))
+
+
+class RequestTest(SessionsCase):
+    """OpenStack's services log the request for which they are asked."""
+
+    def test_the_request_id_is_passed_on(self) -> None:
+        self.useFixture(context_fixture.ClearRequestContext())
+        network = self.sessions().service().network
+        network.get("/networks")
+        current = context.RequestContext()
+        network.get("/networks")
+        self.assertEqual([None, current.request_id], [request.request_id for request in self.services.sent()])
 
 
 class KeptTest(SessionsCase):
@@ -193,7 +251,7 @@ class AwayTest(SessionsCase):
         self.services.loses("PUT", ".*add_router_interface")
         for make in (
             lambda: network.create_network(name="n"),
-            lambda: network.add_interface_to_router(router, subnet_id=subnet),
+            lambda: network.add_interface_to_router(router, subnet=subnet),
         ):
             self.assertIs(errors.Unavailable, type(self.failure(make)))
         self.assertEqual((1, 1), (len(self.services.things["networks"]), len(self.services.things["ports"])))

@@ -21,7 +21,7 @@ class ResetTest(agent_builders.PhaseTest):
         self.assertEqual("reset", self.programs.ran[0][1])
 
     def test_nothing_of_the_cluster_is_left_and_a_repetition_is_harmless(self) -> None:
-        cni.install(self.layout)
+        cni.install(self.layout, 180)
         kubeadm.start_kubelet(self.node)
         self.services.calls.clear()
         for _ in range(2):

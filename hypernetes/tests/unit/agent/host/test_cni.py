@@ -15,7 +15,7 @@ from hypernetes.tests.support import agent_builders
 class CniInstallationTest(testtools.TestCase):
     def test_the_installed_program_runs_in_a_bare_environment(self) -> None:
         layout = agent_builders.layout(Path(self.useFixture(fixtures.TempDir()).path))
-        cni.install(layout)
+        cni.install(layout, 180)
         ended = subprocess.run(
             [layout.cni_plugin],
             input='{"cniVersion": "1.1.0"}',
@@ -28,8 +28,6 @@ class CniInstallationTest(testtools.TestCase):
         self.assertEqual(["1.0.0", "1.1.0"], json.loads(ended.stdout)["supportedVersions"])
 
     def test_the_network_names_the_plugin_and_the_agents_socket(self) -> None:
-        network = json.loads(cni.network("hypernetes-cni", Path("/run/agent.sock")))
+        network = json.loads(cni.network("hypernetes-cni", Path("/run/agent.sock"), 180))
         self.assertEqual("1.1.0", network["cniVersion"])
-        self.assertEqual(
-            ("hypernetes-cni", "/run/agent.sock"), (network["plugins"][0]["type"], network["plugins"][0]["socket"])
-        )
+        self.assertEqual({"type": "hypernetes-cni", "socket": "/run/agent.sock", "timeout": 180}, network["plugins"][0])

@@ -64,7 +64,7 @@ class OptionsTest(unittest.TestCase):
     def test_every_value_is_accepted(self) -> None:
         path = Path(self.installation.layout.state) / "test.conf"
         path.parent.mkdir(parents=True)
-        own = dict(opts.list_opts())
+        own = {str(group): options for group, options in opts.list_opts()}
         for sections in (
             hypernetes_api.configuration(self.installation),
             hypernetes_conductor.configuration(self.installation),
