@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -297,81 +296,6 @@ func TestAGuestThatNeverSpeaksFailsTheStart(t *testing.T) {
 	}
 }
 
-// A monitor that starts and is silent must delay only its own start.
-func TestAMonitorThatSaysNothingCanBeShutDown(t *testing.T) {
-	guest := fakeguest.New()
-	guest.Silent = true
-	f := newFixture(t, guest)
-	created := make(chan error, 1)
-	go func() { created <- f.create(nil) }()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if entries, err := os.ReadDir(f.cfg.ScratchDir); err == nil && len(entries) > 0 {
-			break // the monitor is about to be started
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("nothing is started")
-		}
-	}
-	answered := make(chan error, 1)
-	go func() {
-		_, status := f.SandboxStatus(context.Background(), &sandboxapi.SandboxStatusRequest{SandboxID: id})
-		_, shutdown := f.ShutdownSandbox(context.Background(), &sandboxapi.ShutdownSandboxRequest{SandboxID: id})
-		if !errdefs.IsNotFound(errgrpc.ToNative(status)) {
-			t.Errorf("the status is %v", status)
-		}
-		answered <- shutdown
-	}()
-	for _, step := range []struct {
-		name string
-		end  chan error
-		fine bool
-	}{{"the shutdown", answered, true}, {"the creation", created, false}} {
-		select {
-		case err := <-step.end:
-			if (err == nil) != step.fine {
-				t.Errorf("%s: %v", step.name, err)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatal(step.name + " hangs")
-		}
-	}
-	must(t, f.Close(t.Context()))
-	for _, dir := range []string{filepath.Join(f.cfg.VMDir, id), f.cfg.ScratchDir} {
-		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-			t.Errorf("%s holds %v", dir, entries)
-		}
-	}
-}
-
-func TestAMonitorsStartHasADeadline(t *testing.T) {
-	f := newFixture(t, fakeguest.New())
-	f.boot()
-	if !f.guest.StartBounded {
-		t.Error("a silent monitor would be waited for without end")
-	}
-	if f.state() != stateReady {
-		t.Error("the machine ended with the time for its start")
-	}
-}
-
-func TestAShimWithoutASandboxEndsItself(t *testing.T) {
-	f := newFixture(t, fakeguest.New())
-	f.endWithoutSandbox(0)
-	ends := func(want int32) {
-		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); f.ended.Load() != want; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("asked to end %d times, want %d", f.ended.Load(), want)
-			}
-		}
-	}
-	ends(1)
-	f.boot()
-	f.endWithoutSandbox(0)
-	time.Sleep(20 * time.Millisecond)
-	ends(1) // a shim with a sandbox stays
-}
-
 func TestAContainerThatWasNeverStartedCanBeKilled(t *testing.T) {
 	f := newFixture(t, fakeguest.New())
 	f.boot()
@@ -449,42 +373,6 @@ func TestAMachineThatDoesNotStartLeavesNothing(t *testing.T) {
 		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 			t.Errorf("%s holds %v", dir, entries)
 		}
-	}
-}
-
-// updates sends a pod's new limits as containerd's CRI does.
-func (f *fixture) updates(limits string) error {
-	_, err := f.UpdateSandbox(f.t.Context(), &sandboxapi.UpdateSandboxRequest{SandboxID: id, Fields: []string{"extensions"},
-		Sandbox: &types.Sandbox{Extensions: map[string]*anypb.Any{"updated-resources": {Value: []byte(limits)}}}})
-	return errgrpc.ToNative(err)
-}
-
-func TestAMachineThatCannotGrowRefusesLargerLimits(t *testing.T) {
-	f := newFixture(t, fakeguest.New())
-	f.boot() // with 256 MiB and one CPU
-	must(t, f.container("c1", nil))
-	for limits, fits := range map[string]bool{
-		`{"Overhead":null,"Resources":{"memory_limit_in_bytes":268435456,"cpu_quota":50000,"cpu_period":100000}}`: true,
-		`{"Resources":{"memory_limit_in_bytes":134217728}}`:                                                       true,
-		`{"Resources":{}}`: true,
-		`{"Resources":{"memory_limit_in_bytes":268435457}}`:                 false,
-		`{"Resources":{"cpu_quota":9223372036854775807,"cpu_period":1000}}`: runtime.NumCPU() == 1,
-	} {
-		if err := f.updates(limits); (err == nil) != fits || (err != nil && !errdefs.IsFailedPrecondition(err)) {
-			t.Errorf("the pod's limits %s: %v", limits, err)
-		}
-	}
-	for limits, fits := range map[string]bool{
-		`{"memory":{"limit":268435456}}`: true, `{"cpu":{"cpus":"0"}}`: true, `{"memory":{"limit":-1}}`: true,
-		`{"memory":{"limit":536870912}}`: false,
-	} {
-		_, err := f.tasks.Update(t.Context(), &taskapi.UpdateTaskRequest{ID: "c1", Resources: &anypb.Any{Value: []byte(limits)}})
-		if err := errgrpc.ToNative(err); (err == nil) != fits || (err != nil && !errdefs.IsFailedPrecondition(err)) {
-			t.Errorf("a container's limits %s: %v", limits, err)
-		}
-	}
-	if _, err := f.UpdateSandbox(t.Context(), &sandboxapi.UpdateSandboxRequest{SandboxID: id}); err != nil {
-		t.Errorf("an update without limits: %v", err)
 	}
 }
 
