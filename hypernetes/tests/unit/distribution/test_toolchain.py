@@ -49,10 +49,10 @@ class Toolchain(unittest.TestCase):
         self.assertIsNone(self.find(broken.parent, minimum="1.26"))
 
     def test_asking_for_the_version_leaves_nothing_in_the_users_directories(self) -> None:
-        go = fake_go(self.folder / "a", "1.26.8")
+        go = fake_go(self.directory / "a", "1.26.8")
         # As Go does it: it counts its uses below the configuration directory, by default in the home directory.
         go.write_text('#!/bin/sh\nmkdir -p "${XDG_CONFIG_HOME:-$HOME/.config}/go/telemetry"\necho go1.26.8\n')
-        home = self.folder / "home"
+        home = self.directory / "home"
         home.mkdir()
         with mock.patch.dict("os.environ", {"HOME": str(home)}):
             os.environ.pop("XDG_CONFIG_HOME", None)
