@@ -30,6 +30,15 @@ TIERS: dict[str, Callable[[Sequence[str]], Count]] = {
 NEED_THE_DISTRIBUTION = {"go", "functional", "isolation"}
 
 
+def prepare() -> bool:
+    """Install and build what the tiers with services need; whether that succeeded."""
+    argv = [str(REPOSITORY / "tools" / "quickstart"), "prepare", "--distribution"]
+    done = subprocess.run(argv, cwd=REPOSITORY, stdin=subprocess.DEVNULL, timeout=3600, check=False)
+    if done.returncode:
+        say("quickstart failed: go, functional and isolation cannot run")
+    return done.returncode == 0
+
+
 def run(tier: str, names: Sequence[str]) -> Count:
     """Run one tier and print what became of it."""
     say(f"== {tier}")
@@ -51,14 +60,12 @@ def main(words: Sequence[str]) -> int:
     except ValueError as error:
         say(f"tools/test: {error}; see tools/test --help")
         return 2
-    if NEED_THE_DISTRIBUTION & set(selected):
-        prepare = [str(REPOSITORY / "tools" / "quickstart"), "prepare", "--distribution"]
-        subprocess.run(prepare, cwd=REPOSITORY, check=True, timeout=3600)
+    prepared = not NEED_THE_DISTRIBUTION & set(selected) or prepare()
     total = NONE
     rows = []
     for tier, names in selected.items():
         started = time.monotonic()
-        count = run(tier, names)
+        count = run(tier, names) if prepared or tier not in NEED_THE_DISTRIBUTION else FAILED
         seconds = time.monotonic() - started
         rows.append(f"{tier:<11}{count.passed:>5} passed {count.failed:>4} failed {seconds:>8.1f} s")
         total += count
