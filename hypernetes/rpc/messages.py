@@ -137,6 +137,10 @@ class PortBinding:
     ephemeral_storage: int = 0
     """Bytes the pod may write, by its limits; 0 from a conductor that does not say it. Not the port's, but known with
     it and needed at the same time."""
+    memory_bytes: int = 0
+    """Memory of the pod's machine that is for its containers; 0 from a conductor that does not say it."""
+    cpus: int = 0
+    """Processors of the pod's machine; so with 0."""
 
 
 @dataclass(frozen=True, slots=True)

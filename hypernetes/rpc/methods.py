@@ -5,6 +5,8 @@ History of the interface (version, what it added, why):
 
 * 1.0 - enroll_node, wake; heartbeat, phase_result, allocate_port, release_port, list_ports; run_phase.
 * 1.0, field added - PortBinding.ephemeral_storage: a pod's scratch disk has the size of its limits.
+* 1.0, fields added - PortBinding.memory_bytes and .cpus: the machine is sized by each container's limits and requests,
+  of which kubelet tells the runtime only sums.
 """
 
 from dataclasses import dataclass

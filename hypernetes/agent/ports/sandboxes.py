@@ -65,7 +65,7 @@ def is_sandbox_id(text: str) -> bool:
 
 
 def shim_record(sandbox: SandboxRecord) -> dict[str, Any]:
-    """What the shim needs to know of its network, and how much its pod may write."""
+    """What the shim needs to know of its network, its size and how much its pod may write."""
     binding = sandbox.binding
     assert binding is not None
     return {
@@ -86,6 +86,8 @@ def shim_record(sandbox: SandboxRecord) -> dict[str, Any]:
         # Open vSwitch in user space computes no checksums and cuts no segments for a guest.
         "offload": False,
         "scratch_size": binding.ephemeral_storage,
+        "memory_bytes": binding.memory_bytes,
+        "cpus": binding.cpus,
     }
 
 

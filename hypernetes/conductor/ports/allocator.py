@@ -66,7 +66,14 @@ class PortAllocator:
             raise errors.Unavailable(
                 service=_SERVICE, reason="another request for this sandbox is in progress"
             ) from error
-        return dataclasses.replace(self._binding(namespace, made), ephemeral_storage=limits.ephemeral_storage(pod))
+        options = dependencies.conf.kubernetes
+        size = limits.machine_size(pod, options.default_container_memory, options.default_pod_cpus)
+        return dataclasses.replace(
+            self._binding(namespace, made),
+            ephemeral_storage=limits.ephemeral_storage(pod),
+            memory_bytes=size.memory,
+            cpus=size.cpus,
+        )
 
     def _verified_pod(self, node: records.Node, sandbox: messages.Sandbox) -> core.Pod:
         """Return the pod as the apiserver has it, not as the node describes it: with that UID, bound to that node."""

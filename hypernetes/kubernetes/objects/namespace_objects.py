@@ -44,14 +44,15 @@ DEFAULT_QUOTA: Mapping[str, str] = {
 }
 """Object counts per namespace: they keep one tenant from filling etcd. Machines and memory are the cloud's quota."""
 
-DEFAULT_LIMITS: Mapping[str, str] = {"cpu": "1", "memory": "128Mi", "ephemeral-storage": "1Gi"}
-"""Limits of a container that names none; they also decide the size of its virtual machine.
+DEFAULT_LIMITS: Mapping[str, str] = {"ephemeral-storage": "1Gi"}
+"""Limits of a container that names none.
 
-One processor, not a part of it: the machine has a whole virtual one anyway, and a quota below that would be spent
-on booting it, measured as a pod that starts half as fast.
+None of memory and CPU: most public charts state none, and a limit here would refuse a larger request. The container's
+limit is its pod's virtual machine (:func:`hypernetes.kubernetes.objects.limits.machine_size`).
 """
 
 DEFAULT_REQUESTS: Mapping[str, str] = {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
+"""Requests of a container that names none: the scheduler and quotas count requests, so none is 0."""
 
 
 def namespace_labels(record: records.Namespace) -> dict[str, str]:
@@ -102,7 +103,7 @@ def limit_range(
     limits: Mapping[str, str] = DEFAULT_LIMITS,
     requests: Mapping[str, str] = DEFAULT_REQUESTS,
 ) -> core.LimitRange:
-    """Limits and requests of containers that name none: a virtual machine needs a size."""
+    """Limits and requests of containers that name none."""
     item = core_models.LimitRangeItem(type="Container", default=dict(limits), defaultRequest=dict(requests))
     return core.LimitRange(
         metadata=metadata.managed(LIMITS_NAME, record.name), spec=core_models.LimitRangeSpec(limits=[item])

@@ -19,7 +19,7 @@ from hypernetes.standalone.supervision import Program
 
 NAME = "hypernetes-conductor"
 # This machine has no swap control, no systemd and few cores: kubeadm's checks of these only warn.
-POD_OVERHEAD_MEMORY = "384Mi"
+POD_OVERHEAD_MEMORY = "416Mi"
 """More than the default, by TCG's translation buffer: there may be no usable KVM."""
 
 IGNORED_PREFLIGHT_CHECKS = ["all"]
@@ -53,6 +53,7 @@ def configuration(installation: Installation) -> ini.Sections:
             # One node is all there is here.
             "taint_control_nodes": False,
             "pod_overhead_memory": POD_OVERHEAD_MEMORY,
+            "default_container_memory": str(512 << 20),
         },
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),
     }

@@ -159,6 +159,8 @@ def binding(number: int) -> messages.PortBinding:
         routes=(messages.Route("0.0.0.0/0", "10.0.0.1"),),
         name_servers=("10.0.0.2",),
         ephemeral_storage=1 << 30,
+        memory_bytes=512 << 20,
+        cpus=2,
     )
 
 

@@ -56,6 +56,10 @@ type Record struct {
 	// ScratchSize is how much the pod may write, in bytes, by its
 	// limits.ephemeral-storage. 0: not known, the node's setting decides.
 	ScratchSize int64 `json:"scratch_size"`
+	// MemoryBytes and CPUs are the machine's size for its containers, by what each of
+	// them states. 0: not known, the kubelet's sums decide.
+	MemoryBytes int64 `json:"memory_bytes"`
+	CPUs        int   `json:"cpus"`
 }
 
 var (
@@ -115,6 +119,9 @@ func parse(data []byte) (Record, error) {
 	}
 	if record.ScratchSize < 0 {
 		return record, fmt.Errorf("scratch_size %d is negative", record.ScratchSize)
+	}
+	if record.MemoryBytes < 0 || record.CPUs < 0 {
+		return record, fmt.Errorf("memory_bytes %d or cpus %d is negative", record.MemoryBytes, record.CPUs)
 	}
 	if len(record.Addresses) == 0 {
 		return record, errors.New("has no address")

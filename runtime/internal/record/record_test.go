@@ -33,6 +33,7 @@ func TestLoad(t *testing.T) {
 		{"a bad mac is refused", strings.Replace(good, "fa:16:3e:00:00:05", "fa", 1), "mac"},
 		{"no address is refused", strings.Replace(good, `"10.0.0.5/24"`, ``, 1), "no address"},
 		{"a negative size is refused", strings.Replace(good, `1073741824`, `-1`, 1), "negative"},
+		{"negative memory is refused", strings.Replace(good, `536870912`, `-1`, 1), "negative"},
 		{"a bad mtu is refused", strings.Replace(good, `1442`, `1`, 1), "mtu"},
 		{"cut text is refused", good[:40], "JSON"},
 		{"a huge record is refused", `{"x":"` + strings.Repeat("y", maxSize) + `"}`, "longer"},
@@ -58,7 +59,7 @@ func TestLoad(t *testing.T) {
 				PortID: "00000005-31bf-4a9f-a001-e97616fe3d76", TAP: "tap00000005-31", MAC: "fa:16:3e:00:00:05", MTU: 1442,
 				Addresses:   []netip.Prefix{netip.MustParsePrefix("10.0.0.5/24")},
 				Routes:      []Route{{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("10.0.0.1")}},
-				NameServers: []netip.Addr{netip.MustParseAddr("10.0.0.2")}, Search: []string{}, ScratchSize: 1 << 30,
+				NameServers: []netip.Addr{netip.MustParseAddr("10.0.0.2")}, Search: []string{}, ScratchSize: 1 << 30, MemoryBytes: 512 << 20, CPUs: 2,
 			}
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("got %+v, want %+v", got, want)

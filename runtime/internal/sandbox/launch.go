@@ -36,7 +36,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if err := cgroup.Create(s.cgroups); err != nil {
 		return err
 	}
-	s.size = size.ForPod(s.pod.GetLinux(), cfg, hostCPUs())
+	s.size = size.ForPod(s.pod.GetLinux(), size.Machine{CPUs: s.record.CPUs, Containers: s.record.MemoryBytes}, cfg, node())
 	if limit := size.HostMemory(s.pod.GetLinux(), s.size); limit > 0 {
 		if err := cgroup.LimitMemory(s.cgroups, limit); err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 // running machine is too small for. It cannot grow; the kubelet would otherwise
 // report a resize that did not happen.
 func (s *Sandbox) CheckLimits(limits *criruntime.LinuxContainerResources) error {
-	wanted := size.ForPod(&criruntime.LinuxPodSandboxConfig{Resources: limits}, s.host.Config, hostCPUs())
+	wanted := size.ForPod(&criruntime.LinuxPodSandboxConfig{Resources: limits}, size.Machine{}, s.host.Config, node())
 	if limits.GetMemoryLimitInBytes() <= 0 {
 		wanted.Containers = 0 // none is stated: the machine is the bound, as before
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
+	"golang.org/x/sys/unix"
 	criruntime "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
@@ -329,5 +330,11 @@ func (s *Sandbox) release() error {
 	return errors.Join(faults...)
 }
 
-// hostCPUs is how many processors a machine may have at most.
-func hostCPUs() int { return runtime.NumCPU() }
+// node is what a machine may have at most.
+func node() size.Node {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return size.Node{CPUs: runtime.NumCPU()}
+	}
+	return size.Node{CPUs: runtime.NumCPU(), Memory: int64(info.Totalram) * int64(info.Unit)}
+}

@@ -39,25 +39,38 @@ const (
 
 func account(memory int64) int64 { return min(memory/accountShare, accountAtMost) }
 
-// ForPod follows the limits the kubelet summed over the pod's containers
-// (LinuxPodSandboxConfig.resources): processors are the CPU limits rounded up,
-// memory is the memory limits, or the default where there is none, plus what
-// the guest itself needs. Overhead declared in the RuntimeClass is not added:
-// it is for the emulator, outside the machine.
-func ForPod(pod *runtime.LinuxPodSandboxConfig, cfg config.Config, hostCPUs int) Machine {
+// Node is what a machine can have at most.
+type Node struct {
+	CPUs   int
+	Memory int64 // bytes; 0: not known
+}
+
+// ForPod follows the sandbox record, whose writer knows each container: wanted. Where
+// it says nothing, the limits decide that the kubelet summed over the pod's
+// containers (LinuxPodSandboxConfig.resources): processors are the CPU limits rounded
+// up, memory is the memory limits, or the default where there is none. What the
+// guest itself needs comes on top. Overhead declared in the RuntimeClass is not
+// added: it is for the emulator, outside the machine.
+func ForPod(pod *runtime.LinuxPodSandboxConfig, wanted Machine, cfg config.Config, node Node) Machine {
 	limits := pod.GetResources()
-	machine := Machine{CPUs: 1, Memory: cfg.DefaultMemory}
-	if quota, period := limits.GetCpuQuota(), limits.GetCpuPeriod(); quota > 0 && period > 0 {
-		cpus := (quota-1)/period + 1
-		// More processors than the host has would only wait for each other.
-		machine.CPUs = int(max(1, min(cpus, int64(hostCPUs))))
+	machine := Machine{CPUs: wanted.CPUs, Containers: wanted.Containers}
+	if quota, period := limits.GetCpuQuota(), limits.GetCpuPeriod(); machine.CPUs == 0 && quota > 0 && period > 0 {
+		machine.CPUs = int(min((quota-1)/period+1, int64(node.CPUs)))
 	}
-	if memory := limits.GetMemoryLimitInBytes(); memory > 0 {
-		machine.Memory = memory
+	// More processors than the node has only make them wait for each other.
+	machine.CPUs = max(1, min(machine.CPUs, node.CPUs))
+	if machine.Containers == 0 {
+		machine.Containers = max(0, limits.GetMemoryLimitInBytes())
 	}
-	machine.Containers = machine.Memory
-	machine.Memory = max(machine.Memory+account(machine.Memory)+cfg.OverheadMemory, vmm.MinimumMemory)
-	// Whole MiB, rounded up: monitors accept nothing finer.
+	if machine.Containers == 0 {
+		machine.Containers = cfg.DefaultMemory
+	}
+	if node.Memory > 0 {
+		// Beyond that a limit bounds nothing, and no monitor could map it.
+		machine.Containers = min(machine.Containers, node.Memory)
+	}
+	machine.Memory = max(machine.Containers+account(machine.Containers)+cfg.OverheadMemory, vmm.MinimumMemory)
+	// Whole MiB, rounded up: no monitor takes less.
 	machine.Memory = (machine.Memory + config.MiB - 1) / config.MiB * config.MiB
 	return machine
 }

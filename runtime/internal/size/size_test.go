@@ -49,12 +49,32 @@ func TestForPod(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			pod := &runtime.LinuxPodSandboxConfig{Resources: &runtime.LinuxContainerResources{
 				CpuQuota: c.quota, CpuPeriod: c.period, MemoryLimitInBytes: c.memory}}
-			if got := ForPod(pod, cfg, 4); got != c.want {
+			if got := ForPod(pod, Machine{}, cfg, Node{CPUs: 4, Memory: 128 << 30}); got != c.want {
 				t.Fatalf("got %+v, want %+v", got, c.want)
 			}
 		})
 	}
-	if got := ForPod(nil, cfg, 4); got.CPUs != 1 {
+	if got := ForPod(nil, Machine{}, cfg, Node{CPUs: 4}); got.CPUs != 1 {
 		t.Fatalf("a pod without a Linux section: %+v", got)
+	}
+}
+
+func TestTheRecordDecidesWhereItSaysSomething(t *testing.T) {
+	cfg := config.Default()
+	cfg.DefaultMemory, cfg.OverheadMemory = 128*config.MiB, 64*config.MiB
+	pod := &runtime.LinuxPodSandboxConfig{Resources: &runtime.LinuxContainerResources{CpuQuota: 100000, CpuPeriod: 100000,
+		MemoryLimitInBytes: 256 * config.MiB}}
+	for _, c := range []struct {
+		name   string
+		wanted Machine
+		want   Machine
+	}{
+		{"nothing", Machine{}, Machine{1, 326 * config.MiB, 256 * config.MiB}},
+		{"all", Machine{CPUs: 2, Containers: 480 * config.MiB}, Machine{2, 554 * config.MiB, 480 * config.MiB}},
+		{"never more than the node has", Machine{CPUs: 9, Containers: 1 << 62}, Machine{4, 4*1024*config.MiB + 150*config.MiB, 4096 * config.MiB}},
+	} {
+		if got := ForPod(pod, c.wanted, cfg, Node{CPUs: 4, Memory: 4096 * config.MiB}); got != c.want {
+			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
+		}
 	}
 }

@@ -25,7 +25,7 @@ FINGERPRINTS = {
     "ListPorts": "9c5c516515bdf62c",
     "PhaseOrder": "6b52cf7e6828e0be",
     "PhaseResult": "3e15a786afce3e9c",
-    "PortBinding": "d17e6d3c2a4cdcf0",
+    "PortBinding": "c84d3040bf89c636",
     "PortEntry": "8b8677700ca95ee7",
     "PortList": "1eb9d6d759c6a33b",
     "ReleasePort": "1dcde8e4b8782d3d",

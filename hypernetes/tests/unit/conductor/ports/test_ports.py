@@ -86,6 +86,13 @@ class AllocateTest(PortsCase):
         answer = self.allocate(messages.Sandbox("e" * 64, "web", "writer", uid))
         self.assertEqual(4 << 30, answer.ephemeral_storage)
 
+    def test_the_node_learns_how_large_the_pods_machine_is(self) -> None:
+        limited = core_models.ResourceRequirements(limits={"memory": "256Mi", "cpu": "3"})
+        containers = [core_models.Container(name="a", resources=limited), core_models.Container(name="b")]
+        uid = self.fixture.pod("sized", "web", "node1", containers=containers)
+        answer = self.allocate(messages.Sandbox("f" * 64, "web", "sized", uid))
+        self.assertEqual((1280 << 20, 3), (answer.memory_bytes, answer.cpus))
+
     def test_asked_twice_it_is_the_same_port(self) -> None:
         self.assertEqual(self.allocate(), self.allocate())
         self.assertEqual(1, len(self.neutron_ports()))

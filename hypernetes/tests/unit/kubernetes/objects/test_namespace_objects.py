@@ -50,6 +50,13 @@ class NamespaceTest(testtools.TestCase):
         items: list[Any] = namespace_objects.contents(kubernetes_builders.namespace())
         self.assertEqual({"web"}, {item.metadata.namespace for item in items})
 
+    def test_a_container_without_limits_is_bounded_by_its_machine_alone(self) -> None:
+        made: Any = namespace_objects.limit_range(kubernetes_builders.namespace())
+        (item,) = made.spec.limits
+        self.assertEqual({"ephemeral-storage"}, set(item.default))
+        # What the scheduler and quotas count is never nothing.
+        self.assertLessEqual({"cpu", "memory"}, set(item.defaultRequest))
+
     def test_no_quota_leaves_room_for_a_node_port(self) -> None:
         quota: Any = namespace_objects.resource_quota(kubernetes_builders.namespace())
         self.assertEqual("0", quota.spec.hard["services.nodeports"])
