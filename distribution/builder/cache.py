@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results kept by content key, each entry there as a whole or not at all."""
+"""Build results by content key; an entry is either complete or absent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
-# Older results of a component that stay, for going back and forth between branches.
+# How many older results of a component are kept, for switching between branches.
 ENTRIES_KEPT = 3
 
 
@@ -28,7 +28,7 @@ class Cache:
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Hold the component's lock; waits for another build of it."""
+        """Hold the component's lock; wait for another build of it."""
         locks = self.directory / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         with (locks / f"{name}.lock").open("w") as lock:
@@ -36,13 +36,13 @@ class Cache:
             yield
 
     def find(self, name: str, key: str) -> pathlib.Path | None:
-        """Give the entry's directory, None if there is none."""
+        """Return the entry's directory, or None."""
         entry = self.components / name / key
         return entry if entry.is_dir() else None
 
     @contextlib.contextmanager
     def building(self, name: str, key: str) -> Iterator[pathlib.Path]:
-        """Give an empty directory which becomes the entry when the block ends without an error.
+        """Return an empty directory which becomes the entry when the block ends without an error.
 
         Call it with the lock held: it also removes what earlier, killed builds left.
         """
@@ -67,5 +67,5 @@ class Cache:
                 shutil.rmtree(entry, ignore_errors=True)
 
     def touch(self, entry: pathlib.Path) -> None:
-        """Mark an entry as just used, so that pruning takes others first."""
+        """Mark an entry as just used, so that pruning removes others first."""
         os.utime(entry)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of components, those that take longest first."""
+"""The list of components, the slowest first."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that builds have started, so that an interruption ends them too."""
+"""The commands that builds have started, so that an interruption terminates them too."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import IO
 
 
 class Interrupted(Exception):
-    """The run is being ended; no further command starts."""
+    """The run is being terminated; no further command starts."""
 
 
 class Children:
-    """Running commands, each with a process group of its own."""
+    """Running commands, each in its own process group."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,9 +37,9 @@ class Children:
         stderr: IO[bytes],
         timeout: float,
     ) -> int:
-        """Run a command and give its exit status.
+        """Run a command and return its exit status.
 
-        Raises FileNotFoundError where there is no such program, subprocess.TimeoutExpired
+        Raises FileNotFoundError when there is no such program, subprocess.TimeoutExpired
         after ``timeout`` seconds (the command's whole group is killed), and Interrupted
         when ``end`` was called.
         """
@@ -70,7 +70,7 @@ class Children:
         return process.returncode
 
     def end(self) -> None:
-        """End all commands and let no other start; those who wait for one get Interrupted."""
+        """Terminate all commands and start no others; callers that wait for one get Interrupted."""
         with self._lock:
             self._ended = True
             for process in self._running:
@@ -78,6 +78,6 @@ class Children:
 
 
 def _kill(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal the command's process group, which may just have ended."""
+    """Signal the command's process group, which may have just exited."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

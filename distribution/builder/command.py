@@ -24,13 +24,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Give the parser for building."""
+    """Return the parser for building."""
     parser = argparse.ArgumentParser(
         prog="distribution/build",
         description="Build the distribution, or the named components of it, into a tree.",
         epilog="Components: "
         + ", ".join(component.name for component in catalog.COMPONENTS)
-        + '. "distribution/build push -h" tells how a tree\'s images come to a registry.',
+        + '. "distribution/build push -h" describes how to push a tree\'s images to a registry.',
     )
     parser.add_argument("--output", type=pathlib.Path, required=True, metavar="DIST", help="the tree to fill")
     parser.add_argument(
@@ -41,34 +41,34 @@ def build_parser() -> argparse.ArgumentParser:
         help="kept between builds: downloads, compiler caches, results (default: %(default)s)",
     )
     parser.add_argument("--jobs", type=int, default=2, help="components built at the same time (default: %(default)s)")
-    parser.add_argument("component", nargs="*", help="what to build; everything when none is named")
+    parser.add_argument("component", nargs="*", help="what to build (default: everything)")
     return parser
 
 
 def push_parser() -> argparse.ArgumentParser:
-    """Give the parser for pushing."""
+    """Return the parser for pushing."""
     parser = argparse.ArgumentParser(
         prog="distribution/build push",
-        description="Bring a tree's images to a registry; what it has already is left alone.",
-        epilog="Credentials, where a registry wants any, are read from the file that DOCKER_CONFIG leads to.",
+        description="Push a tree's images to a registry; images already present are skipped.",
+        epilog="Credentials, if the registry needs any, are read from the file in the directory DOCKER_CONFIG.",
     )
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--registry", metavar="URL", help="a registry that takes images: https://HOST:PORT")
+    where.add_argument("--registry", metavar="URL", help="a registry that accepts pushes: https://HOST:PORT")
     where.add_argument(
         "--store",
         type=pathlib.Path,
         metavar="DIR",
         help="the storage directory of a registry on this machine, which may be served read-only",
     )
-    parser.add_argument("--ca", type=pathlib.Path, metavar="FILE", help="the registry's certificate authority")
+    parser.add_argument("--ca", type=pathlib.Path, metavar="FILE", help="the registry's CA certificate (PEM)")
     parser.add_argument("tree", type=pathlib.Path, metavar="DIST", help="the distribution tree")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when all is done, 1 when something failed, 130 when interrupted."""
+    """Run the command; return 0 on success, 1 on failure, 130 when interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # Ended by a signal, the registry that push starts must end as well.
+    # On a signal, the registry that push starts must be terminated as well.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if words[:1] == ["push"]:
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"distribution/build: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("distribution/build: interrupted; the next run goes on from what is complete\n")
+        sys.stderr.write("distribution/build: interrupted; run it again to resume\n")
         return 130
     return 0
 

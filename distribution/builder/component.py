@@ -21,12 +21,12 @@ KEY_FORMAT = 1
 
 
 class BuildError(Exception):
-    """A build cannot go on; the message says what is wrong and what to do about it."""
+    """A build cannot continue; the message states what is wrong and what to do about it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Component:
-    """One part of the distribution: what decides its content, and how it is made.
+    """One part of the distribution: what determines its content, and how it is built.
 
     ``build(output, context)`` fills the empty directory ``output``, laid out like the
     distribution tree itself (``bin/…``, ``guest/…``, ``images/…``). It reads nothing but
@@ -37,19 +37,19 @@ class Component:
     name: str
     build: Callable[[pathlib.Path, Context], None]
     inputs: tuple[str, ...] = ()
-    """Files and directories, relative to the repository root, whose content decides."""
+    """Files and directories, relative to the repository root, whose content is part of the key."""
     versions: tuple[str, ...] = ()
-    """Sections of versions.toml that decide."""
+    """Sections of versions.toml that are part of the key."""
     needs: tuple[str, ...] = ()
     """Components whose results the build reads, by ``context.result(name)``."""
     go: bool = False
-    """Whether Go compiles it, so that the toolchain's version decides too."""
+    """Whether Go compiles it; the toolchain's version is then part of the key."""
     published: bool = True
     """Whether the result goes into the distribution tree, or only serves other components."""
 
 
 def source_files(root: pathlib.Path, inputs: tuple[str, ...]) -> Iterator[pathlib.Path]:
-    """Give every file below the named inputs, in a fixed order, without generated clutter.
+    """Return every file below the named inputs, in a fixed order, without generated clutter.
 
     Raises BuildError when an input does not exist: a typing error would otherwise make a
     key that never changes.
@@ -73,7 +73,7 @@ def content_key(
     need_keys: Mapping[str, str],
     go_version: str,
 ) -> str:
-    """Give the key of the component's content: equal inputs, equal key.
+    """Return the key of the component's content: equal inputs, equal key.
 
     ``need_keys`` holds the keys of what it needs; ``go_version`` counts only for components
     that Go compiles.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a component's build may use: the sources, the cache, tools, and a log of its own."""
+"""What a component's build may use: the sources, the cache, tools, and its own log."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ LOG_TAIL_LINES = 15
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """The surroundings of one component's build."""
+    """The environment of one component's build."""
 
     root: pathlib.Path
     """The repository."""
     cache: pathlib.Path
     """Kept between builds: downloads, Go's caches, results."""
     work: pathlib.Path
-    """An empty directory for this build alone, removed after it."""
+    """An empty directory for this build only, removed after it."""
     versions: Mapping[str, Mapping[str, Any]]
     """versions.toml."""
     results: Mapping[str, pathlib.Path]
-    """Where the results of the needed components lie."""
+    """Where the results of the needed components are."""
     log: pathlib.Path
     """Receives the output of every command."""
     go: Go | None
-    """The Go toolchain; None only for components that do not ask for it."""
+    """The Go toolchain; None only for components that do not need it."""
     children: Children = dataclasses.field(default_factory=Children)
     """Runs the commands."""
 
     def result(self, name: str) -> pathlib.Path:
-        """Give the directory with the result of a needed component, to be read only."""
+        """Return the directory with the result of a needed component, to be read only."""
         if name not in self.results:
-            raise BuildError(f"{name} is read but not named among the needs")
+            raise BuildError(f"{name} is read but not listed in needs")
         return self.results[name]
 
     @property
     def downloads(self) -> pathlib.Path:
-        """A directory kept between builds, for files fetched from an archive."""
+        """Return a directory kept between builds, for files fetched from an archive."""
         directory = self.cache / "downloads"
         directory.mkdir(parents=True, exist_ok=True)
         return directory
@@ -64,7 +64,7 @@ class Context:
         stdout: pathlib.Path | None = None,
         timeout: float = COMMAND_TIMEOUT,
     ) -> None:
-        """Run a command to its end; ``env`` is added to the environment.
+        """Run a command to completion; ``env`` is added to the environment.
 
         Output goes to the log, or standard output to the file ``stdout``. Raises BuildError
         with the last lines of the log when the command is missing, fails, or takes longer
@@ -94,7 +94,7 @@ class Context:
                     out.close()
         if status != 0:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-            raise BuildError(f"{words[0]} failed with status {status}:\n{tail}\nThe whole log: {self.log}")
+            raise BuildError(f"{words[0]} failed with status {status}:\n{tail}\nThe complete log: {self.log}")
 
     def go_build(
         self,
@@ -113,7 +113,7 @@ class Context:
         Without debug symbols, and without a trace of where it was built.
         """
         if self.go is None:
-            raise BuildError("the component does not ask for Go")
+            raise BuildError("the component does not declare that it needs Go")
         link = ["-s", "-w", "-buildid="]
         link += [f"-X={name}={value}" for name, value in (variables or {}).items()]
         if static_c:

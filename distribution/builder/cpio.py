@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a cpio archive in the form that Linux takes as an initramfs.
+"""Writes a cpio archive in the format that Linux accepts as an initramfs.
 
-By hand, since an initramfs here needs a device node, which only root could put on a disk,
-and equal inputs shall make equal bytes. Format: Documentation/driver-api/early-userspace/
+Written by hand, because the initramfs needs a device node, which only root could create on a
+disk, and because equal inputs must produce equal bytes. Format: Documentation/driver-api/early-userspace/
 buffer-format.rst of the kernel, "newc".
 """
 
@@ -28,22 +28,22 @@ class Entry:
 
 
 def directory(name: str) -> Entry:
-    """Give an empty directory that everybody may enter."""
+    """Return an empty directory that all users may enter."""
     return Entry(name, stat.S_IFDIR | 0o755)
 
 
 def executable(name: str, data: bytes) -> Entry:
-    """Give a program."""
+    """Return a program."""
     return Entry(name, stat.S_IFREG | 0o755, data)
 
 
 def file(name: str, data: bytes) -> Entry:
-    """Give a file that only root reads."""
+    """Return a file that only root may read."""
     return Entry(name, stat.S_IFREG | 0o600, data)
 
 
 def archive(entries: Iterable[Entry]) -> bytes:
-    """Give the archive, not compressed: unpacking costs boot time, its size does not."""
+    """Return the archive, uncompressed: decompression costs boot time, size does not."""
     parts = [_one(number, entry) for number, entry in enumerate(entries, start=1)]
     parts.append(_one(0, Entry(TRAILER, 0)))
     return b"".join(parts)

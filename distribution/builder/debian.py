@@ -35,12 +35,12 @@ def unpack(context: Context, package: str, version: str, target: pathlib.Path) -
 
 
 def _fetch(context: Context, package: str, request: str) -> pathlib.Path:
-    """Give the package file for a request as apt understands it, from the cache or the archive."""
+    """Return the package file for a request as apt understands it, from the cache or the archive."""
     kept = context.downloads / "debian" / request
     if not kept.is_dir():
         partial = context.work / "debian" / request
         partial.mkdir(parents=True)
-        # apt's own unprivileged user could not enter our directories.
+        # apt's own unprivileged user could not enter the builder's directories.
         argv = ["apt-get", "download", "--quiet", "--option=APT::Sandbox::User=root", request]
         try:
             context.run(argv, cwd=partial, timeout=DOWNLOAD_TIMEOUT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds what is asked for and what that needs, several components at a time."""
+"""Builds the requested components and their dependencies, several at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from distribution.builder.tree import Tree
 
 
 def build_order(components: Sequence[Component], wanted: Sequence[str]) -> list[Component]:
-    """Return the wanted components and all they need, each after its needs.
+    """Return the wanted components and all their dependencies, each after its own.
 
     :raises BuildError: when a name is unknown or components need each other in a cycle.
     """
@@ -55,14 +55,14 @@ def graph(components: Iterable[Component]) -> graphlib.TopologicalSorter[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Engine:
-    """Everything a run of the builder is given."""
+    """The parameters of a run of the builder."""
 
     root: pathlib.Path
     cache: Cache
     tree: Tree
     versions: Mapping[str, Mapping[str, Any]]
     go: Callable[[], Go]
-    """Finds the toolchain; called once, and only if a component asks for Go."""
+    """Finds the toolchain; called once, and only if a component needs Go."""
     report: Callable[[str], None]
     """Takes one line of progress."""
     jobs: int = 2
@@ -129,7 +129,7 @@ class _Run:
         try:
             self._bring(component)
         except (BuildError, OSError) as error:
-            # Told at once: the error itself is told when what runs beside it has ended.
+            # Reported at once: the error itself is raised when parallel builds have finished.
             self.engine.report(f"{component.name:<20} failed")
             raise BuildError(f"{component.name}: {error}") from error
 

@@ -28,7 +28,7 @@ STAGES = {
 }
 MOUNT_POINTS = ("dev", "proc", "sys", "run", "tmp")
 DIRECTORIES = (*MOUNT_POINTS, "etc", "usr/bin", "var", "root")
-# Fixed, so that equal inputs make equal disks.
+# Fixed, so that equal inputs produce equal disks.
 ROOT_UUID = "7d1fbd5c-3c4f-4a86-9c0e-0a4c7f0e5d11"
 
 
@@ -53,7 +53,7 @@ def build(output: pathlib.Path, context: Context) -> None:
 
 
 def kernel_package(context: Context) -> str:
-    """Give the package that holds the kernel: what Debian's cloud kernel is today.
+    """Return the package that holds the kernel: what Debian's cloud kernel is today.
 
     A version in versions.toml is one of that package, and its name changes with it.
     """
@@ -67,10 +67,10 @@ def kernel_package(context: Context) -> str:
 
 
 def initramfs(program: bytes, available: dict[str, pathlib.Path]) -> bytes:
-    """Give the initramfs: hyper-guest as init, the modules, and what both stand on."""
+    """Return the initramfs: hyper-guest as init, the modules, and what both need."""
     loaded: set[str] = set()
     entries = [cpio.directory(name) for name in (*MOUNT_POINTS, "root", "modules")]
-    # The kernel has no console here, and Go's runtime wants its standard streams.
+    # The kernel has no console here, and Go's runtime needs its standard streams.
     entries.append(cpio.Entry("dev/null", stat.S_IFCHR | 0o666, device=(1, 3)))
     for stage, names in STAGES.items():
         for number, name in enumerate(kernel.in_loading_order(names, available, loaded)):
@@ -81,7 +81,7 @@ def initramfs(program: bytes, available: dict[str, pathlib.Path]) -> bytes:
 
 
 def make_root(context: Context, image: pathlib.Path) -> None:
-    """Make the guest's root file system, read-only and not compressed: reading is boot time."""
+    """Create the guest's root file system, read-only and uncompressed: reading it is boot time."""
     root = context.work / "root"
     for directory in DIRECTORIES:
         (root / directory).mkdir(parents=True)
@@ -94,7 +94,7 @@ def make_root(context: Context, image: pathlib.Path) -> None:
 
 
 def write_manifest(guest: pathlib.Path, release: str) -> None:
-    """Write what the guest consists of, by which nodes tell one guest from another."""
+    """Write what the guest consists of; nodes use it to distinguish guests."""
     files = {
         file.name: {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "size": file.stat().st_size}
         for file in sorted(guest.iterdir())

@@ -17,7 +17,7 @@ from distribution.builder.context import Context
 PAUSE_MODULE = "distribution/modules/pause"
 DEMO_MODULE = "distribution/demo"
 BUSYBOX_FILES = "distribution/busybox"
-# What any program expects of a root file system; no shell, no package manager.
+# What programs expect of a root file system; no shell, no package manager.
 BASE: Mapping[str, oci.Entry] = {
     "dev": oci.Directory(),
     "etc/group": oci.File(b"root:x:0:\nnogroup:x:65534:\n"),
@@ -31,14 +31,14 @@ BASE: Mapping[str, oci.Entry] = {
     "var/tmp": oci.Directory(0o1777),
 }
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
-# Of Debian's libc6; busybox needs no other package. Its static sibling is no choice: glibc's
+# Of Debian's libc6; busybox needs no other package. Its static variant is not an option: glibc's
 # resolver crashes when linked statically, so that wget and nslookup would.
 BUSYBOX_LIBRARIES = ("ld-linux-x86-64.so.2", "libc.so.6", "libresolv.so.2")
 LIST_TIMEOUT = 30.0
 
 
 def control_plane(hyperkube: pathlib.Path, versions: Mapping[str, Mapping[str, Any]]) -> list[oci.Image]:
-    """Give the images of the control plane, under the names kubeadm asks for.
+    """Return the images of the control plane, under the names kubeadm asks for.
 
     All have the same one layer, so that a node fetches and keeps it once.
     """
@@ -56,9 +56,9 @@ def control_plane(hyperkube: pathlib.Path, versions: Mapping[str, Mapping[str, A
 def busybox(
     executable: pathlib.Path, libraries: Mapping[str, pathlib.Path], applets: list[str], own: pathlib.Path
 ) -> oci.Image:
-    """Give the busybox image: the C library below, busybox and its many names above.
+    """Return the busybox image: the C library below, busybox and its many names above.
 
-    A file in the directory ``own`` takes the place of the applet of its name.
+    A file in the directory ``own`` replaces the applet of its name.
     """
     library: dict[str, oci.Entry] = {
         f"lib/x86_64-linux-gnu/{name}": oci.File(path, 0o755) for name, path in libraries.items()
@@ -73,23 +73,23 @@ def busybox(
 
 
 def build_control_plane(output: pathlib.Path, context: Context) -> None:
-    """Make the control plane's images from the Kubernetes executable."""
+    """Create the control plane's images from the Kubernetes executable."""
     hyperkube = context.result("kubernetes") / "bin" / "hyperkube"
     oci.write_layouts(control_plane(hyperkube, context.versions), output / "images")
 
 
 def build_pause(output: pathlib.Path, context: Context) -> None:
-    """Make the image that holds the namespaces of pods which run under runc."""
+    """Create the image that holds the namespaces of pods that run under runc."""
     program = context.work / "pause"
     context.go_build(context.root / PAUSE_MODULE, {".": program})
     tag = context.versions["kubernetes"]["pause_image"]
-    # Nobody, as upstream's: the process holds namespaces and needs no right.
+    # The user nobody, as upstream: the process holds namespaces and needs no privileges.
     image = oci.Image(f"pause:{tag}", [{"pause": oci.File(program, 0o755)}], ["/pause"], user="65535:65535")
     oci.write_layouts([image], output / "images")
 
 
 def build_busybox(output: pathlib.Path, context: Context) -> None:
-    """Make the busybox image from Debian's dynamically linked package."""
+    """Create the busybox image from Debian's dynamically linked package."""
     root = context.work / "root"
     for package in ("busybox", "libc6"):
         debian.unpack(context, package, context.versions["busybox"][package], root)
@@ -101,7 +101,7 @@ def build_busybox(output: pathlib.Path, context: Context) -> None:
 
 
 def _applets(executable: pathlib.Path, libraries: pathlib.Path) -> list[str]:
-    """Ask busybox, run with its own libraries, for the names it answers to."""
+    """Return the names of busybox's applets; it is run with its own libraries."""
     loader = libraries / "ld-linux-x86-64.so.2"
     argv = [str(loader), "--library-path", str(libraries), str(executable), "--list"]
     try:
@@ -112,7 +112,7 @@ def _applets(executable: pathlib.Path, libraries: pathlib.Path) -> list[str]:
 
 
 def build_demo(output: pathlib.Path, context: Context) -> None:
-    """Make the image with our own small server for first steps and tests."""
+    """Create the image with the demo server for first steps and tests."""
     program = context.work / "demo"
     context.go_build(context.root / DEMO_MODULE, {".": program})
     layer: dict[str, oci.Entry] = {**BASE, "usr/local/bin/demo": oci.File(program, 0o755)}

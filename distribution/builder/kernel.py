@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes a distribution kernel apart: the uncompressed image, and modules in loading order."""
+"""Unpacks a distribution kernel: the uncompressed image, and the modules in loading order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIGNATURE_HEADER = 12
 
 
 def compressed_payload(image: bytes) -> bytes:
-    """Give the compressed kernel of a bzImage; raises BuildError if it is not LZ4.
+    """Return the compressed kernel of a bzImage; raises BuildError if it is not LZ4.
 
     Where it lies is said in the header (Documentation/arch/x86/boot.rst, since 2.08).
     """
@@ -34,7 +34,7 @@ def compressed_payload(image: bytes) -> bytes:
 
 
 def without_signature(module: bytes) -> bytes:
-    """Give a module without its signature, whose check costs boot time.
+    """Return a module without its signature, whose check costs boot time.
 
     What the guest loads comes from an initramfs that the host gives; who could change
     that could change the kernel as well.
@@ -47,13 +47,13 @@ def without_signature(module: bytes) -> bytes:
 
 
 def dependencies(module: bytes) -> list[str]:
-    """Give the names of the modules that this one needs, as its modinfo section says."""
+    """Return the names of the modules that this one needs, as its modinfo section says."""
     found = re.search(rb"\0depends=([^\0]*)\0", module)
     return [name.replace("-", "_") for name in found.group(1).decode().split(",") if name] if found else []
 
 
 def in_loading_order(wanted: Iterable[str], available: Mapping[str, pathlib.Path], loaded: set[str]) -> list[str]:
-    """Give ``wanted`` and what they need, each after what it needs, without ``loaded``.
+    """Return ``wanted`` and what they need, each after what it needs, without ``loaded``.
 
     What is given is added to ``loaded``. Raises BuildError for a module that the kernel
     does not have.
@@ -76,5 +76,5 @@ def in_loading_order(wanted: Iterable[str], available: Mapping[str, pathlib.Path
 
 
 def modules(root: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Give the modules below an unpacked kernel package by name."""
+    """Return the modules below an unpacked kernel package by name."""
     return {file.name.removesuffix(".ko").replace("-", "_"): file for file in root.rglob("*.ko")}

@@ -15,7 +15,7 @@ VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/versi
 
 
 def version_variables(version: str) -> dict[str, str]:
-    """Give the link-time variables by which all programs state their version.
+    """Return the link-time variables by which all programs state their version.
 
     The commit and date are no secrets but unknown here: released modules carry neither.
     """

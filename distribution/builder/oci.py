@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes container images as OCI layouts, without a container engine.
+"""Creates container images as OCI layouts, without a container engine.
 
 Source of the formats: the OCI image specification 1.1 (image-layout, manifest, config,
-layer). Equal content gives equal bytes: names are sorted, times are zero, owners are root.
+layer). Equal content produces equal bytes: names are sorted, times are zero, owners are root.
 Layers are not compressed: they travel between processes of one machine or rack, where
 compressing costs more than it saves.
 """
@@ -57,7 +57,7 @@ Entry = Directory | Link | File
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Image:
-    """An image: a reference without a registry (``library/busybox:latest``), layers, how it starts."""
+    """An image: a reference without a registry (``library/busybox:latest``), layers, and its command."""
 
     reference: str
     layers: Sequence[Mapping[str, Entry]]
@@ -76,7 +76,7 @@ class Blob:
 
 
 def with_parents(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Give the entries in order, with the directories above them that are not named."""
+    """Return the entries in order, including the parent directories that are not listed."""
     full: dict[str, Entry] = {}
     for path, entry in entries.items():
         for parent in pathlib.PurePosixPath(path).parents:
@@ -109,7 +109,7 @@ def write_layer(entries: Mapping[str, Entry], stream: BinaryIO) -> None:
 
 
 def config(image: Image, diff_ids: Sequence[str], architecture: str) -> dict[str, Any]:
-    """Give the image's configuration; ``diff_ids`` are the digests of the uncompressed layers."""
+    """Return the image's configuration; ``diff_ids`` are the digests of the uncompressed layers."""
     process: dict[str, Any] = {"Env": [f"PATH={PATH}"]}
     if image.entrypoint:
         process["Entrypoint"] = list(image.entrypoint)
@@ -128,7 +128,7 @@ def config(image: Image, diff_ids: Sequence[str], architecture: str) -> dict[str
 
 
 def manifest(configuration: Blob, layers: Sequence[Blob]) -> dict[str, Any]:
-    """Give the image's manifest."""
+    """Return the image's manifest."""
     return {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
@@ -138,7 +138,7 @@ def manifest(configuration: Blob, layers: Sequence[Blob]) -> dict[str, Any]:
 
 
 def index(reference: str, stored: Blob, architecture: str) -> dict[str, Any]:
-    """Give the layout's index: one manifest, with the image's reference."""
+    """Return the layout's index: one manifest, with the image's reference."""
     return {
         "schemaVersion": 2,
         "mediaType": INDEX_TYPE,
@@ -155,12 +155,12 @@ def index(reference: str, stored: Blob, architecture: str) -> dict[str, Any]:
 
 
 def directory_name(reference: str) -> str:
-    """Give the layout's directory for a reference: the repository, which has one version here."""
+    """Return the layout's directory for a reference: the repository, which has one version here."""
     return reference.rsplit(":", 1)[0]
 
 
 def write_layouts(images: Sequence[Image], target: pathlib.Path, architecture: str = "amd64") -> None:
-    """Write each image as a layout of its own: ``target/<repository>/{oci-layout,index.json,blobs}``.
+    """Write each image as a separate layout: ``target/<repository>/{oci-layout,index.json,blobs}``.
 
     A layer that several images share, as the same mapping, is made once and linked.
     """

@@ -39,24 +39,24 @@ class Target:
 
     address: str
     """Host and port."""
-    authority: pathlib.Path | None = None
-    """The certificate authority that vouches for the registry; None: those of the machine."""
+    ca_file: pathlib.Path | None = None
+    """The registry's CA certificate; None: the CAs of the machine."""
     plain: bool = False
     """HTTP without TLS, for a registry on the loopback only."""
 
 
-def target(url: str, authority: pathlib.Path | None) -> Target:
+def target(url: str, ca_file: pathlib.Path | None) -> Target:
     """Read a registry's URL; raises BuildError for anything but ``https://HOST[:PORT]``."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "https" or not parts.netloc or parts.path.strip("/") or parts.query or "@" in parts.netloc:
-        raise BuildError(f"a registry is named by https://HOST:PORT, not {url}")
-    if authority is not None and not authority.is_file():
-        raise BuildError(f"there is no certificate in {authority}")
-    return Target(parts.netloc, authority)
+        raise BuildError(f"the URL of a registry is https://HOST:PORT, not {url}")
+    if ca_file is not None and not ca_file.is_file():
+        raise BuildError(f"there is no certificate in {ca_file}")
+    return Target(parts.netloc, ca_file)
 
 
 def private_registry_configuration(address: str, store: pathlib.Path) -> dict[str, Any]:
-    """Return the configuration of a registry process (distribution v3) that takes images on the loopback.
+    """Return the configuration of a registry process (distribution v3) that accepts pushes on the loopback.
 
     Written as JSON, which is YAML. The process that serves nodes has a configuration of its own and is read-only.
     """
@@ -72,7 +72,7 @@ def private_registry_configuration(address: str, store: pathlib.Path) -> dict[st
 
 
 def layouts(tree: pathlib.Path) -> list[pathlib.Path]:
-    """Give the image layouts of a distribution tree; raises BuildError when there is none."""
+    """Return the image layouts of a distribution tree; raises BuildError when there is none."""
     found = sorted(marker.parent for marker in (tree / "images").rglob("oci-layout"))
     if not found:
         raise BuildError(f"{tree} holds no images; build them first")
@@ -80,7 +80,7 @@ def layouts(tree: pathlib.Path) -> list[pathlib.Path]:
 
 
 def push(tree: pathlib.Path, where: Target, report: Callable[[str], None]) -> None:
-    """Bring every image of the tree to the registry; what is there already is only asked for.
+    """Push every image of the tree to the registry; images already present are skipped.
 
     Reports a line per image. Raises BuildError when the registry does not take one.
     """
@@ -104,7 +104,7 @@ def _push_one(crane: pathlib.Path, layout: pathlib.Path, where: Target) -> str:
 
 
 def _digest_at(crane: pathlib.Path, where: Target, full: str) -> str | None:
-    """Ask for an image's digest; None where the registry lacks it or does not answer.
+    """Return an image's digest; None if the registry lacks it or cannot be reached.
 
     The push that follows meets the same trouble, and then says so.
     """
@@ -115,10 +115,10 @@ def _digest_at(crane: pathlib.Path, where: Target, full: str) -> str | None:
 
 
 def _crane(crane: pathlib.Path, where: Target, arguments: list[str], timeout: float) -> str:
-    """Run crane and give what it printed; raises BuildError with its last words."""
+    """Run crane and return its output; raises BuildError with its last message."""
     argv = [str(crane), *arguments, *(["--insecure"] if where.plain else [])]
-    # Go takes the trusted authorities from this file.
-    environment = {**os.environ, **({"SSL_CERT_FILE": str(where.authority)} if where.authority else {})}
+    # Go reads the trusted CA certificates from this file.
+    environment = {**os.environ, **({"SSL_CERT_FILE": str(where.ca_file)} if where.ca_file else {})}
     try:
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired as error:
@@ -129,14 +129,14 @@ def _crane(crane: pathlib.Path, where: Target, arguments: list[str], timeout: fl
 
 
 def pause(number: int, chance: float) -> float:
-    """Give the seconds to wait after failure ``number``: doubled each time, bounded, and by
+    """Return the seconds to wait after failure ``number``: doubled each time, bounded, and by
     ``chance`` (0 to 1) up to half shorter, so that many who failed together do not return together.
     """
     return min(FIRST_PAUSE * (1 << number), LONGEST_PAUSE) * (1 - chance / 2)
 
 
 def _with_retries(attempt: Callable[[], object], reference: str) -> None:
-    """Try again after growing, uneven pauses; raises BuildError with the last reason."""
+    """Retry with exponential backoff and jitter; raises BuildError with the last reason."""
     for number in range(ATTEMPTS):
         try:
             attempt()
@@ -145,11 +145,11 @@ def _with_retries(attempt: Callable[[], object], reference: str) -> None:
             reason = error
         if number < ATTEMPTS - 1:
             time.sleep(pause(number, random.random()))  # noqa: S311 - spreads retries, guards nothing
-    raise BuildError(f"the registry did not take {reference}: {reason}")
+    raise BuildError(f"the registry did not accept {reference}: {reason}")
 
 
 def fill_store(tree: pathlib.Path, store: pathlib.Path, report: Callable[[str], None]) -> None:
-    """Bring every image of the tree into a registry's storage directory.
+    """Push every image of the tree into a registry's storage directory.
 
     A registry process of our own writes it, reachable on the loopback only and only for
     the time it takes; a read-only process may serve the same directory meanwhile.
@@ -194,7 +194,7 @@ def _free_port() -> int:
 
 
 def _wait_for(process: subprocess.Popen[bytes], address: str, log: Any) -> None:
-    """Wait until the registry takes connections; raises BuildError with its log otherwise."""
+    """Wait until the registry accepts connections; raises BuildError with its log otherwise."""
     host, port = address.rsplit(":", 1)
     deadline = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:

@@ -27,14 +27,14 @@ def build(output: pathlib.Path, context: Context) -> None:
         tags=TAGS,
         static_c=True,
         env={
-            # pkg-config would give this machine's libseccomp, if it has one at all.
+            # pkg-config would return this machine's libseccomp, if it has one at all.
             "PKG_CONFIG": str(_write_pkg_config(context.work, seccomp / "usr" / "include", archive)),
         },
     )
 
 
 def _write_pkg_config(work: pathlib.Path, include: pathlib.Path, archive: pathlib.Path) -> pathlib.Path:
-    """Write a stand-in for pkg-config that answers for the unpacked package.
+    """Write a replacement for pkg-config that describes the unpacked package.
 
     libseccomp-golang asks pkg-config alone, and Debian's answer names /usr.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shim by which containerd runs each pod in a virtual machine of its own."""
+"""The shim with which containerd runs each pod in its own virtual machine."""
 
 from __future__ import annotations
 

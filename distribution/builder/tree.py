@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publishes results into the distribution tree, which processes may be running from."""
+"""Publishes results into the distribution tree, from which processes may be running."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOCK = ".lock"
 
 
 class Tree:
-    """The distribution tree, with a record of which component's key brought which files."""
+    """The distribution tree, with a record of which files each component's key has published."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
@@ -23,12 +23,12 @@ class Tree:
         try:
             record: dict[str, dict[str, object]] = json.loads((self.directory / RECORD).read_text())
         except (FileNotFoundError, ValueError):
-            # An unreadable record only costs publishing everything once more.
+            # An unreadable record only means that everything is published again.
             return {}
         return record
 
     def holds(self, name: str, key: str) -> bool:
-        """Whether this very result is published and its files are all there."""
+        """Return whether this result is published and all its files are present."""
         entry = self._record().get(name, {})
         files = entry.get("files", [])
         return (
@@ -38,14 +38,14 @@ class Tree:
         )
 
     def publish(self, name: str, key: str, result: pathlib.Path) -> None:
-        """Put the files of a result into the tree and take away what its last result had more.
+        """Put the files of a result into the tree and remove files that only its previous result had.
 
         A file is replaced by a rename, so that a running program keeps its old one and
-        nobody ever sees half a file. Other builders of the same tree wait meanwhile.
+        no reader ever sees half a file. Other builders of the same tree wait meanwhile.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / LOCK).open("w") as lock:
-            # The kernel drops it when its holder dies.
+            # The kernel releases it when its holder dies.
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._publish(name, key, result)
 
@@ -67,7 +67,7 @@ class Tree:
 
 
 def _replace(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Make ``target`` the same file as ``source``, or a copy where links cannot reach."""
+    """Make ``target`` a hard link to ``source``, or a copy if they are on different file systems."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     partial.unlink(missing_ok=True)

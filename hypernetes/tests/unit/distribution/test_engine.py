@@ -115,5 +115,5 @@ class Running(unittest.TestCase):
         def build(_output: pathlib.Path, context: Context) -> None:
             context.result("base")
 
-        with self.assertRaisesRegex(BuildError, "not named among the needs"):
+        with self.assertRaisesRegex(BuildError, "not listed in needs"):
             self.run_engine(component("base"), Component(name="careless", build=build), jobs=1)

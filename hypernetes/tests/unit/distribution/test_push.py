@@ -29,7 +29,7 @@ class Targets(unittest.TestCase):
             with self.subTest(url), self.assertRaises(BuildError):
                 push.target(url, None)
 
-    def test_a_missing_authority_is_told_at_once(self) -> None:
+    def test_a_missing_ca_file_is_reported_at_once(self) -> None:
         with self.assertRaisesRegex(BuildError, "no certificate"):
             push.target("https://host", pathlib.Path("/nonexistent"))
 
