@@ -16,6 +16,8 @@ from collections.abc import Hashable
 from typing import Generic
 from typing import TypeVar
 
+from hypernetes.rpc import request_context
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -86,10 +88,12 @@ class WorkQueue(Generic[K]):
         backoff: Backoff[K],
         bucket: TokenBucket,
         clock: Callable[[], float] = time.monotonic,
+        current_request: Callable[[], str | None] = request_context.current_id,
     ) -> None:
         self._backoff = backoff
         self._bucket = bucket
         self._clock = clock
+        self._current_request = current_request
         self._changed = threading.Condition()
         self._ready: deque[K] = deque()
         self._wanted: set[K] = set()
@@ -99,11 +103,16 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, float] = {}
         """For each key in ``_later`` the moment that counts; other entries of the heap are out of date."""
         self._order = itertools.count()
+        self._requests: dict[K, str] = {}
+        """For keys that wait, the ID of the request that added them last."""
         self._closed = False
 
     def add(self, key: K) -> None:
         """Have ``key`` worked on as soon as a worker is free, whatever delay it was waiting for."""
         with self._changed:
+            request_id = self._current_request()
+            if request_id is not None:
+                self._requests[key] = request_id
             self._due.pop(key, None)
             self._want(key)
 
@@ -118,6 +127,10 @@ class WorkQueue(Generic[K]):
             moment = self._clock() + seconds
             if self._due.get(key, float("inf")) <= moment:
                 return
+            request_id = self._current_request()
+            if request_id is not None:
+                # Of a retry: a request that has added the key during the work is newer.
+                self._requests.setdefault(key, request_id)
             self._due[key] = moment
             heapq.heappush(self._later, (moment, next(self._order), key))
             self._changed.notify_all()
@@ -155,6 +168,11 @@ class WorkQueue(Generic[K]):
                     self._running.add(key)
                     return key
                 self._changed.wait(self._until_next())
+
+    def take_request(self, key: K) -> str | None:
+        """Return the ID of the request for which a key from :meth:`get` is worked on, if any, and forget it."""
+        with self._changed:
+            return self._requests.pop(key, None)
 
     def done(self, key: K) -> None:
         """The worker has finished with ``key``; if it was added meanwhile it is ready again."""

@@ -14,6 +14,7 @@ from oslo_log import log
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import work_queue
+from hypernetes.rpc import request_context
 
 LOG = log.getLogger(__name__)
 
@@ -96,6 +97,8 @@ class Engine:
 
     def _work_until_closed(self) -> None:
         while (key := self._queue.get()) is not None:
+            # The log lines of the work show the request that caused it, or an ID of their own.
+            request_context.begin(self._queue.take_request(key))
             try:
                 self.work(key)
             finally:

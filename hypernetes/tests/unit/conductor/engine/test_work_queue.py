@@ -100,6 +100,23 @@ class WorkQueueTest(testtools.TestCase):
         self.queue.forget("a")
         self.assertEqual(1.0, self.queue.add_failed("a"))
 
+    def test_the_latest_request_counts_and_none_is_kept_for_long(self) -> None:
+        current: list[str | None] = ["req-1"]
+        queue: work_queue.WorkQueue[str] = work_queue.WorkQueue(
+            work_queue.Backoff(1.0, 60.0), work_queue.TokenBucket(1.0, 1), self.clock, lambda: current[0]
+        )
+        queue.add("a")
+        current[0] = "req-2"
+        queue.add("a")
+        self.assertEqual(("a", "req-2"), (queue.get(), queue.take_request("a")))
+        current[0] = "req-3"
+        queue.add("a")
+        current[0] = "req-2"
+        queue.add_failed("a")
+        queue.done("a")
+        self.assertEqual(("a", "req-3"), (queue.get(), queue.take_request("a")))
+        self.assertIsNone(queue.take_request("a"))
+
     def test_closing_wakes_every_worker(self) -> None:
         ended: list[str | None] = []
         threads = [threading.Thread(target=lambda: ended.append(self.queue.get())) for _ in range(3)]

@@ -2,6 +2,7 @@
 """The engine turns outcomes into the next look, and survives whatever a reconciler throws."""
 
 import contextlib
+import queue
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -10,12 +11,14 @@ from typing import cast
 from typing import ClassVar
 
 import testtools
+from oslo_context import fixture as context_fixture
 
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import timers
 from hypernetes.conductor.engine import work_queue
 from hypernetes.conductor.engine import workers
+from hypernetes.rpc import request_context
 
 KEY = outcome.Key("namespace", "a")
 
@@ -101,6 +104,35 @@ class EngineTest(testtools.TestCase):
         self.queue.add(KEY)
         self.assertTrue(worked.wait(10))
         running.stop(10.0)
+
+    def test_the_work_is_done_for_the_request_that_caused_it_and_so_is_its_retry(self) -> None:
+        self.useFixture(context_fixture.ClearRequestContext())
+        seen: queue.Queue[str | None] = queue.Queue()
+
+        def act() -> outcome.Outcome:
+            seen.put(request_context.current_id())
+            return outcome.Again(0.1) if seen.qsize() < 2 else outcome.Settled()
+
+        engine = self.engine(act)
+        engine.start()
+        self.addCleanup(engine.stop, 5.0)
+        woken_by = request_context.begin()
+        self.queue.add(KEY)
+        self.assertEqual([woken_by] * 2, [seen.get(timeout=10), seen.get(timeout=10)])
+
+    def test_work_without_a_request_has_an_id_of_its_own(self) -> None:
+        self.useFixture(context_fixture.ClearRequestContext())
+        seen: queue.Queue[str | None] = queue.Queue()
+
+        def act() -> outcome.Outcome:
+            seen.put(request_context.current_id())
+            return outcome.Settled()
+
+        engine = self.engine(act)
+        engine.start()
+        self.addCleanup(engine.stop, 5.0)
+        engine.resync()
+        self.assertEqual(2, len({seen.get(timeout=10), seen.get(timeout=10)} - {None}))
 
     def test_a_clock_goes_on_after_an_error(self) -> None:
         times = threading.Semaphore(0)

@@ -74,6 +74,8 @@ class OptionsTest(unittest.TestCase):
             conf = cfg.ConfigOpts()
             opts.register(conf, *(group for group in sections if group in own))
             conf([], default_config_files=[str(path)])
+            # Hypernetes registers these by loading the plugin.
+            conf.register_opts(loading.get_auth_plugin_conf_options("password"), group="openstack")
             for group, options in sections.items():
                 for option in options:
                     if option in {known.dest for known in own.get(group, [])}:
