@@ -11,7 +11,6 @@ from typing import Any
 import webob
 import webob.dec
 import webob.exc
-from oslo_db import exception as db_exception
 from oslo_log import log as logging
 
 from hypernetes.api import microversion
@@ -66,9 +65,6 @@ def attach(application: Any) -> Any:
             answer = _of_ours(request, error)
         except webob.exc.HTTPException as error:
             answer = _of_webob(request, error)
-        except db_exception.DBConnectionError:
-            LOG.exception("The database cannot be reached")
-            answer = _of_ours(request, errors.Unavailable(service="The database", reason="it cannot be reached"))
         except UnicodeDecodeError:
             answer = _of_ours(request, errors.BadRequest(reason="its path or query is not UTF-8"))
         except Exception:

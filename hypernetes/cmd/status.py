@@ -7,7 +7,6 @@ To be run after the packages were replaced and before the services are restarted
 import sys
 
 from oslo_config import cfg
-from oslo_db import exception as db_exception
 from oslo_upgradecheck import common_checks
 from oslo_upgradecheck import upgradecheck
 
@@ -33,9 +32,9 @@ class Checks(upgradecheck.UpgradeCommands):
     def _check_schema(self) -> upgradecheck.Result:
         """Check that the schema has what this release needs; what only the old release needed may still be there."""
         try:
-            missing = migration.pending(db_api.Database(self._conf).transactions, migration.Branch.EXPAND)
-        except db_exception.DBError as error:
-            return _failure(f"The database cannot be read ({type(error).__name__}); correct [database] connection.")
+            missing = self._pending()
+        except errors.Unavailable as error:
+            return _failure(f"{error.message} Correct [database] connection.")
         if not missing:
             return _success()
         return _failure("The database schema is out of date for this release; run: hypernetes-manage db upgrade expand")
@@ -43,6 +42,8 @@ class Checks(upgradecheck.UpgradeCommands):
     def _check_keys(self) -> upgradecheck.Result:
         """The key file decrypts every cluster's client key; without it conductors cannot speak to the clusters."""
         try:
+            if self._pending():
+                return _failure("The clusters cannot be read; see the check of the schema.")
             ring = keys.KeyRing.load(self._conf.conductor.key_file)
             stored = [cluster.client_key_encrypted for cluster in db_api.Database(self._conf).clusters.list()]
             for encrypted in filter(None, stored):
@@ -51,9 +52,12 @@ class Checks(upgradecheck.UpgradeCommands):
             return _failure(f"On a conductor's host [conductor] key_file must be usable: {error}.")
         except errors.Refused as error:
             return _failure(f"{error.message} Restore the key with which the clusters were created.")
-        except db_exception.DBError as error:
-            return _failure(f"The clusters cannot be read ({type(error).__name__}); see the check of the schema.")
+        except errors.Unavailable as error:
+            return _failure(f"The clusters cannot be read. {error.message}")
         return _success()
+
+    def _pending(self) -> tuple[str, ...]:
+        return migration.pending(db_api.Database(self._conf).transactions, migration.Branch.EXPAND)
 
 
 def _success() -> upgradecheck.Result:

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept: tables, one repository per aggregate, migrations. Nothing above this package speaks SQL."""
+"""The database: tables, one repository per aggregate, migrations.
+
+Nothing outside of this package uses SQLAlchemy or oslo.db.
+"""

@@ -40,7 +40,7 @@ def configuration() -> alembic_config.Config:
 def upgrade(database: transactions.Transactions, branch: Branch | None = None) -> None:
     """Run the scripts of a branch that have not run yet; of all branches if None."""
     config = configuration()
-    with database.engine().connect() as connection:
+    with database.connection() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "heads" if branch is None else f"{branch}@head")
         connection.commit()
@@ -71,7 +71,7 @@ def _applied(database: transactions.Transactions) -> dict[str, Script]:
 
     Alembic records the newest ones only, and not even those on which another one depends.
     """
-    with database.engine().connect() as connection:
+    with database.connection() as connection:
         left = list(alembic_migration.MigrationContext.configure(connection).get_current_heads())
     scripts = ScriptDirectory.from_config(configuration())
     applied: dict[str, Script] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables. What the columns mean stands in :mod:`hypernetes.model.records`, whose fields they carry by name."""
+"""The tables. Their columns are the fields of :mod:`hypernetes.model.records`, which documents them."""
 
 import datetime
 import enum
@@ -31,12 +31,12 @@ _UUID = String(36)
 _KEYSTONE_ID = String(64)
 _NAME = String(63)
 _SHA256_HEX = String(64)
-# A phase's inputs are whole files; MariaDB's TEXT ends at 64 KiB.
+# A phase's inputs are whole files; MariaDB's TEXT holds 64 KiB at most.
 _LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 
 class Base(DeclarativeBase):
-    """What all tables share: names of constraints that migrations can rely on."""
+    """Base of all tables: names of constraints that migrations can rely on."""
 
     metadata = MetaData(
         naming_convention={
@@ -49,14 +49,14 @@ class Base(DeclarativeBase):
 
 
 class Timestamped:
-    """When a row was made and last changed, by the database's clock."""
+    """When a row was created and last changed, by the database's clock."""
 
     created_at: Mapped[datetime.datetime] = mapped_column(types.UtcDateTime, insert_default=types.database_now())
     updated_at: Mapped[datetime.datetime | None] = mapped_column(types.UtcDateTime, onupdate=types.database_now())
 
 
 def _status(kind: type[enum.StrEnum]) -> Enum:
-    # Text and no database enum: a new state must not need a change of the table.
+    # Text instead of a database enumeration: a new state must not need a migration.
     return Enum(kind, native_enum=False, length=_STATUS_LENGTH, values_callable=lambda e: [m.value for m in e])
 
 
@@ -85,7 +85,7 @@ class Cluster(Timestamped, Base):
 
     @property
     def control_node_ids(self) -> tuple[str, ...]:
-        """Ids of the control nodes in their order."""
+        """IDs of the control nodes in their order."""
         return tuple(control.node_id for control in self.control_nodes)
 
 
@@ -112,7 +112,7 @@ class Node(Timestamped, Base):
 
 
 class ControlNode(Base):
-    """Which nodes run a cluster's control plane; a node serves one cluster at most, and cannot vanish under it."""
+    """A node that runs a cluster's control plane; a node serves one cluster at most, and outlives it."""
 
     __tablename__ = "control_nodes"
     __table_args__ = (UniqueConstraint("cluster_id", "position"), _TABLE_OPTIONS)
@@ -123,7 +123,7 @@ class ControlNode(Base):
 
 
 class EnrollmentFailure(Base):
-    """How often a wrong secret was presented for a node in the current window; shared by all API workers."""
+    """How many wrong secrets were presented for a node in the current window, at all API workers together."""
 
     __tablename__ = "enrollment_failures"
     __table_args__ = (_TABLE_OPTIONS,)
@@ -137,7 +137,7 @@ class Namespace(Timestamped, Base):
     """See :class:`hypernetes.model.records.Namespace`."""
 
     __tablename__ = "namespaces"
-    # The name is unique for all tenants of a cluster: the second one to ask can never take over the first one's.
+    # Unique across all tenants of a cluster: a second tenant can never take over the namespace of the first.
     __table_args__ = (UniqueConstraint("cluster_id", "name"), _TABLE_OPTIONS)
 
     id: Mapped[str] = mapped_column(_UUID, primary_key=True)
@@ -184,20 +184,20 @@ class Project(Timestamped, Base):
     router_id: Mapped[str | None] = mapped_column(_UUID)
     subnet_pool_id: Mapped[str | None] = mapped_column(_UUID)
     member_granted: Mapped[bool] = mapped_column(Boolean)
-    generation: Mapped[int] = mapped_column(Integer)
 
 
 class Lease(Base):
-    """See :class:`hypernetes.model.records.Lease`."""
+    """The right of one conductor to work on one object until a time."""
 
     __tablename__ = "leases"
     __table_args__ = (_TABLE_OPTIONS,)
 
     key: Mapped[str] = mapped_column("object_key", String(128), primary_key=True)
+    """Kind and ID, for instance ``namespace:<ID>``."""
     owner: Mapped[str] = mapped_column(String(255))
     expires_at: Mapped[datetime.datetime] = mapped_column(types.UtcDateTime)
 
 
 def columns(model: type[Any]) -> frozenset[str]:
-    """Names of a table's attributes, as records know them."""
+    """Return the names of a table's attributes, as records have them."""
     return frozenset(attribute.key for attribute in model.__mapper__.column_attrs)

@@ -16,7 +16,7 @@ class HypernetesError(Exception):
     code: ClassVar[str] = "hypernetes.internal"
     """Stable identifier for programs."""
     template: ClassVar[str] = "An unexpected error occurred."
-    remedy: ClassVar[str] = "Ask the operator to look into the service's log for the request id."
+    remedy: ClassVar[str] = "Ask the operator to look for the request ID in the service's log."
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
@@ -40,16 +40,16 @@ class BadRequest(HypernetesError):
     status = 400
     code = "hypernetes.request.invalid"
     template = "The request is not valid: {reason}."
-    remedy = "Correct it and send it again; the API reference lists the allowed values."
+    remedy = "Correct the request and send it again; the API reference lists the allowed values."
 
 
 class NotFound(HypernetesError):
-    """No such object, or one of another project: the two are not told apart on purpose."""
+    """There is no such object, or it is another project's (deliberately indistinguishable)."""
 
     status = 404
     code = "hypernetes.object.not_found"
     template = "No {kind} {id} was found in this project."
-    remedy = "List the {kind}s you may see and use an id from there."
+    remedy = "List the {kind}s that you may see, and use an ID from that list."
 
 
 class Forbidden(HypernetesError):
@@ -58,11 +58,11 @@ class Forbidden(HypernetesError):
     status = 403
     code = "hypernetes.policy.forbidden"
     template = "Policy does not allow {rule} with the roles of this token."
-    remedy = "Ask the project's manager or the operator for the role that is needed."
+    remedy = "Ask an administrator of the project or the operator for a role that is allowed."
 
 
 class NameTaken(HypernetesError):
-    """The name exists in the cluster; whose it is is not told."""
+    """The name exists already, possibly in another project (deliberately not said)."""
 
     status = 409
     code = "hypernetes.name.taken"
@@ -85,11 +85,11 @@ class Conflict(HypernetesError):
     status = 409
     code = "hypernetes.object.conflict"
     template = "The {kind} {id} does not allow this now: {reason}."
-    remedy = "Wait until its status has changed, or correct what the reason names."
+    remedy = "Wait until its status has changed, or fix the problem described above."
 
 
 class StaleGeneration(HypernetesError):
-    """Somebody else changed the record first; the writer must read it again."""
+    """Another request changed the record first; the writer must read it again."""
 
     status = 409
     code = "hypernetes.object.changed"
@@ -116,38 +116,41 @@ class TooManyRequests(HypernetesError):
 
 
 class QuotaExceeded(HypernetesError):
-    """Neutron (or another service) refused for want of quota."""
+    """Neutron, or another service, refused because of a quota."""
 
     status = 403
     code = "hypernetes.quota.exceeded"
     template = "The project's quota does not allow it: {reason}."
-    remedy = "Delete what is not needed or ask the operator to raise the project's quota; it is tried again by itself."
+    remedy = (
+        "Delete what is not needed or ask the operator to raise the project's quota; "
+        "the operation is then retried automatically."
+    )
 
 
 class Unavailable(HypernetesError):
-    """A service we depend on does not answer; work is retried by itself."""
+    """A service that Hypernetes depends on cannot serve at present; work on objects is retried automatically."""
 
     status = 503
     code = "hypernetes.backend.unavailable"
-    template = "{service} does not answer: {reason}."
-    remedy = "Nothing is lost; it is tried again. If it lasts, ask the operator to look at {service}."
+    template = "{service} is temporarily unavailable: {reason}."
+    remedy = "The operation is retried automatically. If this persists, ask the operator to check {service}."
 
 
 class Refused(HypernetesError):
-    """A service we depend on refused for a reason that a retry will not change."""
+    """A service that Hypernetes depends on refused for a reason that a retry does not change."""
 
     status = 409
     code = "hypernetes.backend.refused"
     template = "{service} refused: {reason}."
-    remedy = "Correct what the reason names and ask again."
+    remedy = "Fix the problem described above and repeat the request."
 
 
 class Unexpected(HypernetesError):
-    """A fault of the service's own in the work on an object, which is tried again."""
+    """An error of Hypernetes itself while it processed an object; the work is retried."""
 
     code = "hypernetes.object.unexpected"
-    template = "An unexpected error occurred in the work on {object}; it is tried again."
-    remedy = "If this stays, ask the operator to look into the conductor's log for that id."
+    template = "An unexpected error occurred while processing {object}; it will be retried."
+    remedy = "If this persists, ask the operator to look for that ID in the conductor's log."
 
 
 class PhaseFailed(HypernetesError):
@@ -156,4 +159,4 @@ class PhaseFailed(HypernetesError):
     status = 500
     code = "hypernetes.cluster.phase_failed"
     template = "Phase {phase} failed on node {node}: {reason}."
-    remedy = "Mend the cause and run `openstack kube cluster retry`; it resumes at this phase."
+    remedy = "Fix the cause, then run `openstack kube cluster retry`; it resumes at this phase."

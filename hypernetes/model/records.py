@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The domain records: what was asked for and what was last seen of it.
+"""The domain records: what a client asked for, and what was last seen of it.
 
-A record is frozen. A change is a new record (``dataclasses.replace``) handed to its repository together
-with the generation that must still be true.
+A record is frozen. A change of intent is a new record (``dataclasses.replace``), made from the locked one by the
+function given to the repository's ``change``. ``generation`` grows with each such change, so that an observation can
+say which intent it was made for.
 """
 
 import datetime
@@ -28,11 +29,11 @@ class Cluster:
     """Nodes that run apiserver and etcd; the first one initializes the cluster."""
     status_reason: str | None = None
     phase: str | None = None
-    """Name of the bootstrap phase that is being worked on; None before the first and after the last."""
+    """Name of the bootstrap phase in progress; None before the first and after the last."""
     api_address: str | None = None
-    """URL of the apiserver, once a control node has told its address."""
+    """URL of the apiserver, once a control node has reported its address."""
     ca_certificate: str | None = None
-    """PEM of the authority that signed the apiserver's certificate; public."""
+    """PEM of the CA that signed the apiserver's certificate; public."""
     client_certificate: str | None = None
     """PEM of the conductor's own client certificate; public."""
     client_key_encrypted: str | None = field(default=None, repr=False)
@@ -54,7 +55,7 @@ class Node:
     status_reason: str | None = None
     cluster_id: ids.ClusterId | None = None
     secret_hash: str | None = field(default=None, repr=False)
-    """SHA-256 of the one-time enrollment secret; None once used up by another enrollment."""
+    """SHA-256 of the one-time enrollment secret; None once the node is being deleted."""
     secret_expires_at: datetime.datetime | None = None
     token_hash: str | None = field(default=None, repr=False)
     """SHA-256 of the token the agent chose for itself when it enrolled."""
@@ -64,7 +65,7 @@ class Node:
     boot_id: str | None = None
     last_seen_at: datetime.datetime | None = None
     order: str | None = None
-    """JSON of the :class:`hypernetes.rpc.messages.PhaseOrder` the node is to carry out, if any."""
+    """JSON of the :class:`hypernetes.rpc.messages.PhaseOrder` that the node is to carry out, if any."""
     generation: int = 1
     created_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None
@@ -72,7 +73,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What a node's agent last told of itself; when is the database's business."""
+    """What a node's agent last reported; the database adds the time."""
 
     node_id: ids.NodeId
     address: str
@@ -93,9 +94,9 @@ class Namespace:
     status: states.NamespaceStatus
     status_reason: str | None = None
     requested_network_id: ids.NetworkId | None = None
-    """A network of the user's own to use; None has one made."""
+    """An existing network of the project to use; None to create one."""
     requested_cidr: str | None = None
-    """CIDR the user asked for; None takes the next default one."""
+    """CIDR the tenant asked for; None for the next one of the project's subnet pool."""
     network_id: ids.NetworkId | None = None
     """None until Neutron has answered."""
     subnet_id: ids.SubnetId | None = None
@@ -103,7 +104,7 @@ class Namespace:
     router_id: ids.RouterId | None = None
     security_group_id: ids.SecurityGroupId | None = None
     kubernetes_uid: str | None = None
-    """uid of the Kubernetes namespace; the namespace there is ours only if it carries this uid."""
+    """UID of the Kubernetes namespace; one with another UID is not owned by Hypernetes."""
     generation: int = 1
     created_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None
@@ -128,21 +129,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What is made once for a Keystone project that uses the service: its router and its subnet pool."""
+    """What exists once for a Keystone project that uses the service: its router and its subnet pool."""
 
     id: ids.ProjectId
     router_id: ids.RouterId | None = None
     subnet_pool_id: ids.SubnetPoolId | None = None
     member_granted: bool = False
     """Whether the service user has granted itself ``member`` there."""
-    generation: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right of one conductor to work on one object until a moment in time."""
-
-    key: str
-    """Aggregate and id, for instance ``namespace:<id>``."""
-    owner: str
-    expires_at: datetime.datetime

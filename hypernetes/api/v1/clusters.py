@@ -64,7 +64,7 @@ def delete(call: routing.Call) -> None:
 
 def _node_id(database: db_api.Database, text: str) -> ids.NodeId:
     try:
-        node = database.nodes.get(text) if ids.is_uuid(text) else database.nodes.by_name(text)
+        node = database.nodes.resolve(text)
     except errors.NotFound as error:
         raise errors.BadRequest(reason=f"control_nodes: there is no node {text}") from error
     return node.id

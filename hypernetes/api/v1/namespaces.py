@@ -73,9 +73,8 @@ def _visible(call: routing.Call) -> records.Namespace:
 
 def _cluster(call: routing.Call) -> records.Cluster:
     text = call.body["cluster"]
-    clusters = call.services.database.clusters
     try:
-        return clusters.get(text) if ids.is_uuid(text) else clusters.by_name(text)
+        return call.services.database.clusters.resolve(text)
     except errors.NotFound as error:
         raise errors.BadRequest(reason=f"there is no cluster {text}") from error
 

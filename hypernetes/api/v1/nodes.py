@@ -77,7 +77,7 @@ def _verified(call: routing.Call) -> records.Node:
     nodes = call.services.database.nodes
     api = call.services.conf.api
     identifier = call.path["id"]
-    if nodes.enrollment_failures(identifier) >= api.enrollment_failures_allowed:
+    if nodes.count_enrollment_failures(identifier) >= api.enrollment_failures_allowed:
         raise errors.TooManyRequests(kind=kinds.Kind.NODE, id=identifier, seconds=api.enrollment_failure_window)
     presented = digests.secret_digest(call.body["secret"])
     try:
@@ -89,7 +89,7 @@ def _verified(call: routing.Call) -> records.Node:
     except errors.NotFound as error:
         raise errors.Unauthenticated(what="enrollment secret") from error
     except errors.Unauthenticated:
-        nodes.count_enrollment_failure(identifier, window=api.enrollment_failure_window)
+        nodes.record_enrollment_failure(identifier, window=api.enrollment_failure_window)
         raise
 
 

@@ -14,13 +14,13 @@ LOG = log.getLogger(__name__)
 
 def await_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
     """No port is left. The pods are gone, so what their nodes have not given back is taken back."""
-    ports = dependencies.db.ports.by_namespace(namespace.id)
+    ports = dependencies.db.ports.list(namespace_id=namespace.id)
     if not ports:
         _delete_stray_ports(dependencies, namespace)
         return namespace
     for port in ports:
         if port.status is not states.PortStatus.DELETING:
-            dependencies.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+            dependencies.db.ports.mark_deleting(port.id)
         dependencies.wake(outcome.Key("port", port.id))
     raise outcome.Waiting(f"{len(ports)} ports are being deleted.", 1.0)
 

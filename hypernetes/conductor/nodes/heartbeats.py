@@ -3,10 +3,10 @@
 
 import threading
 
-from oslo_db import exception
 from oslo_log import log
 
 from hypernetes.conductor import dependencies as context
+from hypernetes.model import errors
 from hypernetes.model import records
 
 LOG = log.getLogger(__name__)
@@ -36,7 +36,7 @@ class Heartbeats:
             return
         try:
             self._nodes.heartbeat_many(list(reports.values()))
-        except exception.DBConnectionError:
+        except errors.Unavailable:
             with self._lock:
                 self._reports = reports | self._reports
             raise

@@ -49,7 +49,7 @@ class PortAllocator:
         if node.cluster_id is None:
             raise errors.Refused(service=_SERVICE, reason=f"the node {node.name} belongs to no cluster")
         dependencies = self._dependencies
-        namespace = dependencies.db.namespaces.by_name(node.cluster_id, sandbox.pod_namespace)
+        namespace = dependencies.db.namespaces.get_by_name(node.cluster_id, sandbox.pod_namespace)
         if namespace.status is not states.NamespaceStatus.ACTIVE:
             raise errors.Unavailable(service=_SERVICE, reason=f"the namespace {namespace.name} is {namespace.status}")
         pod = self._verified_pod(node, sandbox)
@@ -90,7 +90,7 @@ class PortAllocator:
 
     def _record(self, node: records.Node, namespace: records.Namespace, sandbox: messages.Sandbox) -> records.Port:
         ports = self._dependencies.db.ports
-        port = ports.by_sandbox(sandbox.sandbox_id)
+        port = ports.find_by_sandbox(sandbox.sandbox_id)
         if port is None:
             limit = self._dependencies.conf.conductor.sandboxes_per_pod
             if len(ports.list(node_id=node.id, pod_uid=sandbox.pod_uid)) >= limit:
@@ -161,7 +161,7 @@ class PortAllocator:
             raise
 
     def _release(self, port: records.Port) -> None:
-        self._dependencies.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        self._dependencies.db.ports.mark_deleting(port.id)
         self._dependencies.wake(outcome.Key("port", port.id))
 
     def _binding(self, namespace: records.Namespace, port: neutron.Port) -> messages.PortBinding:

@@ -73,7 +73,7 @@ def _aged_ports(dependencies: context.Dependencies, cluster: records.Cluster) ->
 
 def _release(dependencies: context.Dependencies, port: records.Port) -> None:
     try:
-        dependencies.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        dependencies.db.ports.mark_deleting(port.id)
     except errors.NotFound:
         return
     dependencies.wake(outcome.Key("port", port.id))

@@ -58,14 +58,14 @@ class AgentsEndpoint:
     def release_port(self, message: messages.ReleasePort) -> messages.Done:
         """Release the port of a sandbox of the node. The request is recorded now; a reconciler carries it out."""
         node = self._callers.verify(message.caller)
-        port = self._dependencies.db.ports.by_sandbox(message.sandbox_id)
+        port = self._dependencies.db.ports.find_by_sandbox(message.sandbox_id)
         if port is None:
             return messages.Done()
         if port.node_id != node.id:
             raise errors.Refused(service="The conductor", reason="the sandbox belongs to another node")
         if port.status is not states.PortStatus.DELETING:
             try:
-                self._dependencies.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+                self._dependencies.db.ports.mark_deleting(port.id)
             except errors.NotFound:
                 return messages.Done()
         self._dependencies.wake(outcome.Key("port", port.id))
@@ -74,7 +74,9 @@ class AgentsEndpoint:
     def list_ports(self, message: messages.ListPorts) -> messages.PortList:
         """Return the node's ports, without those that are being released."""
         node = self._callers.verify(message.caller)
-        living = [p for p in self._dependencies.db.ports.by_node(node.id) if p.status is not states.PortStatus.DELETING]
+        living = [
+            p for p in self._dependencies.db.ports.list(node_id=node.id) if p.status is not states.PortStatus.DELETING
+        ]
         return messages.PortList(
             ports=tuple(
                 messages.PortEntry(sandbox_id=port.sandbox_id, port_id=port.neutron_port_id or "") for port in living

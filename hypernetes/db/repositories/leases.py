@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leases: which conductor works on an object now. Times are the database's, in seconds."""
+"""Leases: which conductor may work on an object. Times are in seconds, by the database's clock."""
 
 from oslo_db import exception as db_exception
 from sqlalchemy import delete
@@ -12,14 +12,17 @@ from hypernetes.db import types
 
 
 class Leases:
-    """Compare and swap on one row per object."""
+    """Rows that are acquired by compare and swap, one per object."""
 
     def __init__(self, database: transactions.Transactions) -> None:
         self._database = database
 
-    @transactions.retried
+    @transactions.transaction
     def acquire(self, key: str, owner: str, seconds: float) -> bool:
-        """Take the lease if it is free, expired or the owner's already; whether it is the owner's now."""
+        """Acquire the lease if it is free, expired or the owner's already.
+
+        :returns: whether the owner has it.
+        """
         free = or_(models.Lease.owner == owner, models.Lease.expires_at < types.database_now())
         if self._extend(key, owner, seconds, free):
             return True
@@ -30,15 +33,18 @@ class Leases:
             return False
         return True
 
-    @transactions.retried
+    @transactions.transaction
     def renew(self, key: str, owner: str, seconds: float) -> bool:
-        """Hold the lease longer; False if it has run out or another has it: then all work on the object must stop."""
+        """Extend the lease.
+
+        :returns: False if it has expired or has another owner; then all work on the object must stop.
+        """
         held = (models.Lease.owner == owner) & (models.Lease.expires_at >= types.database_now())
         return self._extend(key, owner, seconds, held)
 
-    @transactions.retried
+    @transactions.transaction
     def release(self, key: str, owner: str) -> None:
-        """Give the lease back; one that is not the owner's is left alone."""
+        """Release the lease; one that has another owner stays as it is."""
         with self._database.writer() as session:
             session.execute(delete(models.Lease).where(models.Lease.key == key, models.Lease.owner == owner))
 

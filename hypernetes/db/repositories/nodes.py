@@ -1,48 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes: enrollment, heartbeats, and who has fallen silent."""
+"""Nodes: enrollment, heartbeats, and which nodes do not report any more."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import case
 from sqlalchemy import select
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from hypernetes.db import models
 from hypernetes.db import transactions
 from hypernetes.db import types
 from hypernetes.db.repositories import base
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
-_LIVING = (states.NodeStatus.ENROLLING, states.NodeStatus.DOWN)
+_REVIVABLE = (states.NodeStatus.ENROLLING, states.NodeStatus.DOWN)
+"""States of a node that a heartbeat makes UP."""
 
 
-class Nodes(base.Repository[models.Node, records.Node]):
+class Nodes(base.NamedRepository[models.Node, records.Node]):
     """Nodes and the credentials their agents chose."""
 
-    kind = "node"
-    intent = frozenset({"status", "status_reason", "cluster_id", "order"})
+    kind = kinds.Kind.NODE
     deleting = states.NodeStatus.DELETING
     row = models.Node
     record = records.Node
 
-    @transactions.retried
-    def by_name(self, name: str) -> records.Node:
-        """The node of that name.
-
-        :raises errors.NotFound: there is none.
-        """
-        with self._database.reader() as session:
-            row = session.scalar(select(models.Node).where(models.Node.name == name))
-            if row is None:
-                raise errors.NotFound(kind=self.kind, id=name)
-            return self._record(row)
-
-    @transactions.retried
+    @transactions.transaction
     def heartbeat_many(self, batch: Sequence[records.NodeReport]) -> None:
-        """Record what several nodes reported, as seen now, in one statement; nodes since deleted are passed over.
+        """Record what several nodes reported, as seen now, in one statement; deleted nodes are skipped.
 
         A node that was ENROLLING or DOWN is UP from then on. What a node reports as its problem is its status_reason.
         """
@@ -51,9 +42,9 @@ class Nodes(base.Repository[models.Node, records.Node]):
         with self._database.writer() as session:
             session.execute(_heartbeats(batch), execution_options={"synchronize_session": False})
 
-    @transactions.retried
+    @transactions.transaction
     def mark_down(self, silent_for: float) -> int:
-        """Call those nodes DOWN that were UP and have not reported for that many seconds; how many there were."""
+        """Mark the nodes DOWN that are UP and have not reported for that many seconds, and return their number."""
         statement = (
             update(models.Node)
             .where(
@@ -69,13 +60,14 @@ class Nodes(base.Repository[models.Node, records.Node]):
             result = session.execute(statement, execution_options={"synchronize_session": False})
             return int(result.rowcount)  # type: ignore[attr-defined]
 
-    @transactions.retried
+    @transactions.transaction
     def enroll(self, identifier: str, *, secret_hash: str, token_hash: str) -> records.Node:
-        """Record the token an agent chose, if its secret is right and in time and no other token is recorded.
+        """Record the token an agent chose, if its secret is right, has not expired and has not served another token.
 
-        One statement decides, so of two agents with the same secret one wins; the winner may repeat it.
+        One statement decides: of two agents with the same secret one wins, and the winner may repeat the request.
 
-        :raises errors.Unauthenticated: unknown node, wrong, expired or used secret: which is not told.
+        :raises errors.Unauthenticated: when the node is unknown, or the secret wrong, expired or used (deliberately
+            indistinguishable).
         """
         statement = (
             update(models.Node)
@@ -94,11 +86,11 @@ class Nodes(base.Repository[models.Node, records.Node]):
                 raise errors.Unauthenticated(what="enrollment secret")
             return self._record(self._row(session, identifier))
 
-    @transactions.retried
-    def count_enrollment_failure(self, identifier: str, *, window: float) -> None:
-        """Remember that a wrong secret was presented; unknown nodes are passed over.
+    @transactions.transaction
+    def record_enrollment_failure(self, identifier: str, *, window: float) -> None:
+        """Count a wrong secret that was presented for a node; unknown nodes are skipped.
 
-        :param window: seconds after which the count starts anew.
+        :param window: seconds after which the count starts again.
         """
         with self._database.writer() as session:
             if session.get(models.Node, identifier, with_for_update=True) is None:
@@ -115,9 +107,9 @@ class Nodes(base.Repository[models.Node, records.Node]):
             else:
                 failure.failures += 1
 
-    @transactions.retried
-    def enrollment_failures(self, identifier: str) -> int:
-        """How many wrong secrets were presented for the node in the current window."""
+    @transactions.transaction
+    def count_enrollment_failures(self, identifier: str) -> int:
+        """Return how many wrong secrets were presented for the node in the current window."""
         query = select(models.EnrollmentFailure.failures).where(
             models.EnrollmentFailure.node_id == identifier,
             models.EnrollmentFailure.window_ends_at >= types.database_now(),
@@ -125,34 +117,19 @@ class Nodes(base.Repository[models.Node, records.Node]):
         with self._database.reader() as session:
             return session.scalar(query) or 0
 
-    @transactions.retried
-    def mark_deleting(self, identifier: str) -> records.Node:
-        """Ask for the node to go away, and make its token worthless at once; asking again changes nothing.
-
-        :raises errors.NotFound: there is none.
-        :raises errors.Conflict: it is a control node of a cluster.
-        """
-        with self._database.writer() as session:
-            row = self._row(session, identifier, lock=True)
-            if row.status is not states.NodeStatus.DELETING:
-                if session.get(models.ControlNode, identifier) is not None:
-                    raise errors.Conflict(kind=self.kind, id=identifier, reason="it is a cluster's control node")
-                row.status = states.NodeStatus.DELETING
-                row.status_reason = None
-                row.secret_hash = None
-                row.token_hash = None
-                row.generation += 1
-                session.flush()
-                session.refresh(row)
-            return self._record(row)
+    def _deleted(self, session: Session, record: records.Node) -> records.Node:
+        if session.get(models.ControlNode, record.id) is not None:
+            raise errors.Conflict(kind=self.kind, id=record.id, reason="it is a cluster's control node")
+        # Its agent is locked out from this moment on.
+        return dataclasses.replace(super()._deleted(session, record), secret_hash=None, token_hash=None)
 
 
 def _heartbeats(batch: Sequence[records.NodeReport]) -> Any:
-    """The statement that records a batch of reports."""
+    """Return the statement that records a batch of reports."""
     last = {report.node_id: report for report in batch}
     alive = models.Node.status != states.NodeStatus.DELETING
     problems = case({k: r.problem for k, r in last.items()}, value=models.Node.id)
-    revived = models.Node.status.in_(_LIVING)
+    revived = models.Node.status.in_(_REVIVABLE)
     return (
         update(models.Node)
         .where(models.Node.id.in_(sorted(last)), models.Node.token_hash.is_not(None))

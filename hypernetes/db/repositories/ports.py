@@ -1,40 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pods' ports: one per pod sandbox."""
+"""Ports of pods: one per pod sandbox."""
 
-from sqlalchemy import select
+import dataclasses
+
+from sqlalchemy.orm import Session
 
 from hypernetes.db import models
-from hypernetes.db import transactions
 from hypernetes.db.repositories import base
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
 
-class Ports(base.Repository[models.Port, records.Port]):
-    """Ports; the id of the sandbox exists once, so the same sandbox never gets two."""
+class Ports(base.IntentRepository[models.Port, records.Port]):
+    """Ports; a sandbox's ID is unique, so that the same sandbox never gets two."""
 
-    kind = "port"
-    intent = frozenset({"status"})
+    kind = kinds.Kind.PORT
     deleting = states.PortStatus.DELETING
     row = models.Port
     record = records.Port
 
-    @transactions.retried
-    def by_sandbox(self, sandbox_id: str) -> records.Port | None:
-        """The sandbox's port, or None."""
-        with self._database.reader() as session:
-            row = session.scalar(select(models.Port).where(models.Port.sandbox_id == sandbox_id))
-            return None if row is None else self._record(row)
+    def find_by_sandbox(self, sandbox_id: str) -> records.Port | None:
+        """Return the port of a sandbox, or None."""
+        return self._find(sandbox_id=sandbox_id)
 
-    def by_node(self, node_id: str) -> tuple[records.Port, ...]:
-        """The ports of a node's sandboxes."""
-        return self.list(node_id=node_id)
-
-    def by_namespace(self, namespace_id: str) -> tuple[records.Port, ...]:
-        """The ports of a namespace's pods."""
-        return self.list(namespace_id=namespace_id)
+    def _deleted(self, _session: Session, record: records.Port) -> records.Port:
+        return dataclasses.replace(record, status=self.deleting)
 
     def _duplicate(self, record: records.Port) -> errors.HypernetesError:
-        reason = "another request made it first"
-        return errors.Conflict(kind=self.kind, id=record.sandbox_id, reason=reason)
+        return errors.Conflict(kind=self.kind, id=record.sandbox_id, reason="another request allocated it first")

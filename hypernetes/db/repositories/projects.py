@@ -7,25 +7,25 @@ from hypernetes.db import models
 from hypernetes.db import transactions
 from hypernetes.db.repositories import base
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import records
 
 
 class Projects(base.Repository[models.Project, records.Project]):
-    """Projects by their Keystone id."""
+    """Projects by their Keystone ID. Nobody asks for one, so there are observations only."""
 
-    kind = "project"
-    intent = frozenset({"member_granted"})
+    kind = kinds.Kind.PROJECT
     row = models.Project
     record = records.Project
 
-    @transactions.retried
+    @transactions.transaction
     def ensure(self, project_id: ids.ProjectId) -> records.Project:
-        """The project's record, made now if there is none yet."""
+        """Return the project's record, and create it if there is none."""
         try:
             with self._database.writer() as session:
                 row = session.get(models.Project, project_id)
                 if row is None:
-                    row = models.Project(id=project_id, member_granted=False, generation=1)
+                    row = models.Project(id=project_id, member_granted=False)
                     session.add(row)
                     session.flush()
                 return self._record(row)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database for tests, and builders of records that tests need to exist before they begin."""
+"""A database for tests, and builders of the records that a test needs."""
 
 import dataclasses
 import datetime
@@ -24,7 +24,7 @@ BLUE = ids.ProjectId("b" * 32)
 
 
 def configuration(connection: str) -> cfg.ConfigOpts:
-    """A configuration of its own, which uses that database."""
+    """Return a new configuration that uses a database."""
     conf = cfg.ConfigOpts()
     opts.register(conf, "api", "messaging")
     options.set_defaults(conf, connection=connection)
@@ -34,11 +34,16 @@ def configuration(connection: str) -> cfg.ConfigOpts:
 
 
 class MigratedDatabase(fixtures.Fixture):
-    """Repositories on a database that the migrations have brought to this release's form."""
+    """Repositories on a database whose schema was upgraded to this release.
 
-    def __init__(self, connection: str | None = None) -> None:
+    :param connection: URL of an empty database; None for SQLite in a file.
+    :param branch: the only branch of migrations to run; None for all.
+    """
+
+    def __init__(self, connection: str | None = None, branch: migration.Branch | None = None) -> None:
         super().__init__()
         self._connection = connection
+        self._branch = branch
 
     def _setUp(self) -> None:  # noqa: N802
         connection = self._connection
@@ -50,14 +55,14 @@ class MigratedDatabase(fixtures.Fixture):
         self.database = api.Database(self.conf)
         self.addCleanup(self.database.transactions.dispose)
         if self._connection is not None:
-            migration.upgrade(self.database.transactions)
+            migration.upgrade(self.database.transactions, self._branch)
 
 
 @functools.cache
 def _migrated_file() -> bytes:
-    """An SQLite file after all migrations: made once, since hundreds of tests want one."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "migrated.sqlite"
+    """Return an SQLite file after all migrations; they run once, since hundreds of tests need it."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "migrated.sqlite"
         database = api.Database(configuration(f"sqlite:///{file}")).transactions
         migration.upgrade(database)
         database.dispose()
@@ -65,7 +70,7 @@ def _migrated_file() -> bytes:
 
 
 def node(database: api.Database, name: str = "node1", **fields: Any) -> records.Node:
-    """A node that is there."""
+    """Create a node."""
     values: dict[str, Any] = {
         "secret_hash": "5" * 64,
         "secret_expires_at": datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1),
@@ -80,7 +85,7 @@ def cluster(
     status: states.ClusterStatus = states.ClusterStatus.ACTIVE,
     nodes: tuple[ids.NodeId, ...] = (),
 ) -> records.Cluster:
-    """A cluster that is there."""
+    """Create a cluster."""
     return database.clusters.create(
         records.Cluster(
             id=ids.ClusterId(ids.new_uuid()),
@@ -96,7 +101,7 @@ def cluster(
 def namespace(
     database: api.Database, cluster_id: ids.ClusterId, name: str = "web", project_id: ids.ProjectId = RED
 ) -> records.Namespace:
-    """A namespace that is there."""
+    """Create a namespace."""
     return database.namespaces.create(
         records.Namespace(
             id=ids.NamespaceId(ids.new_uuid()),
@@ -111,7 +116,7 @@ def namespace(
 def port(
     database: api.Database, namespace_id: ids.NamespaceId, node_id: ids.NodeId, sandbox: str = "0" * 64
 ) -> records.Port:
-    """A port that is there."""
+    """Create a port."""
     return database.ports.create(
         records.Port(
             id=ids.PortRecordId(ids.new_uuid()),

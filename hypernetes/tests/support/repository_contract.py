@@ -9,6 +9,7 @@ import testtools
 from hypernetes.db import api
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.tests.support import database as builders
@@ -56,26 +57,52 @@ class RecordContract(testtools.TestCase):
         found = self.database.clusters.list(status=(states.ClusterStatus.CREATING, states.ClusterStatus.ACTIVE))
         self.assertEqual([one.id], [record.id for record in found])
 
-    def test_a_change_of_intent_keeps_what_was_observed_meanwhile(self) -> None:
+    def test_a_change_of_intent_keeps_what_was_observed_and_increments_the_generation(self) -> None:
         read = builders.namespace(self.database, builders.cluster(self.database).id)
         network = ids.new_uuid()
         self.database.namespaces.observe(read.id, network_id=network)
-        changed = self.database.namespaces.update(
-            dataclasses.replace(read, status=states.NamespaceStatus.DELETING), expect=read.generation
-        )
+        changed = self.database.namespaces.change(read.id, lambda _, record: dataclasses.replace(record, name="shop"))
         self.assertEqual((network, read.generation + 1), (changed.network_id, changed.generation))
+        self.assertEqual(changed, self.database.namespaces.get(read.id))
 
-    def test_the_second_of_two_changes_of_intent_is_stale(self) -> None:
+    def test_a_change_that_changes_nothing_keeps_the_generation(self) -> None:
         read = builders.namespace(self.database, builders.cluster(self.database).id)
-        self.database.namespaces.update(read, expect=read.generation)
-        self.assertRaises(errors.StaleGeneration, self.database.namespaces.update, read, expect=read.generation)
+        self.assertEqual(read, self.database.namespaces.change(read.id, lambda _, record: record))
+        deleting = self.database.namespaces.mark_deleting(read.id)
+        self.assertEqual(read.generation + 1, deleting.generation)
+        self.assertEqual(deleting, self.database.namespaces.mark_deleting(read.id))
+
+    def test_a_change_that_is_refused_changes_nothing(self) -> None:
+        read = builders.namespace(self.database, builders.cluster(self.database).id)
+
+        def refuse(_session: object, record: records.Namespace) -> records.Namespace:
+            raise errors.Conflict(kind=kinds.Kind.NAMESPACE, id=record.id, reason="no")
+
+        self.assertRaises(errors.Conflict, self.database.namespaces.change, read.id, refuse)
+        self.assertEqual(read, self.database.namespaces.get(read.id))
+        self.assertRaises(errors.NotFound, self.database.namespaces.change, ids.new_uuid(), refuse)
+
+    def test_the_deletion_of_every_aggregate_is_a_change_of_intent(self) -> None:
+        cluster = builders.cluster(self.database)
+        node = builders.node(self.database)
+        namespace = builders.namespace(self.database, cluster.id)
+        port = builders.port(self.database, namespace.id, node.id)
+        spare = builders.cluster(self.database, "spare")
+        for repository, made in (
+            (self.database.ports, port),
+            (self.database.namespaces, namespace),
+            (self.database.nodes, node),
+            (self.database.clusters, spare),
+        ):
+            deleted = repository.mark_deleting(made.id)
+            self.assertEqual(("DELETING", made.generation + 1), (deleted.status, deleted.generation))
 
     def test_an_observation_of_an_older_intent_is_stale(self) -> None:
         read = builders.namespace(self.database, builders.cluster(self.database).id)
-        self.database.namespaces.update(read)
-        self.assertRaises(
-            errors.StaleGeneration, self.database.namespaces.observe, read.id, expect=read.generation, network_id=None
-        )
+        observe = self.database.namespaces.observe
+        observe(read.id, expect=read.generation, network_id=None)
+        self.database.namespaces.change(read.id, lambda _, record: dataclasses.replace(record, requested_cidr="x"))
+        self.assertRaises(errors.StaleGeneration, observe, read.id, expect=read.generation, network_id=None)
 
     def test_nothing_observed_brings_a_deleted_object_back(self) -> None:
         read = builders.namespace(self.database, builders.cluster(self.database).id)
@@ -91,6 +118,14 @@ class RecordContract(testtools.TestCase):
     def test_an_unknown_observation_is_a_mistake_of_the_program(self) -> None:
         read = builders.namespace(self.database, builders.cluster(self.database).id)
         self.assertRaises(ValueError, self.database.namespaces.observe, read.id, generation=9)
+
+    def test_an_id_or_a_name_finds_the_record(self) -> None:
+        made = builders.node(self.database)
+        self.assertEqual([made, made], [self.database.nodes.resolve(word) for word in (made.id, made.name)])
+        self.assertRaises(errors.NotFound, self.database.nodes.resolve, "nowhere")
+        namespace = builders.namespace(self.database, builders.cluster(self.database).id)
+        self.assertEqual(namespace, self.database.namespaces.get_by_name(namespace.cluster_id, namespace.name))
+        self.assertRaises(errors.NotFound, self.database.namespaces.get_by_name, ids.new_uuid(), namespace.name)
 
 
 class AggregateContract(testtools.TestCase):
@@ -149,10 +184,10 @@ class AggregateContract(testtools.TestCase):
         namespace = builders.namespace(self.database, builders.cluster(self.database).id)
         made = builders.port(self.database, namespace.id, node.id)
         self.assertRaises(errors.Conflict, builders.port, self.database, namespace.id, node.id)
-        self.assertEqual(made, self.database.ports.by_sandbox(made.sandbox_id))
-        self.assertEqual((made,), self.database.ports.by_node(node.id))
-        self.assertEqual((made,), self.database.ports.by_namespace(namespace.id))
-        self.assertIsNone(self.database.ports.by_sandbox("1" * 64))
+        self.assertEqual(made, self.database.ports.find_by_sandbox(made.sandbox_id))
+        self.assertEqual((made,), self.database.ports.list(node_id=node.id))
+        self.assertEqual((made,), self.database.ports.list(namespace_id=namespace.id))
+        self.assertIsNone(self.database.ports.find_by_sandbox("1" * 64))
 
     def test_a_project_is_made_once(self) -> None:
         made = self.database.projects.ensure(builders.RED)
@@ -192,11 +227,11 @@ class NodeContract(testtools.TestCase):
     def test_failures_are_counted_for_a_window(self) -> None:
         node = builders.node(self.database)
         for _ in range(3):
-            self.database.nodes.count_enrollment_failure(node.id, window=60)
-        self.assertEqual(3, self.database.nodes.enrollment_failures(node.id))
+            self.database.nodes.record_enrollment_failure(node.id, window=60)
+        self.assertEqual(3, self.database.nodes.count_enrollment_failures(node.id))
         other = builders.node(self.database, "node2")
-        self.database.nodes.count_enrollment_failure(other.id, window=-1)
-        self.assertEqual(0, self.database.nodes.enrollment_failures(other.id))
+        self.database.nodes.record_enrollment_failure(other.id, window=-1)
+        self.assertEqual(0, self.database.nodes.count_enrollment_failures(other.id))
 
     def test_a_batch_of_reports_reaches_each_node_and_no_other(self) -> None:
         nodes = [builders.node(self.database, f"node{number}") for number in range(3)]

@@ -59,6 +59,15 @@ class MigrationTest(MariaDBTest):
         self.assertEqual(before, migration.version(self.database.transactions))
 
 
+class ExpandedTest(testtools.TestCase):
+    """Between the two steps of an upgrade."""
+
+    def test_a_project_is_recorded_before_contract_has_run(self) -> None:
+        connection = self.useFixture(mariadb.MariaDB()).connection
+        expanded = self.useFixture(builders.MigratedDatabase(connection, migration.Branch.EXPAND)).database
+        self.assertEqual(builders.RED, expanded.projects.ensure(builders.RED).id)
+
+
 class RaceTest(MariaDBTest):
     """What many do at once."""
 
@@ -117,8 +126,8 @@ class RaceTest(MariaDBTest):
 
     def test_failures_at_once_are_all_counted(self) -> None:
         node = builders.node(self.database)
-        self.race(lambda _: self.database.nodes.count_enrollment_failure(node.id, window=60))
-        self.assertEqual(_AT_ONCE, self.database.nodes.enrollment_failures(node.id))
+        self.race(lambda _: self.database.nodes.record_enrollment_failure(node.id, window=60))
+        self.assertEqual(_AT_ONCE, self.database.nodes.count_enrollment_failures(node.id))
 
 
 class HeartbeatTest(MariaDBTest):

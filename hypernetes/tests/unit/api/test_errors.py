@@ -7,8 +7,8 @@ from unittest import mock
 
 import testtools
 import webob
-from oslo_db import exception as db_exception
 
+from hypernetes.model import errors
 from hypernetes.tests.support import application
 
 
@@ -102,7 +102,11 @@ class ErrorsTest(testtools.TestCase):
         self.error(403, "POST", "/v1/nodes", "red_manager", {"nonsense": 1})
 
     def test_a_database_that_is_gone_is_503(self) -> None:
-        with mock.patch.object(self.api.database.clusters, "list", side_effect=db_exception.DBConnectionError()):
+        with mock.patch.object(
+            self.api.database.clusters,
+            "list",
+            side_effect=errors.Unavailable(service="The database", reason="it cannot be reached"),
+        ):
             self.error(503, "GET", "/v1/clusters", "operator")
 
     def test_a_fault_of_ours_is_500_and_tells_nothing_of_itself(self) -> None:

@@ -7,6 +7,7 @@ import fixtures
 import testtools
 
 from hypernetes.cmd import manage
+from hypernetes.db import migration
 
 
 class ManageTest(testtools.TestCase):
@@ -43,7 +44,8 @@ class ManageTest(testtools.TestCase):
         self.run_command("db", "version")
         self.output.seek(0)
         before, after = (self.output.read().replace("release:  ", "database: ").split("database: ")[1:])[::2]
-        self.assertEqual((["e0002"], ["c0001", "e0002"]), (before.split(), after.split()))
+        wanted = list(migration.wanted())
+        self.assertEqual([[r for r in wanted if r.startswith("e")], wanted], [before.split(), after.split()])
 
     def test_an_unknown_branch_is_an_error(self) -> None:
         self.useFixture(fixtures.MonkeyPatch("sys.stderr", self.output))

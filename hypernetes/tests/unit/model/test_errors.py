@@ -10,6 +10,7 @@ from pathlib import Path
 import testtools
 
 import hypernetes
+from hypernetes.model import errors
 
 ROOT = Path(hypernetes.__file__).parent
 TREES = (ROOT, ROOT.parent / "distribution")
@@ -69,6 +70,18 @@ class NameTest(testtools.TestCase):
         # The standalone environment is a program of its own.
         names = [node.name for path, node in _classes() if node.name in exceptions and "standalone" not in path.parts]
         self.assertEqual(sorted(set(names)), sorted(names))
+
+
+class TextTest(testtools.TestCase):
+    """What users read."""
+
+    def test_a_service_that_answered_is_not_said_not_to_answer(self) -> None:
+        error = errors.Unavailable(service="Neutron", reason="it answered 503")
+        self.assertEqual(
+            "Neutron is temporarily unavailable: it answered 503. The operation is retried automatically. "
+            "If this persists, ask the operator to check Neutron.",
+            error.detail,
+        )
 
 
 class FactsTest(testtools.TestCase):

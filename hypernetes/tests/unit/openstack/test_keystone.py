@@ -119,7 +119,7 @@ class KeystoneTest(testtools.TestCase):
         for method in ("PUT", "DELETE"):
             self.services.answers(method, ASSIGNMENT, 404, refusal(404, "Could not find project: red."))
         error = self.assertRaises(errors.Refused, self.keystone.grant_member, RED)
-        self.assertIn("Could not find project: red. Correct", str(error))
+        self.assertIn("Could not find project: red. Fix", str(error))
         self.keystone.revoke_member(RED)
 
     def test_a_refused_revocation_says_so_and_is_not_the_services_absence(self) -> None:

@@ -109,7 +109,7 @@ class AllocateTest(PortsCase):
                     self.allocate(sandbox, seen=self.fixture.restart())
                 fate.dies_at = None
                 self.assertEqual(1, len(self.neutron_ports()))
-                self.db.ports.observe(self.db.ports.list()[0].id, status=states.PortStatus.DELETING)
+                self.db.ports.mark_deleting(self.db.ports.list()[0].id)
                 self.reconcile()
                 self.assertEqual([], self.neutron_ports())
 
@@ -187,7 +187,7 @@ class TakeBackTest(PortsCase):
         (port,) = self.db.ports.list()
         self.reconcile()
         self.assertEqual(1, len(self.neutron_ports()))
-        self.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        self.db.ports.mark_deleting(port.id)
         self.reconcile()
         self.assertEqual(([], ()), (self.neutron_ports(), self.db.ports.list()))
 
@@ -198,7 +198,7 @@ class TakeBackTest(PortsCase):
         restarted = self.fixture.restart()
         (port,) = self.db.ports.list()
         self.assertIsNone(port.neutron_port_id)
-        self.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        self.db.ports.mark_deleting(port.id)
         self.reconcile(restarted)
         self.assertEqual(([], ()), (self.neutron_ports(), self.db.ports.list()))
 
@@ -208,7 +208,7 @@ class TakeBackTest(PortsCase):
         fields = {"project_id": database.RED, "host": "node1", "network_id": "network"}
         self.neutron.make("port", port.id, **fields)
         elsewhere = self.neutron.make("port", port.id, **(fields | {"host": "node2"}))
-        self.db.ports.observe(port.id, status=states.PortStatus.DELETING)
+        self.db.ports.mark_deleting(port.id)
         self.reconcile()
         self.assertEqual(([elsewhere], ()), ([p["id"] for p in self.neutron_ports()], self.db.ports.list()))
 

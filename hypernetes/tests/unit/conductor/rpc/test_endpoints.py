@@ -4,7 +4,6 @@
 import hashlib
 
 import testtools
-from oslo_db import exception
 
 from hypernetes.conductor.clusters import bootstrap
 from hypernetes.conductor.engine import outcome
@@ -93,13 +92,13 @@ class AgentsEndpointTest(EndpointCase):
         self.beat()
         written = self.db.nodes.heartbeat_many
         self.db.nodes.heartbeat_many = self._refuse  # type: ignore[method-assign]
-        self.assertRaises(exception.DBConnectionError, self.heartbeats.flush)
+        self.assertRaises(errors.Unavailable, self.heartbeats.flush)
         self.db.nodes.heartbeat_many = written  # type: ignore[method-assign]
         self.heartbeats.flush()
         self.assertIs(states.NodeStatus.UP, self.db.nodes.get(self.node.id).status)
 
     def _refuse(self, batch: object) -> None:
-        raise exception.DBConnectionError("the database is away")
+        raise errors.Unavailable(service="The database", reason="it cannot be reached")
 
     def test_what_a_node_says_of_itself_is_checked(self) -> None:
         for wrong in (

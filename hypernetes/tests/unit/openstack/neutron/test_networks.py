@@ -331,7 +331,7 @@ class InterfaceTest(NetworksCase):
         body = openstack_http.refusal("RouterInterfaceInUseByFloatingIP", "It is required by one or more floating IPs.")
         self.services.answers("PUT", ".*remove_router_interface", 409, body)
         error = self.assertRaises(errors.Refused, self.networks.namespace.delete_router_interface, ROUTER, SUBNET)
-        self.assertIn("required by one or more floating IPs. Correct", str(error))
+        self.assertIn("required by one or more floating IPs. Fix", str(error))
 
 
 class ReadTest(NetworksCase):
@@ -387,7 +387,7 @@ class DeleteTest(NetworksCase):
         for delete, collection in DELETES:
             body = openstack_http.refusal("InUse", "It is in use by port q.")
             self.services.answers("DELETE", f"/{collection}/x", 409, body)
-            self.assertIn("in use by port q. Correct", str(self.assertRaises(errors.Refused, delete, self.networks)))
+            self.assertIn("in use by port q. Fix", str(self.assertRaises(errors.Refused, delete, self.networks)))
 
 
 class FailureTest(NetworksCase):
