@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-MOST_LINES = 490
+MOST_LINES = 450
 GENERATED = (".pb.go", "_ttrpc.go")
 
 

@@ -432,20 +432,3 @@ func counters(p *pod) {
 	}
 	p.end("counted")
 }
-
-func release(p *pod) {
-	p.create(&guestv1.CreateContainerRequest{Id: "last"}, "/payload", "exit", "0")
-	answer, err := p.api.Delete(p.t.Context(), &guestv1.ProcessRequest{Id: "last"})
-	p.must(err)
-	if len(answer.Released) != 1 || answer.Released[0] != p.layer.Serial {
-		p.t.Fatalf("released %v", answer.Released)
-	}
-	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
-	defer cancel()
-	begin := time.Now()
-	p.must(p.DetachDisk(ctx, p.layer.Serial))
-	detached := time.Now()
-	p.must(p.AttachDisk(ctx, p.layer))
-	p.t.Logf("DetachDisk %s, AttachDisk %s", detached.Sub(begin), time.Since(detached))
-	p.output(&guestv1.CreateContainerRequest{Id: "again"}, "/payload", "exit", "0")
-}

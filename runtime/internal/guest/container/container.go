@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
-	"hypernetes.org/runtime/internal/channel"
 	"hypernetes.org/runtime/internal/guest/reaper"
 	"hypernetes.org/runtime/internal/guest/volume"
 	"hypernetes.org/runtime/internal/ident"
@@ -178,41 +176,6 @@ func (s *Set) place(request *guestv1.CreateContainerRequest) (placement, error) 
 		place.pidPath, err = s.pidNamespaceOf(request.GetPidTarget())
 	}
 	return place, err
-}
-
-func (s *Set) pidNamespaceOf(id string) (string, error) {
-	target, err := s.find(id)
-	if err != nil {
-		return "", err
-	}
-	state, pid, _ := target.init.now()
-	if state != running {
-		return "", errState("the target container is not running")
-	}
-	return fmt.Sprintf("/proc/%d/ns/pid", pid), nil
-}
-
-// podPidNamespace starts the process that holds the shared namespace. It is this
-// program again, which only reaps there (see HoldPidNamespace).
-func (s *Set) podPidNamespace() (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.pidHolder == 0 {
-		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-		if err != nil {
-			return "", err
-		}
-		defer null.Close()
-		pid, _, err := s.reaper.Start([]string{"/proc/self/exe", HoldPidNamespaceArgument}, &syscall.ProcAttr{
-			Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
-			Sys:   &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID},
-		})
-		if err != nil {
-			return "", fmt.Errorf("create the pod's process namespace: %w", err)
-		}
-		s.pidHolder = pid
-	}
-	return fmt.Sprintf("/proc/%d/ns/pid", s.pidHolder), nil
 }
 
 // Exec registers a process in a running container.
@@ -384,33 +347,6 @@ func (s *Set) remove(in *container) ([]string, error) {
 	failed = errors.Join(failed, unix.Unmount(rootfs, unix.MNT_DETACH))
 	released := s.layers.drop(in.serial)
 	return released, errors.Join(failed, os.RemoveAll(s.writable(in.id)), os.RemoveAll(in.bundle))
-}
-
-// Attach finds a standard stream for the host.
-func (s *Set) Attach(header channel.Header) (channel.Status, func(net.Conn)) {
-	_, p, err := s.process(header.Container, header.Exec)
-	if err != nil {
-		return channel.StatusNotFound, nil
-	}
-	return p.io.attach(header.FD)
-}
-
-// ResizePty sets the size of a process's terminal, in characters.
-func (s *Set) ResizePty(id, exec string, width, height uint32) error {
-	_, p, err := s.process(id, exec)
-	if err != nil {
-		return err
-	}
-	return p.io.resize(width, height)
-}
-
-// CloseStdin closes a process's input.
-func (s *Set) CloseStdin(id, exec string) error {
-	_, p, err := s.process(id, exec)
-	if err == nil {
-		p.io.closeStdin()
-	}
-	return err
 }
 
 // Shutdown terminates all containers: SIGTERM, and after grace SIGKILL.

@@ -192,3 +192,30 @@ func (s *stdio) closeTheirs() {
 		}
 	}
 }
+
+// Attach finds a standard stream for the host.
+func (s *Set) Attach(header channel.Header) (channel.Status, func(net.Conn)) {
+	_, p, err := s.process(header.Container, header.Exec)
+	if err != nil {
+		return channel.StatusNotFound, nil
+	}
+	return p.io.attach(header.FD)
+}
+
+// ResizePty sets the size of a process's terminal, in characters.
+func (s *Set) ResizePty(id, exec string, width, height uint32) error {
+	_, p, err := s.process(id, exec)
+	if err != nil {
+		return err
+	}
+	return p.io.resize(width, height)
+}
+
+// CloseStdin closes a process's input.
+func (s *Set) CloseStdin(id, exec string) error {
+	_, p, err := s.process(id, exec)
+	if err == nil {
+		p.io.closeStdin()
+	}
+	return err
+}
