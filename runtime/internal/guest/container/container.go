@@ -70,7 +70,7 @@ type container struct {
 
 type execution struct {
 	*process
-	folder string
+	dir string
 }
 
 // NewSet prepares the directories.
@@ -199,18 +199,18 @@ func (s *Set) Exec(request *guestv1.ExecRequest) error {
 	if _, ok := in.execs[request.GetExecId()]; ok {
 		return fmt.Errorf("%w: %s", ErrExists, request.GetExecId())
 	}
-	made := &execution{folder: filepath.Join(in.bundle, "exec-"+request.GetExecId())}
-	if err := os.Mkdir(made.folder, 0o700); err != nil {
+	made := &execution{dir: filepath.Join(in.bundle, "exec-"+request.GetExecId())}
+	if err := os.Mkdir(made.dir, 0o700); err != nil {
 		return fmt.Errorf("prepare the exec: %w", err)
 	}
-	err = writeJSON(filepath.Join(made.folder, "process.json"), spec)
+	err = writeJSON(filepath.Join(made.dir, "process.json"), spec)
 	if err == nil {
 		var io *stdio
 		io, err = newStdio(request.GetTerminal(), [3]bool{request.GetStdin(), request.GetStdout(), request.GetStderr()})
 		made.process = newProcess(io)
 	}
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(made.folder))
+		return errors.Join(err, os.RemoveAll(made.dir))
 	}
 	in.execs[request.GetExecId()] = made
 	return nil
@@ -231,8 +231,8 @@ func (s *Set) Start(id, exec string) (int, error) {
 		pid, err = s.runc.run(id, in.bundle, p.io, s.console())
 		ended = func() { s.initEnded(in) }
 	} else {
-		folder := filepath.Join(in.bundle, "exec-"+exec)
-		pid, err = s.runc.exec(id, folder, filepath.Join(folder, "process.json"), p.io, s.console())
+		dir := filepath.Join(in.bundle, "exec-"+exec)
+		pid, err = s.runc.exec(id, dir, filepath.Join(dir, "process.json"), p.io, s.console())
 	}
 	if err != nil {
 		// Before the streams learn of the exit: runc's own messages are not output
