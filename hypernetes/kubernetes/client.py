@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries typed objects to and from one cluster's apiserver, with timeouts and with our own errors.
+"""Carries typed objects to and from one cluster's apiserver, with timeouts and the errors of the model.
 
-lightkube does the work; this module adds what it lacks: a client certificate that never touches the disk, a
-watch that ends when the peer is dead, deletion only of the object that carries the recorded uid.
+lightkube does the work; this module adds what it lacks: a client certificate that is never written
+to disk, and deletion only of the object that carries the recorded UID.
 """
 
 import contextlib
@@ -12,7 +12,6 @@ import re
 import ssl
 from collections.abc import Iterator
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 from typing import cast
 from typing import TypeVar
@@ -29,16 +28,12 @@ from hypernetes.model import errors
 from hypernetes.model import labels
 
 ALL_NAMESPACES = "*"
-WATCH_SECONDS = 300
-"""A watch's connection is renewed after this time, from the last version seen; one that is dead is noticed then."""
-
-_WATCH_GRACE_SECONDS = 30.0
 _SERVICE = "The cluster's apiserver"
 
 # lightkube puts names into the path as they are, and dot segments would then lead anywhere the client may go.
 _SEGMENT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:@~-]{1,253}")
 
-# It tells of every request, which would drown a service's own log.
+# It logs every request, which would drown a service's own log.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 T = TypeVar("T", bound=resource.Resource)
@@ -53,7 +48,7 @@ class ClusterClient:
         :param api_address: https URL of the apiserver.
         :param timeout: seconds for each of connecting, sending and waiting for an answer.
         """
-        transport = _Transport(verify=_tls_context(ca_pem, cert_pem, key_pem))
+        transport = httpx2.HTTPTransport(verify=_tls_context(ca_pem, cert_pem, key_pem))
         config = kubeconfig.SingleConfig(
             context_name="hypernetes",
             context=config_models.Context(cluster="hypernetes"),
@@ -68,38 +63,30 @@ class ClusterClient:
         self._http = httpx2.Client(base_url=api_address, transport=transport, timeout=limits, trust_env=False)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._client.close()
         self._http.close()
 
-    def __enter__(self) -> "ClusterClient":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def get(self, kind: type[T], name: str, namespace: str | None = None) -> T:
-        """The object called ``name``.
+        """Return the object called ``name``.
 
-        :raises errors.NotFound: there is none.
-        :raises errors.Unavailable: the apiserver does not answer or is overloaded; try again later.
-        :raises errors.Refused: it refused for good.
+        :raises errors.NotFound: when there is none.
+        :raises errors.Unavailable: when the apiserver does not answer or is overloaded; a retry may succeed.
+        :raises errors.Refused: when it refused permanently.
         """
         _require_segments(kind, name, namespace)
         with _translated(kind, name):
             return cast(T, self._client.get(cast(Any, kind), name, namespace=namespace))
 
     def find(self, kind: type[T], name: str, namespace: str | None = None) -> T | None:
-        """The object called ``name``, or None; raises as :meth:`get` does otherwise."""
+        """Return the object called ``name``, or None; raises as :meth:`get` does otherwise."""
         try:
             return self.get(kind, name, namespace)
         except errors.NotFound:
             return None
 
     def list(self, kind: type[T], namespace: str | None = None, labels: Mapping[str, str] | None = None) -> "list[T]":
-        """Every object of a kind in ``namespace`` (:data:`ALL_NAMESPACES` for all); raises as :meth:`get` does."""
+        """Return a kind's objects in ``namespace`` (:data:`ALL_NAMESPACES` for all); raises as :meth:`get` does."""
         _require_segments(kind, *_places(namespace))
         selector = cast(Any, dict(labels) if labels else None)
         with _translated(kind, "list"):
@@ -109,16 +96,16 @@ class ClusterClient:
     def create(self, item: T) -> T:
         """Create an object that must not exist yet.
 
-        :raises errors.NameTaken: one of that name exists.
+        :raises errors.NameTaken: when one of that name exists.
         """
         _require_segments(type(item), *_places_of(item))
         with _translated(type(item), _name_of(item), creating=True):
             return cast(T, self._client.create(cast(Any, item)))
 
-    def refusal(self, item: resource.Resource) -> str | None:
-        """Why the apiserver would not let us create the object, or None if it would; nothing is created.
+    def dry_run_create(self, item: resource.Resource) -> str | None:
+        """Return why the apiserver would refuse to create the object, or None if it would not; nothing is created.
 
-        :raises errors.Unavailable: it does not answer.
+        :raises errors.Unavailable: when it does not answer.
         """
         _require_segments(type(item), *_places_of(item))
         try:
@@ -129,15 +116,15 @@ class ClusterClient:
         return None
 
     def apply(self, item: T) -> T:
-        """Make the object have these fields by server-side apply, whoever set them before; others' fields stay."""
+        """Set these fields by server-side apply, taking them over from other managers; other fields are kept."""
         _require_segments(type(item), _name_of(item), *_places_of(item))
         with _translated(type(item), _name_of(item)):
             return cast(T, self._client.apply(cast(Any, item), force=True))
 
     def delete(self, kind: type[T], name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
-        """Ask for an object's deletion; True if there was something to delete.
+        """Request an object's deletion; return whether there was something to delete.
 
-        :param uid: delete only the object that carries this uid; another one of the same name is left alone (False).
+        :param uid: delete only the object with this UID; another one of the same name is kept (False).
         """
         _require_segments(kind, name, namespace)
         info = resource.api_info(kind)
@@ -154,39 +141,12 @@ class ClusterClient:
             answer.raise_for_status()
             return True
 
-    def watch(
-        self, kind: type[T], namespace: str | None = None, resource_version: str | None = None
-    ) -> Iterator[tuple[str, T]]:
-        """Events (``ADDED``, ``MODIFIED``, ``DELETED``) and their objects, until the reader stops or an error ends it.
-
-        :raises errors.Unavailable: also when the version is too old; list again, then watch from there.
-        """
-        _require_segments(kind, *_places(namespace))
-        with _translated(kind, "watch"):
-            events = self._client.watch(
-                cast(Any, kind),
-                namespace=namespace,
-                resource_version=resource_version,
-                server_timeout=WATCH_SECONDS,
-            )
-            yield from cast("Iterator[tuple[str, T]]", events)
-
     def is_ready(self) -> bool:
-        """Whether the apiserver says of itself that it can serve requests."""
+        """Tell whether the apiserver reports that it can serve requests."""
         try:
             return self._http.get("/readyz").status_code == 200
         except httpx2.HTTPError:
             return False
-
-
-class _Transport(httpx2.HTTPTransport):
-    """Gives every read an end: lightkube waits for a watch's next event for ever, even if the peer is gone."""
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        timeouts = request.extensions.get("timeout")
-        if timeouts is not None and timeouts.get("read") is None:
-            timeouts["read"] = WATCH_SECONDS + _WATCH_GRACE_SECONDS
-        return super().handle_request(request)
 
 
 def _tls_context(ca_pem: str, cert_pem: str, key_pem: str) -> ssl.SSLContext:
@@ -205,7 +165,7 @@ def _name_of(item: resource.Resource) -> str:
 
 
 def _places(namespace: str | None) -> tuple[str | None, ...]:
-    """The part of a listing's path that may be wrong; that of all namespaces has none."""
+    """Return the parts of a listing's path that may be malformed; that of all namespaces has none."""
     return () if namespace == ALL_NAMESPACES else (namespace,)
 
 
@@ -214,9 +174,9 @@ def _places_of(item: resource.Resource) -> tuple[str | None, ...]:
 
 
 def _require_segments(kind: type[resource.Resource], *parts: str | None) -> None:
-    """Send nothing with a name or namespace that is not one segment of a path: no object can be called so.
+    """Check that names and namespaces are single segments of a path; no object can have another name.
 
-    :raises errors.NotFound: one of the parts is none.
+    :raises errors.NotFound: when one of them is not.
     """
     for part in parts:
         if part is not None and _SEGMENT.fullmatch(part) is None:
@@ -241,7 +201,7 @@ def _translated(kind: type[resource.Resource], name: str, *, creating: bool = Fa
 
 
 def _error_of(status: int, reason: str, noun: str, name: str, creating: bool) -> errors.HypernetesError:
-    """Our error for the apiserver's answer; overload, a stale version and its own failures are worth a retry."""
+    """Return the error for the apiserver's answer; overload, a stale version and its own failures may be retried."""
     if status == 404:
         return errors.NotFound(kind=noun, id=name)
     if status == 409 and creating:

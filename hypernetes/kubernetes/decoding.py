@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes lightkube's types ready before threads share them.
+"""Prepares lightkube's types before threads share them.
 
-msgspec, which lightkube decodes with, learns a type when it is first decoded into, and a thread that meets a type
-half learnt ends the process by a segmentation fault (seen with msgspec 0.22). So each kind is decoded into once,
-under a lock, before anything else is.
+msgspec, which lightkube decodes with, analyzes a type when it is first decoded into. A thread that uses a type during
+that analysis crashes the process with a segmentation fault (seen with msgspec 0.22). So each kind is decoded once under
+a lock before it is used.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ _ready: set[type[resource.Resource]] = set()
 
 
 def prepare(kind: type[resource.Resource]) -> None:
-    """Have the kind, its list and what an apiserver answers instead learnt; cheap when they are."""
+    """Decode the kind, its list and an apiserver's status once; return at once if that was done."""
     if kind in _ready:
         return
     with _lock:
         if kind in _ready:
             return
-        # Some kinds have required fields; a type is learnt before it is found that they are missing.
+        # Some kinds have required fields; the type is analyzed before they are found missing.
         with contextlib.suppress(msgspec.ValidationError):
             decoders.decode_object(b"{}", kind)
         decoders.decode_list(b'{"items": []}', kind)

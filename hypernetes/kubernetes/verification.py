@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks an apiserver whether it refuses what it must, before any tenant gets in.
+"""Checks that an apiserver refuses what it must, before any tenant has access.
 
 A policy is in force only a moment after it was stored, so that having applied it proves nothing.
 """
@@ -12,17 +12,17 @@ from hypernetes.kubernetes import client
 from hypernetes.kubernetes.admission import policy
 
 _NAMESPACE = "default"
-"""No system namespace, so the policies hold here, for everybody; no tenant's either."""
+"""Neither a system namespace, so that the policies apply, nor a tenant's."""
 
 
 def policies_are_in_force(cluster: client.ClusterClient) -> bool:
-    """Whether a pod in the host's network is refused by our rule and an ordinary one is not; nothing is created.
+    """Tell whether a pod in the host's network is refused by its rule and an ordinary one is not; nothing is created.
 
     :raises hypernetes.model.errors.Unavailable: the apiserver does not answer.
     """
-    refused = cluster.refusal(_pod(host_network=True))
+    refused = cluster.dry_run_create(_pod(host_network=True))
     # Without the mutating policy the ordinary pod would be refused for want of its runtime class.
-    accepted = cluster.refusal(_pod(host_network=False)) is None
+    accepted = cluster.dry_run_create(_pod(host_network=False)) is None
     return accepted and refused is not None and f"{policy.RULE_PREFIX}host-namespaces: " in refused
 
 

@@ -11,7 +11,7 @@ from hypernetes.model import states
 
 
 def reset_nodes(dependencies: context.Dependencies, cluster: records.Cluster) -> records.Cluster:
-    """Release every control node. One on which a phase was begun is released by its own reset.
+    """Release every control node. One on which a phase has started is released when it has been reset.
 
     :raises outcome.Waiting: a node is not reset yet.
     """
@@ -20,7 +20,7 @@ def reset_nodes(dependencies: context.Dependencies, cluster: records.Cluster) ->
         node = dependencies.db.nodes.get(node_id)
         if node.cluster_id != cluster.id:
             continue
-        if not _is_begun(cluster, node):
+        if not _has_started(cluster, node):
             dependencies.db.nodes.observe(node.id, cluster_id=None, order=None)
             continue
         if node.status is states.NodeStatus.UP:
@@ -46,7 +46,7 @@ def forget(dependencies: context.Dependencies, cluster: records.Cluster) -> reco
 STEPS = (reset_nodes, forget)
 
 
-def _is_begun(cluster: records.Cluster, node: records.Node) -> bool:
+def _has_started(cluster: records.Cluster, node: records.Node) -> bool:
     """Tell whether anything of the cluster can be on the node.
 
     A node that never enrolled has no agent that could have carried out a phase.

@@ -18,7 +18,7 @@ def advance(
     dependencies: context.Dependencies, cluster: records.Cluster, phase: phases.Phase, **seen: str
 ) -> records.Cluster:
     """Go on to the phase after ``phase``, or to ACTIVE after the last one."""
-    following = phases.after(phase.name)
+    following = phases.next_phase(phase.name)
     if following is None:
         return dependencies.db.clusters.observe(
             cluster.id,

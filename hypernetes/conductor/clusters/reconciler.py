@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clusters: the steps of each status, and when a bootstrap that does not get on is given up."""
+"""Clusters: the steps of each status, and when a bootstrap that makes no progress fails."""
 
 import time
 from collections.abc import Iterable
@@ -106,7 +106,7 @@ def _phase(cluster: records.Cluster) -> phases.Phase | None:
     """Return the phase in progress; None if the cluster is not being created."""
     if cluster.status is not states.ClusterStatus.CREATING:
         return None
-    return phases.PHASES[0] if cluster.phase is None else phases.named(cluster.phase)
+    return phases.PHASES[0] if cluster.phase is None else phases.get_phase(cluster.phase)
 
 
 def _is_overdue(cluster: records.Cluster, phase: phases.Phase) -> bool:

@@ -46,7 +46,7 @@ def _accept_phase(
     order: messages.PhaseOrder,
     result: messages.PhaseResult,
 ) -> None:
-    phase = phases.named(order.phase)
+    phase = phases.get_phase(order.phase)
     seen: dict[str, str] = {}
     if not result.ok:
         progress.fail(dependencies, cluster, phase, node.name, result.message)
@@ -57,7 +57,7 @@ def _accept_phase(
         except errors.HypernetesError as error:
             progress.fail(dependencies, cluster, phase, node.name, progress.cause(error))
             return
-    LOG.info("Cluster %s: phase %s is done on %s", cluster.id, phase.name, node.name)
+    LOG.info("Cluster %s: phase %s is done on %s: %s", cluster.id, phase.name, node.name, phase.summary)
     progress.advance(dependencies, cluster, phase, **seen)
 
 

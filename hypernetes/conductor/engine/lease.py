@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The right to work on an object, visible as a ``with`` block.
+"""The exclusive right to work on an object, visible as a ``with`` block.
 
     with leases.hold("namespace:…") as lease:
         …
         lease.check()      # before anything that must not happen twice
 
-Several conductors share the database; whoever has the row may work, until the row expires. One thread renews all
+Several conductors share the database; the one that owns the row may work, until the row expires. One thread renews all
 leases of the process. When a renewal fails (the database was away for too long, or the process was stopped and
 another conductor took over) the lease is *lost*, and :meth:`Lease.check` ends the work before its next step.
 """
@@ -29,24 +29,24 @@ class LeaseStore(Protocol):
     """The repository of lease rows; times are the database's."""
 
     def acquire(self, key: str, owner: str, seconds: float) -> bool:
-        """Take the lease if nobody has it."""
+        """Acquire the lease if it is free or expired."""
         ...
 
     def renew(self, key: str, owner: str, seconds: float) -> bool:
-        """Hold it longer, if it is still ours."""
+        """Extend the lease if the owner still has it."""
         ...
 
     def release(self, key: str, owner: str) -> None:
-        """Give it back."""
+        """Release the lease."""
         ...
 
 
 class Busy(Exception):
-    """Another conductor, or another thread of this one, works on the object."""
+    """Another conductor, or another thread of this one, is working on the object."""
 
 
 class LeaseLost(Exception):
-    """The lease ran out while the work was going on; another conductor may work on the object now."""
+    """The lease expired during the work; another conductor may work on the object now."""
 
 
 class Lease:
@@ -59,18 +59,18 @@ class Lease:
         self._seconds = seconds
         self._until = clock() + seconds
 
-    def extend(self, asked_at: float) -> None:
-        """It was renewed by a request begun at ``asked_at``, which is the moment the time counts from."""
-        self._until = max(self._until, asked_at + self._seconds)
+    def extend(self, sent_at: float) -> None:
+        """Note a renewal by a request sent at ``sent_at``, from which the time counts."""
+        self._until = max(self._until, sent_at + self._seconds)
 
     def lose(self) -> None:
-        """It was not renewed."""
+        """Note that it could not be renewed."""
         self._until = float("-inf")
 
     def check(self) -> None:
-        """Go on only if the lease is still held.
+        """Check that the lease is still held.
 
-        :raises LeaseLost: it is not.
+        :raises LeaseLost: when it is not.
         """
         if self._clock() >= self._until:
             raise LeaseLost(self.key)
@@ -97,36 +97,36 @@ class Leases:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin renewing; ends with :meth:`stop`."""
+        """Start renewing, until :meth:`stop`."""
         self._thread = threading.Thread(target=self._renew_until_stopped, name="leases", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop renewing. Leases still held then run out by themselves."""
+        """Stop renewing. Leases that are still held expire."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(self._seconds)
 
     @contextlib.contextmanager
     def hold(self, key: str, *, wait: float = 0.0) -> Iterator[Lease]:
-        """Hold the lease ``key`` for as long as the block lasts.
+        """Hold the lease ``key`` for the duration of the block.
 
-        :param wait: seconds to wait for it if another has it.
-        :raises Busy: another has it still.
+        :param wait: how many seconds to wait for another owner to release it.
+        :raises Busy: when another owner still has it.
         """
-        # Each holding is an owner of its own, so that two threads of a process exclude each other too.
+        # Each block is an owner of its own, so that two threads of a process exclude each other too.
         owner = f"{self._name}/{next(self._numbers)}"
         deadline = self._clock() + wait
         pause = 0.05
-        asked_at = self._clock()
+        sent_at = self._clock()
         while not self._store.acquire(key, owner, self._seconds):
             if self._clock() + pause > deadline:
                 raise Busy(key)
             self._stop.wait(pause)
             pause = min(pause * 1.5, 1.0)
-            asked_at = self._clock()
+            sent_at = self._clock()
         lease = Lease(key, owner, self._clock, self._seconds)
-        lease.extend(asked_at)
+        lease.extend(sent_at)
         with self._lock:
             self._held[owner] = lease
         try:
@@ -137,23 +137,23 @@ class Leases:
             try:
                 self._store.release(key, owner)
             except Exception:
-                # It runs out by itself; the outcome of the work is what the caller needs to know.
-                LOG.warning("The lease %s could not be given back; it runs out by itself", key, exc_info=True)
+                # It expires; the outcome of the work is what the caller needs to know.
+                LOG.warning("Could not release the lease %s; it will expire", key, exc_info=True)
 
     def renew_all(self) -> None:
         """Renew every lease held now."""
         with self._lock:
             held = list(self._held.values())
         for lease in held:
-            asked_at = self._clock()
+            sent_at = self._clock()
             try:
                 renewed = self._store.renew(lease.key, lease.owner, self._seconds)
             except Exception:
                 # Not lost yet: the next round may come in time, and Lease.check watches the clock.
-                LOG.warning("The lease %s could not be renewed now", lease.key, exc_info=True)
+                LOG.warning("Could not renew the lease %s", lease.key, exc_info=True)
                 continue
             if renewed:
-                lease.extend(asked_at)
+                lease.extend(sent_at)
             elif self._is_held(lease):
                 LOG.warning("The lease %s was lost", lease.key)
                 lease.lose()

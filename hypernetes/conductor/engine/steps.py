@@ -119,7 +119,7 @@ class StepReconciler(Generic[R]):
         return outcome.Failed()
 
     def note(self, record: R, reason: str) -> None:
-        """Show the record's owner how far the work is, for records that are shown to anybody."""
+        """Show the record's owner how far the work is; for records that have an owner to show it to."""
 
     def _outcome(self, record: R, step: Step[R], error: Exception) -> outcome.Outcome:
         match error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The work queue: keys, each worked on by one thread at a time, with retries that back off.
+"""The work queue: keys, each worked on by one thread at a time, with backoff between retries.
 
 The rules are those of client-go's workqueue: a key added while it waits is one key; a key added while it is being
 worked on is worked on again afterwards, so that no change is missed; a retry waits exponentially longer each time.
@@ -22,7 +22,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Backoff(Generic[K]):
-    """How long a key's next retry waits: ``base * 2**failures`` up to ``limit``, between half and all of it by chance.
+    """Computes the delay of a key's next retry: a random part, at least half, of ``base * 2**failures`` or ``limit``.
 
     :param base: seconds.
     :param limit: seconds.
@@ -36,13 +36,13 @@ class Backoff(Generic[K]):
         self._lock = threading.Lock()
 
     def next(self, key: K) -> float:
-        """Count a failure of ``key``; seconds until it should be tried again."""
+        """Count a failure of ``key``; return the seconds until its retry."""
         with self._lock:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
         # The exponent is bounded because a float overflows after a thousand failures.
         full = min(self._limit, self._base * 2.0 ** min(failures, 60))
-        # Half of it by chance, so that what failed together does not come back together.
+        # Half of it is random, so that what failed together is not retried together.
         return full * (0.5 + self._chance() / 2)
 
     def forget(self, key: K) -> None:
@@ -51,15 +51,15 @@ class Backoff(Generic[K]):
             self._failures.pop(key, None)
 
     def failures(self, key: K) -> int:
-        """How often ``key`` has failed since it last succeeded."""
+        """Return how often ``key`` has failed since it last succeeded."""
         with self._lock:
             return self._failures.get(key, 0)
 
 
 class TokenBucket:
-    """At most ``burst`` at once and ``rate`` a second after that.
+    """Allows at most ``burst`` at once and ``rate`` a second after that.
 
-    :param clock: seconds that never run backwards.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,7 +71,7 @@ class TokenBucket:
         self._lock = threading.Lock()
 
     def reserve(self) -> float:
-        """Take a token, of the future if need be; seconds until it is there."""
+        """Take a token, a future one if necessary; return the seconds until it is available."""
         with self._lock:
             now = self._clock()
             self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
@@ -81,7 +81,7 @@ class TokenBucket:
 
 
 class WorkQueue(Generic[K]):
-    """Keys to work on. Safe for threads; every method returns at once except :meth:`get`."""
+    """Holds the keys to work on. Safe for threads; every method returns at once except :meth:`get`."""
 
     def __init__(
         self,
@@ -101,14 +101,14 @@ class WorkQueue(Generic[K]):
         self._running: set[K] = set()
         self._later: list[tuple[float, int, K]] = []
         self._due: dict[K, float] = {}
-        """For each key in ``_later`` the moment that counts; other entries of the heap are out of date."""
+        """For each key in ``_later`` its current time; other entries of the heap are obsolete."""
         self._order = itertools.count()
         self._requests: dict[K, str] = {}
         """For keys that wait, the ID of the request that added them last."""
         self._closed = False
 
     def add(self, key: K) -> None:
-        """Have ``key`` worked on as soon as a worker is free, whatever delay it was waiting for."""
+        """Have ``key`` worked on as soon as a worker is free, regardless of its delay."""
         with self._changed:
             request_id = self._current_request()
             if request_id is not None:
@@ -117,7 +117,7 @@ class WorkQueue(Generic[K]):
             self._want(key)
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Have ``key`` worked on in that many seconds, or earlier if an earlier moment is set already."""
+        """Have ``key`` worked on in that many seconds, or earlier if that was requested before."""
         if seconds <= 0:
             self.add(key)
             return
@@ -136,23 +136,23 @@ class WorkQueue(Generic[K]):
             self._changed.notify_all()
 
     def add_idle(self, key: K) -> None:
-        """Have ``key`` worked on unless it is in the queue in whatever way, its backoff included."""
+        """Have ``key`` worked on unless it is in the queue already, a scheduled retry included."""
         with self._changed:
             if key not in self._due and key not in self._running:
                 self._want(key)
 
     def add_failed(self, key: K) -> float:
-        """Have ``key`` tried again after its backoff and the queue's rate; seconds until then."""
+        """Schedule a retry of ``key`` after its backoff and the queue's rate; return the seconds until then."""
         seconds = self._backoff.next(key) + self._bucket.reserve()
         self.add_after(key, seconds)
         return seconds
 
     def forget(self, key: K) -> None:
-        """``key`` succeeded: its next failure waits shortly again."""
+        """Reset the backoff of ``key``, which succeeded."""
         self._backoff.forget(key)
 
     def failures(self, key: K) -> int:
-        """How often ``key`` has failed since it last succeeded."""
+        """Return how often ``key`` has failed since it last succeeded."""
         return self._backoff.failures(key)
 
     def get(self) -> K | None:
@@ -175,7 +175,7 @@ class WorkQueue(Generic[K]):
             return self._requests.pop(key, None)
 
     def done(self, key: K) -> None:
-        """The worker has finished with ``key``; if it was added meanwhile it is ready again."""
+        """Report that the worker has finished with ``key``; if it was added meanwhile it is ready again."""
         with self._changed:
             self._running.discard(key)
             if key in self._wanted:
@@ -183,13 +183,13 @@ class WorkQueue(Generic[K]):
                 self._changed.notify()
 
     def close(self) -> None:
-        """Wake every worker with None and take nothing more."""
+        """Wake every worker with None and accept no more keys."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def __len__(self) -> int:
-        """How many keys are ready or waiting for their moment."""
+        """Return how many keys are ready or scheduled."""
         with self._changed:
             return len(self._wanted) + len(self._due)
 

@@ -62,7 +62,7 @@ class Engine:
                 self._queue.add_idle(outcome.Key(kind, identifier))
 
     def audit(self, within: float) -> None:
-        """Add every settled object that is to be looked at, spread over ``within`` seconds."""
+        """Add every settled object that is to be audited, spread over ``within`` seconds."""
         for kind, reconciler in self._reconcilers.items():
             for identifier in reconciler.audited():
                 self._queue.add_after(outcome.Key(kind, identifier), random.uniform(0.1, within))  # noqa: S311

@@ -30,12 +30,15 @@ _GRACE_SECONDS = 30.0
 
 
 def ensure_kubernetes_namespace(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The Kubernetes namespace exists and is ours: created by us, never taken over."""
+    """Create the Kubernetes namespace; one that Hypernetes did not create is never taken over."""
     client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
     found = client.find(core.Namespace, namespace.name)
     if namespace.kubernetes_uid is not None:
         if found is None or _uid(found) != namespace.kubernetes_uid:
-            reason = f"the namespace {namespace.name} was deleted or replaced in the cluster; delete it here too"
+            reason = (
+                f"the namespace {namespace.name} was deleted or replaced in the cluster; "
+                "run openstack kube namespace delete"
+            )
             raise errors.Refused(service="Kubernetes", reason=reason)
         return namespace
     if found is None:
@@ -46,7 +49,7 @@ def ensure_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
 
 
 def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The Kubernetes namespace is gone, and with it the pods. One that is not ours is left alone."""
+    """Delete the Kubernetes namespace and wait until its pods are gone. One of another owner is kept."""
     cluster = dependencies.db.clusters.get(namespace.cluster_id)
     client = dependencies.clusters.for_cluster(cluster)
     found = client.find(core.Namespace, namespace.name)
@@ -69,7 +72,7 @@ def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
 
 
 def apply_contents(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Quota, defaults and role bindings; quota first, so that nobody gets in before it holds."""
+    """Apply quota, defaults and role bindings; quota first, so that it holds before any tenant has access."""
     client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
     for item in namespace_objects.contents(namespace):
         client.apply(item)
@@ -88,6 +91,6 @@ def _uid(item: core.Namespace) -> str:
 
 
 def _is_owned(item: core.Namespace, namespace: records.Namespace) -> bool:
-    """Whether we created it for this record: only cluster administrators can set labels of namespaces."""
+    """Tell whether it was created for this record: only cluster administrators can set labels of namespaces."""
     found = (item.metadata.labels if item.metadata is not None else None) or {}
     return found.get(labels.NAMESPACE) == namespace.id

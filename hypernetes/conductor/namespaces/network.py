@@ -8,7 +8,7 @@ from hypernetes.model import records
 
 
 def ensure_network(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The namespace's network: the user's own, which must be the project's, or one of ours."""
+    """Record the tenant's own network, which must be the project's, or create one."""
     networks = dependencies.cloud.networks(namespace.project_id)
     if namespace.network_id is not None:
         if namespace.kubernetes_uid is not None and networks.network(namespace.network_id) is None:
@@ -25,7 +25,7 @@ def ensure_network(dependencies: context.Dependencies, namespace: records.Namesp
 
 
 def delete_network(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Our network is gone; a user's own stays."""
+    """Delete the network; a tenant's own is kept."""
     if namespace.requested_network_id is None and namespace.network_id is not None:
         dependencies.cloud.networks(namespace.project_id).delete_network(namespace.network_id)
         return dependencies.db.namespaces.observe(namespace.id, network_id=None)
@@ -33,7 +33,7 @@ def delete_network(dependencies: context.Dependencies, namespace: records.Namesp
 
 
 def ensure_subnet(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The namespace's subnet: the first one of the user's network, the CIDR asked for, or the pool's next."""
+    """Record the first subnet of the tenant's own network, or create one: the requested CIDR or the pool's next."""
     if namespace.subnet_id is not None:
         return namespace
     networks = dependencies.cloud.networks(namespace.project_id)
@@ -55,7 +55,7 @@ def ensure_subnet(dependencies: context.Dependencies, namespace: records.Namespa
 
 
 def delete_subnet(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Our subnet is gone; a user's own stays."""
+    """Delete the subnet; a tenant's own is kept."""
     if namespace.requested_network_id is None and namespace.subnet_id is not None:
         dependencies.cloud.networks(namespace.project_id).delete_subnet(namespace.subnet_id)
         return dependencies.db.namespaces.observe(namespace.id, subnet_id=None, subnet_cidr=None)
@@ -63,7 +63,7 @@ def delete_subnet(dependencies: context.Dependencies, namespace: records.Namespa
 
 
 def ensure_router_interface(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Our subnet is attached to the project's router. A user's own network is routed as the user likes."""
+    """Attach the subnet to the project's router. A tenant's own network is routed by the tenant."""
     if namespace.requested_network_id is not None:
         return namespace
     router_id = state.present(dependencies.db.projects.get(namespace.project_id).router_id)
@@ -75,7 +75,7 @@ def ensure_router_interface(dependencies: context.Dependencies, namespace: recor
 
 
 def delete_router_interface(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The subnet is detached from the project's router."""
+    """Detach the subnet from the project's router."""
     if namespace.requested_network_id is not None:
         return namespace
     router_id = namespace.router_id or dependencies.db.projects.ensure(namespace.project_id).router_id
@@ -85,7 +85,7 @@ def delete_router_interface(dependencies: context.Dependencies, namespace: recor
 
 
 def ensure_security_group(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Pods of the namespace reach each other and the outside; nobody else reaches them."""
+    """Create the security group: the namespace's pods reach each other and the outside; nothing else reaches them."""
     if namespace.security_group_id is not None:
         return namespace
     group_id = dependencies.cloud.networks(namespace.project_id).ensure_security_group(namespace.id, namespace.name)
@@ -93,7 +93,7 @@ def ensure_security_group(dependencies: context.Dependencies, namespace: records
 
 
 def delete_security_group(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The security group is gone."""
+    """Delete the security group."""
     if namespace.security_group_id is not None:
         dependencies.cloud.networks(namespace.project_id).delete_security_group(namespace.security_group_id)
         return dependencies.db.namespaces.observe(namespace.id, security_group_id=None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an interrupted run or a late answer of Neutron has left without a record."""
+"""Adopts and deletes what an interrupted run or a late answer of Neutron has left without a record."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from hypernetes.model import records
 
 
 def adopt_orphans(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Record what an interrupted run made but did not record, so that it is deleted by its recorded id."""
+    """Record what an interrupted run made but did not record, so that it is deleted by its recorded ID."""
     if not dependencies.db.projects.ensure(namespace.project_id).member_granted:
-        # Nothing can have been made there without a membership.
+        # Nothing can have been made there without the membership.
         return namespace
     networks = dependencies.cloud.networks(namespace.project_id)
     seen: dict[str, Any] = {}
@@ -25,10 +25,10 @@ def adopt_orphans(dependencies: context.Dependencies, namespace: records.Namespa
 
 
 def delete_duplicates(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """What a late answer had us make twice is gone; what is recorded goes in the next steps."""
+    """Delete what was made twice because an answer came too late; the next steps delete what is recorded."""
     if dependencies.db.projects.ensure(namespace.project_id).member_granted:
         kept = (namespace.network_id, namespace.subnet_id, namespace.security_group_id)
-        # Of a user's own network nothing is ours but the security group.
+        # On a tenant's own network Hypernetes makes nothing but the security group.
         of_networks = namespace.requested_network_id is None
         dependencies.cloud.networks(namespace.project_id).delete_duplicates(namespace.id, kept, of_networks=of_networks)
     return namespace

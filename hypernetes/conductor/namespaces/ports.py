@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ports of the namespace's pods, which must be gone before its network is."""
+"""The ports of the namespace's pods, which are deleted before its network."""
 
 from oslo_log import log
 
@@ -13,7 +13,7 @@ LOG = log.getLogger(__name__)
 
 
 def await_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """No port is left. The pods are gone, so what their nodes have not given back is taken back."""
+    """Release every port that is left: the pods are gone, so their nodes need none of them."""
     ports = dependencies.db.ports.list(namespace_id=namespace.id)
     if not ports:
         _delete_stray_ports(dependencies, namespace)
@@ -29,10 +29,10 @@ def _delete_stray_ports(dependencies: context.Dependencies, namespace: records.N
     """Delete pods' ports on the network that no record names: made by a request whose answer came too late."""
     if namespace.network_id is None:
         return
-    # A user's own network may serve several namespaces, so the records of all count.
+    # A tenant's own network may serve several namespaces, so the records of all count.
     for record_id, port_id in dependencies.cloud.ports.pod_ports(namespace.project_id, namespace.network_id):
         try:
             dependencies.db.ports.get(record_id)
         except errors.NotFound:
-            LOG.warning("Port %s of namespace %s has no record; it is deleted", port_id, namespace.id)
+            LOG.warning("Port %s of namespace %s has no record; deleting it", port_id, namespace.id)
             dependencies.cloud.ports.delete(port_id)

@@ -19,16 +19,16 @@ _LEASE_WAIT = 30.0
 
 
 def project_lease(project_id: ids.ProjectId) -> str:
-    """Key of the lease under which a project's router and pool are made and unmade."""
+    """Return the key of the lease under which a project's router and pool are created and deleted."""
     return f"project:{project_id}"
 
 
 def ensure_project(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The service user is a member of the project; the project has its router and its subnet pool."""
+    """Make the service user a member of the project, and create the project's router and subnet pool."""
     project_id = namespace.project_id
-    # A tenant can delete both. Looked at while something is to be made with them, not in each audit.
-    is_looked_at = namespace.status is not states.NamespaceStatus.ACTIVE
-    if _is_complete(dependencies.db.projects.ensure(project_id)) and not is_looked_at:
+    # A tenant can delete both. Checked while they are needed, not in each audit.
+    is_checked = namespace.status is not states.NamespaceStatus.ACTIVE
+    if _is_complete(dependencies.db.projects.ensure(project_id)) and not is_checked:
         return namespace
     with dependencies.leases.hold(project_lease(project_id), wait=_LEASE_WAIT) as held:
         project = dependencies.db.projects.get(project_id)
@@ -36,18 +36,18 @@ def ensure_project(dependencies: context.Dependencies, namespace: records.Namesp
             dependencies.cloud.keystone.grant_member(project_id)
             project = dependencies.db.projects.observe(project_id, member_granted=True)
         networking = dependencies.cloud.project(project_id)
-        if project.router_id is None or (is_looked_at and not networking.has_router(project.router_id)):
+        if project.router_id is None or (is_checked and not networking.has_router(project.router_id)):
             held.check()
             project = dependencies.db.projects.observe(project_id, router_id=networking.ensure_router())
         pool_id = project.subnet_pool_id
-        if pool_id is None or (is_looked_at and not networking.has_subnet_pool(pool_id)):
+        if pool_id is None or (is_checked and not networking.has_subnet_pool(pool_id)):
             held.check()
             dependencies.db.projects.observe(project_id, subnet_pool_id=networking.ensure_subnet_pool())
     return namespace
 
 
 def ensure_membership(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """We are a member while something of ours is left: a tenant may have taken the role away."""
+    """Make the service user a member while anything is left to delete: a tenant may have revoked the role."""
     project_id = namespace.project_id
     project = dependencies.db.projects.ensure(project_id)
     if project.member_granted or not _is_anything_left(namespace, project):
@@ -59,10 +59,10 @@ def ensure_membership(dependencies: context.Dependencies, namespace: records.Nam
 
 
 def forget(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """The record is gone; with the project's last one go its router, its pool and our membership."""
+    """Delete the record, and with the project's last one its router, its pool and the membership."""
     project_id = namespace.project_id
     with dependencies.leases.hold(project_lease(project_id), wait=_LEASE_WAIT) as held:
-        # Under the lease, so that of two namespaces deleted at a time the second sees that it is the last.
+        # Under the lease, so that of two namespaces deleted at the same time the second sees that it is the last.
         others = [other for other in dependencies.db.namespaces.list(project_id=project_id) if other.id != namespace.id]
         if not others:
             _release_project(dependencies, project_id, held)
@@ -76,12 +76,12 @@ def _release_project(dependencies: context.Dependencies, project_id: ids.Project
         if project.member_granted:
             _delete_project_parts(dependencies, project, held)
         held.check()
-        # In any case: a run that was killed may have granted it without recording so.
+        # In any case: a killed run may have granted it without recording it.
         dependencies.cloud.keystone.revoke_member(project_id)
         dependencies.db.projects.observe(project_id, member_granted=False)
     except errors.Refused as error:
-        # The tenant has attached something of its own, or the operator made us a member. Both stay, and are used again.
-        LOG.info("Project %s keeps something of ours: %s", project_id, error)
+        # The tenant has attached something to the router, or an operator granted the role. Both are kept and reused.
+        LOG.info("Project %s keeps resources of Hypernetes: %s", project_id, error)
 
 
 def _delete_project_parts(dependencies: context.Dependencies, project: records.Project, held: lease.Lease) -> None:
@@ -92,7 +92,7 @@ def _delete_project_parts(dependencies: context.Dependencies, project: records.P
         project = dependencies.db.projects.observe(project.id, subnet_pool_id=pool_id)
     networking.delete_duplicates((project.router_id, project.subnet_pool_id))
     held.check()
-    # Forgotten first: what a kill leaves unrecorded is found by its mark, a recorded id of nothing would be believed.
+    # The ID is cleared first: what a kill leaves unrecorded is found by its mark; a recorded ID would be trusted.
     if (router_id := project.router_id) is not None:
         dependencies.db.projects.observe(project.id, router_id=None)
         try:
@@ -115,7 +115,7 @@ def _is_complete(project: records.Project) -> bool:
 
 
 def _is_anything_left(namespace: records.Namespace, project: records.Project) -> bool:
-    """Whether something that we made is recorded, which only a member of the project can delete."""
+    """Tell whether anything is recorded that only a member of the project can delete."""
     parts: list[str | None] = [namespace.security_group_id, project.router_id, project.subnet_pool_id]
     if namespace.requested_network_id is None:
         parts += [namespace.subnet_id, namespace.network_id]

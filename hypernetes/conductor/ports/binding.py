@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pod requests of its port, and what its node is sent of it. No I/O."""
+"""What a pod requests of its port, and what its node receives of it. No I/O."""
 
 import ipaddress
 

@@ -11,16 +11,16 @@ from hypernetes.kubernetes.objects import metadata
 from hypernetes.model import names
 
 RULE_PREFIX = "hypernetes/"
-"""Every rule's name in a refusal begins so."""
+"""Prefix of every rule's name in a refusal."""
 
 EXEMPT_USERS = ("system:apiserver", "system:kube-controller-manager", "system:kube-scheduler")
 EXEMPT_GROUPS = ("kubeadm:cluster-admins", "system:masters", "system:serviceaccounts:kube-system")
-"""The cluster's own components and its operators. No tenant gets there: the TokenReview webhook names users
+"""The cluster's own components and its operators. No tenant is among them: the TokenReview webhook names users
 ``keystone:<user id>`` and groups ``hypernetes:project:…``, and kube-system's service accounts are not theirs."""
 
 
 def cel_list(words: tuple[str, ...]) -> str:
-    """A CEL list of strings; the words are ours and need no quoting."""
+    """Return a CEL list of strings; the words are constants and need no quoting."""
     return "[" + ", ".join(f'"{word}"' for word in words) + "]"
 
 
@@ -36,13 +36,13 @@ class Rule:
     """What is not allowed and what to do instead; one sentence or two, without the name."""
 
     def refusal(self) -> str:
-        """The message a user sees, which names the rule."""
+        """Return the message that a user sees; it names the rule."""
         return f"{RULE_PREFIX}{self.name}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Requests a policy looks at."""
+    """The requests that a policy applies to."""
 
     group: str
     resources: tuple[str, ...]
@@ -51,7 +51,7 @@ class Target:
 
 
 def exempting_the_cluster_itself() -> tuple[str, str]:
-    """A match condition that leaves the cluster's own components and its operators alone."""
+    """Return a match condition that exempts the cluster's own components and its operators."""
     return (
         "not-the-cluster-itself",
         f"!(request.userInfo.username in {cel_list(EXEMPT_USERS)} || "
@@ -67,7 +67,7 @@ def validating(
     variables: tuple[tuple[str, str], ...] = (),
     conditions: tuple[tuple[str, str], ...] = (),
 ) -> list[admission.ValidatingAdmissionPolicy | admission.ValidatingAdmissionPolicyBinding]:
-    """A policy and the binding that puts it into force.
+    """Return a policy and the binding that puts it into force.
 
     :param variables: name and CEL of what rules refer to as ``variables.<name>``.
     :param conditions: name and CEL of what must be true for the policy to look at a request at all.
@@ -96,7 +96,7 @@ def validating(
 def mutating(
     name: str, targets: tuple[Target, ...], condition: tuple[str, str], configuration: str
 ) -> list[admission.MutatingAdmissionPolicy | admission.MutatingAdmissionPolicyBinding]:
-    """A policy that applies ``configuration`` (CEL of an apply configuration) where ``condition`` holds."""
+    """Return a policy that applies ``configuration`` (CEL of an apply configuration) where ``condition`` holds."""
     return [
         admission.MutatingAdmissionPolicy(
             metadata=metadata.managed(name),

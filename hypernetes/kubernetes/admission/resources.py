@@ -83,7 +83,7 @@ _CREATED = policy.Rule(
 
 
 def _guarded(field: str) -> str:
-    """CEL: no guarded key of a map in the metadata was added, changed or removed."""
+    """Return CEL that is true if no guarded key of a map in the metadata was added, changed or removed."""
     new = f"object.metadata.?{field}.orValue({{}})"
     old = f"oldObject.metadata.?{field}.orValue({{}})"
     is_guarded = "(" + " || ".join(f'k.startsWith("{prefix}")' for prefix in _GUARDED_PREFIXES) + ")"
@@ -115,10 +115,10 @@ _SUBRESOURCES = (
 
 
 def policies() -> list[resource.Resource]:
-    """Every policy that is not about what a pod may be."""
+    """Return every policy that is not about pods."""
     exempt = (policy.exempting_the_cluster_itself(),)
     made: list[resource.Resource] = []
-    # Services: whoever writes them, a controller too; nothing of the cluster's own needs a node port.
+    # Services of every writer, controllers included: no component of the cluster needs a node port.
     services = (policy.Target("", ("services",)),)
     made += policy.validating("hypernetes-services", services, SERVICES)
     made += policy.mutating(

@@ -2,7 +2,7 @@
 """What a tenant's pod may be, as rules over ``variables.spec`` (a PodSpec) and ``variables.containers`` (all kinds).
 
 Where a field is open-ended the rule is an allow-list, so that what a later Kubernetes adds is refused until it has
-been looked at. The rules hold for pods and, with few differences, for pod templates.
+been reviewed. The rules hold for pods and, with few differences, for pod templates.
 """
 
 from hypernetes.kubernetes.admission.policy import cel_list
@@ -33,7 +33,7 @@ TOLERABLE_TAINTS = (
     "node.kubernetes.io/unreachable",
     "node.kubernetes.io/unschedulable",
 )
-"""What the DaemonSet controller and the DefaultTolerationSeconds plugin add to tenants' pods by themselves."""
+"""What the DaemonSet controller and the DefaultTolerationSeconds plugin add to tenants' pods."""
 
 COUNTABLE_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 """Extended resources and huge pages are devices of the host."""
@@ -119,7 +119,7 @@ _RULES_OF_BOTH = (
         "Localhost seccomp and AppArmor profiles are not allowed: they are files of the host.",
     ),
     Rule(
-        # A required anti-affinity to a neighbour's pods would keep the neighbour's new ones off the node.
+        # A required anti-affinity to another tenant's pods would keep that tenant's new pods off the node.
         "foreign-affinity",
         "[variables.spec.?affinity.?podAffinity, variables.spec.?affinity.?podAntiAffinity].all(a, "
         "(a.?requiredDuringSchedulingIgnoredDuringExecution.orValue([]).map(t, t) + "
@@ -136,13 +136,13 @@ _OTHER_RUNTIME = (
 
 FOR_PODS = (
     Rule(
-        # Absent is refused too: the mutating policy has set it, unless somebody took that policy away.
+        # Absent is refused too: the mutating policy has set it, unless that policy was removed.
         "runtime-class",
         f'variables.spec.?runtimeClassName.orValue("") == "{names.RUNTIME_CLASS}"',
         _OTHER_RUNTIME,
     ),
     Rule(
-        # On UPDATE it is there by right: the scheduler has bound the pod, and the apiserver lets nobody change it.
+        # On UPDATE it is legitimate: the scheduler has bound the pod, and the apiserver does not allow a change.
         # Mirror pods need a nodeName, so they are refused here as well.
         "node-name",
         'request.operation == "UPDATE" || variables.spec.?nodeName.orValue("") == ""',
@@ -150,7 +150,7 @@ FOR_PODS = (
     ),
     *_RULES_OF_BOTH,
 )
-"""The rules of pods themselves, whoever makes them: a person or a controller for a template."""
+"""The rules of pods themselves, whether a user or a controller creates them."""
 
 FOR_TEMPLATES = (
     Rule(
@@ -165,4 +165,4 @@ FOR_TEMPLATES = (
     ),
     *_RULES_OF_BOTH,
 )
-"""The rules of pod templates, so that a refusal reaches who wrote the template and not only a controller's event."""
+"""The rules of pod templates, so that a refusal reaches the template's author and not only a controller's event."""

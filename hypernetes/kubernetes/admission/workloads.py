@@ -12,7 +12,7 @@ from hypernetes.model import names
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Kinds whose pod spec lies at the same place."""
+    """Kinds whose pod spec has the same path."""
 
     name: str
     """Of the policy, after ``hypernetes-``."""
@@ -52,11 +52,11 @@ WORKLOADS = (
         rules.FOR_TEMPLATES,
     ),
 )
-"""Every kind that becomes a pod, by where its PodSpec lies."""
+"""Every kind that becomes a pod, by the path of its PodSpec."""
 
 
 def policies() -> list[resource.Resource]:
-    """The policies of pods and templates, and the one that makes pods virtual machines."""
+    """Return the policies of pods and templates, and the one that makes pods virtual machines."""
     made: list[resource.Resource] = []
     for workload in WORKLOADS:
         made += policy.validating(

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 DIRECTORY = "/etc/kubernetes/hypernetes"
-"""Folder on the control node, mounted read-only into kube-apiserver's static pod."""
+"""Directory on the control node, mounted read-only into kube-apiserver's static pod."""
 AUDIT_LOG_DIRECTORY = "/var/log/kubernetes/audit"
 
 WEBHOOK = f"{DIRECTORY}/webhook.yaml"
@@ -20,13 +20,13 @@ AUDIT_POLICY = f"{DIRECTORY}/audit-policy.yaml"
 ENCRYPTION = f"{DIRECTORY}/encryption.yaml"
 
 ENCRYPTION_KEY_BYTES = 32
-"""Length of the key :func:`encryption_configuration` wants."""
+"""Length of the key of :func:`encryption_configuration`."""
 
 _HEALTH_PATHS = ("/livez", "/readyz", "/healthz")
 
 
 def webhook_kubeconfig(url: str, authority_pem: str) -> str:
-    """The kubeconfig by which kube-apiserver finds the TokenReview webhook.
+    """Return the kubeconfig with which kube-apiserver calls the TokenReview webhook.
 
     :param url: https URL of the webhook for this cluster.
     :param authority_pem: the authority that signed the webhook's certificate; public.
@@ -48,7 +48,7 @@ def webhook_kubeconfig(url: str, authority_pem: str) -> str:
 
 
 def authentication_configuration() -> str:
-    """Lets anonymous requests reach the health checks (kubelet's probes use them) and nothing else."""
+    """Return the configuration that allows anonymous requests to the health checks (for kubelet's probes) only."""
     return _yaml(
         {
             "apiVersion": "apiserver.config.k8s.io/v1",
@@ -59,7 +59,7 @@ def authentication_configuration() -> str:
 
 
 def audit_policy() -> str:
-    """Who did what to which object, never a body: bodies hold Secrets and tokens."""
+    """Return the audit policy: who did what to which object, never a body, since bodies hold Secrets and tokens."""
     return _yaml(
         {
             "apiVersion": "audit.k8s.io/v1",
@@ -67,7 +67,7 @@ def audit_policy() -> str:
             "omitStages": ["RequestReceived"],
             "rules": [
                 {"level": "None", "nonResourceURLs": [*(f"{path}*" for path in _HEALTH_PATHS), "/version"]},
-                # The cluster's own reading would drown what people and pods do.
+                # The cluster's own reads would drown those of users and pods.
                 {
                     "level": "None",
                     "userGroups": ["system:nodes", "system:serviceaccounts:kube-system"],
@@ -87,7 +87,9 @@ def audit_policy() -> str:
 
 
 def encryption_configuration(key: bytes) -> str:
-    """Encrypts Secrets in etcd with ``key``. The result is secret: 0600, and it stays on the control node.
+    """Return the configuration that encrypts Secrets in etcd with ``key``.
+
+    The result is secret: mode 0600, and it never leaves the control node.
 
     :raises ValueError: the key does not have :data:`ENCRYPTION_KEY_BYTES` bytes.
     """
@@ -109,7 +111,7 @@ def encryption_configuration(key: bytes) -> str:
 
 
 def control_node_files(webhook_url: str, webhook_authority_pem: str) -> dict[str, str]:
-    """File name below :data:`DIRECTORY` → content, of every file that may travel in a phase order."""
+    """Return the content of every file that may be sent in a phase order, by its name below :data:`DIRECTORY`."""
     return {
         "webhook.yaml": webhook_kubeconfig(webhook_url, webhook_authority_pem),
         "authentication.yaml": authentication_configuration(),

@@ -18,7 +18,7 @@ WEBHOOK_CACHE_SECONDS = 10
 under the 60 s within which a removed role loses access; failed reviews are cached by the apiserver for no longer."""
 
 SERVICE_ACCOUNT_LIFETIME = "1h"
-"""The cap on TokenRequests: the longest time an access of a tenant's workload outlives the role of who made it."""
+"""The cap on TokenRequests: the longest time for which a workload's access outlives its creator's role."""
 
 API_PORT = 6443
 CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
@@ -52,7 +52,7 @@ class ClusterSpec:
 
 
 def cgroup_root(node_name: str) -> str:
-    """The cgroup that holds a node's pods; several nodes may share a machine."""
+    """Return the cgroup that holds a node's pods; several nodes may share a machine."""
     return f"/hypernetes/{node_name}"
 
 
@@ -62,13 +62,13 @@ def endpoint(address: str) -> str:
 
 
 def configuration(spec: ClusterSpec) -> str:
-    """The YAML documents for ``kubeadm init phase … --config``."""
+    """Return the YAML documents for ``kubeadm init phase … --config``."""
     documents = [init_configuration(spec), cluster_configuration(spec), kubelet_configuration(spec)]
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
 def init_configuration(spec: ClusterSpec) -> dict[str, Any]:
-    """What kubeadm needs to know about this node."""
+    """Return what is particular to this node."""
     taint = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
     return {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
@@ -93,7 +93,7 @@ def init_configuration(spec: ClusterSpec) -> dict[str, Any]:
 
 
 def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
-    """What is the same on every control node of the cluster."""
+    """Return what is the same on every control node of the cluster."""
     return {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "ClusterConfiguration",
@@ -106,7 +106,7 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
             "certSANs": [spec.node_address, *spec.extra_certificate_names],
             "extraArgs": _arguments(api_server_arguments(spec)),
             "extraVolumes": [
-                # kubeadm mounts files one by one, so that the rest of /etc stays out of the apiserver's sight.
+                # kubeadm mounts files one by one, so that the apiserver does not see the rest of /etc.
                 _volume("hypernetes-config", apiserver_files.DIRECTORY, read_only=True),
                 _volume("hypernetes-audit", apiserver_files.AUDIT_LOG_DIRECTORY, read_only=False),
             ],
@@ -128,7 +128,7 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
 
 
 def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
-    """Flags of kube-apiserver beyond kubeadm's own."""
+    """Return the flags of kube-apiserver beyond kubeadm's own."""
     return {
         # Only health checks are answered without authentication.
         "authentication-config": apiserver_files.AUTHENTICATION,
@@ -151,7 +151,7 @@ def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
 
 
 def kubelet_configuration(spec: ClusterSpec) -> dict[str, Any]:
-    """The kubelet's configuration of this and every joining node, apart from kubeadm's defaults."""
+    """Return the kubelet's configuration of this and every joining node, apart from kubeadm's defaults."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -167,7 +167,7 @@ def kubelet_configuration(spec: ClusterSpec) -> dict[str, Any]:
         "rotateCertificates": True,
         "serializeImagePulls": False,
         "maxParallelImagePulls": 4,
-        # A container's log is the one thing of a tenant's that grows on the host's disk.
+        # A container's log is the only thing of a tenant that grows on the host's disk.
         "containerLogMaxSize": "10Mi",
         "containerLogMaxFiles": 3,
         "enableProfilingHandler": False,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The phases of a cluster's bootstrap as one table, in the order in which they run.
 
-Each phase is idempotent: one that was interrupted is simply run again, and a retry resumes at the phase that failed.
+Each phase is idempotent: an interrupted one is run again, and a retry resumes at the phase that failed.
 The order of those that call ``kubeadm init phase …`` is kubeadm's own; kube-proxy and CoreDNS are left out (kube-proxy
 would program tenants' overlapping addresses on the host), and so are bootstrap tokens, which only ``join`` will need.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 class Where(enum.StrEnum):
-    """Who carries a phase out."""
+    """Who carries out a phase."""
 
     NODE = "node"
     """The agent of the control node, on a :class:`hypernetes.rpc.messages.PhaseOrder`."""
@@ -26,23 +26,24 @@ class Phase:
 
     name: str
     summary: str
-    """What exists when it has ended, in one sentence; shown as the cluster's progress."""
+    """What exists when it is done, in one sentence; logged then."""
     where: Where
     remedy: str
-    """What an operator does when it fails; becomes the end of ``status_reason``."""
+    """What an operator does when it fails; the last sentence of ``status_reason``."""
     kubeadm: tuple[tuple[str, ...], ...] = ()
     """Arguments after ``kubeadm init phase`` of each call the agent makes; ``--config`` is added by the agent."""
     timeout: int = 120
-    """Seconds after which the agent gives the phase up and reports it as failed."""
+    """Timeout of the phase in seconds; after it, the phase is reported as failed."""
 
 
-_LOOK_AT_NODE = "Look at the agent's log on the node, mend the cause and retry the cluster."
+_LOOK_AT_NODE = "Look at the agent's log on the node, fix the cause, then run openstack kube cluster retry."
 _LOOK_AT_KUBELET = (
     "Look at the logs of kubelet and containerd on the node (an image that cannot be pulled is the usual cause), "
-    "mend the cause and retry the cluster."
+    "fix the cause, then run openstack kube cluster retry."
 )
 _LOOK_AT_APISERVER = (
-    "Check that the conductor reaches the apiserver's address and that etcd is well, then retry the cluster."
+    "Check that the conductor reaches the apiserver's address and that etcd is healthy, "
+    "then run openstack kube cluster retry."
 )
 
 PHASES: tuple[Phase, ...] = (
@@ -56,11 +57,11 @@ PHASES: tuple[Phase, ...] = (
         "preflight",
         "kubeadm found the node fit to be a control node and pulled the images.",
         Where.NODE,
-        "Mend what kubeadm's preflight checks name and retry the cluster.",
+        "Fix what kubeadm's preflight checks name, then run openstack kube cluster retry.",
         (("preflight",),),
         timeout=600,
     ),
-    Phase("certs", "The cluster's authorities and certificates exist.", Where.NODE, _LOOK_AT_NODE, (("certs", "all"),)),
+    Phase("certs", "The cluster's CAs and certificates exist.", Where.NODE, _LOOK_AT_NODE, (("certs", "all"),)),
     Phase(
         "kubeconfig",
         "The components' own kubeconfigs exist.",
@@ -101,7 +102,7 @@ PHASES: tuple[Phase, ...] = (
     ),
     Phase(
         "sign-client",
-        "The cluster's authority has signed the conductor's own certificate.",
+        "The cluster's CA has signed the conductor's own certificate.",
         Where.NODE,
         _LOOK_AT_NODE,
     ),
@@ -139,16 +140,16 @@ RESET = Phase(
 _BY_NAME = {phase.name: phase for phase in (*PHASES, RESET)}
 
 
-def named(name: str) -> Phase:
-    """The phase called ``name``.
+def get_phase(name: str) -> Phase:
+    """Return the phase called ``name``.
 
-    :raises KeyError: there is none, for instance because a newer conductor ordered it.
+    :raises KeyError: when there is none, for instance because a newer conductor ordered it.
     """
     return _BY_NAME[name]
 
 
-def after(name: str | None) -> Phase | None:
-    """The bootstrap phase that follows ``name``; the first one after None, None after the last."""
+def next_phase(name: str | None) -> Phase | None:
+    """Return the bootstrap phase that follows ``name``: the first one after None, None after the last."""
     if name is None:
         return PHASES[0]
     names = [phase.name for phase in PHASES]

@@ -15,8 +15,8 @@ _TENANTS_PRECEDENCE = 1000
 the built-in service-accounts and global-default, so that everything a tenant can send lands here."""
 
 
-def objects_of_flow() -> list[flow.PriorityLevelConfiguration | flow.FlowSchema]:
-    """The tenants' level and the two schemas."""
+def flow_objects() -> list[flow.PriorityLevelConfiguration | flow.FlowSchema]:
+    """Return the tenants' priority level and the two flow schemas."""
     return [_level(), _conductor_schema(), _tenants_schema()]
 
 

@@ -11,10 +11,10 @@ from hypernetes.kubernetes.objects import runtime_and_priority
 
 
 def cluster_objects(overhead_memory: str, overhead_cpu: str) -> list[resource.Resource]:
-    """Everything the conductor applies in phase ``install-objects``.
+    """Return everything the conductor applies in phase ``install-objects``.
 
-    Classes come first, because policies demand that pods name them; roles last, so that no tenant gets in before
-    the policies are there.
+    Classes come first, because policies demand that pods name them; roles last, so that no tenant has access before
+    the policies exist.
 
     :param overhead_memory: what a pod takes beyond its containers, as a Kubernetes quantity; so with the CPU.
     """
@@ -22,7 +22,7 @@ def cluster_objects(overhead_memory: str, overhead_cpu: str) -> list[resource.Re
         runtime_and_priority.runtime_class(overhead_memory, overhead_cpu),
         runtime_and_priority.system_runtime_class(),
         *runtime_and_priority.priority_classes(),
-        *flowcontrol.objects_of_flow(),
+        *flowcontrol.flow_objects(),
         *workloads.policies(),
         *resources.policies(),
         *roles.cluster_roles(),

@@ -18,7 +18,7 @@ _MAXIMUM = (1 << 63) - 1
 
 
 def ephemeral_storage(pod: core_v1.Pod) -> int:
-    """Bytes a pod may write: into its containers' root file systems and its empty directories.
+    """Return the bytes a pod may write: into its containers' root file systems and its empty directories.
 
     As the scheduler counts: containers at the same time are summed, init containers come one after another, and one
     that is restarted always (a sidecar) runs on beside all that come after it. A container without a limit counts

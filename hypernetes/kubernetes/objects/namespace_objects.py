@@ -56,9 +56,9 @@ DEFAULT_REQUESTS: Mapping[str, str] = {"cpu": "50m", "memory": "64Mi", "ephemera
 
 
 def namespace_labels(record: records.Namespace) -> dict[str, str]:
-    """Our labels of a namespace; an admission policy keeps tenants from changing them.
+    """Return the labels of a tenant's namespace; an admission policy keeps tenants from changing them.
 
-    :raises ValueError: the record has no network yet, so the namespace must not exist either.
+    :raises ValueError: when the record has no network yet, so that the namespace must not exist either.
     """
     if record.network_id is None:
         raise ValueError(f"namespace {record.id} has no network yet")
@@ -70,12 +70,12 @@ def namespace_labels(record: records.Namespace) -> dict[str, str]:
 
 
 def namespace(record: records.Namespace) -> core.Namespace:
-    """The Kubernetes namespace. It is to be *created*: applying it could take over somebody else's."""
+    """Return the Kubernetes namespace. It must be *created*: applying it could take over another one."""
     return core.Namespace(metadata=meta.ObjectMeta(name=record.name, labels=namespace_labels(record)))
 
 
 def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
-    """One binding per Keystone role that means something; the groups are those the TokenReview webhook gives."""
+    """Return one binding per Keystone role; the groups are those that the TokenReview webhook returns."""
     return [
         rbac.RoleBinding(
             metadata=metadata.managed(f"{labels.ROLE_BINDING_PREFIX}{role}", record.name),
@@ -93,7 +93,7 @@ def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
 
 
 def resource_quota(record: records.Namespace, hard: Mapping[str, str] = DEFAULT_QUOTA) -> core.ResourceQuota:
-    """The cap on how many objects the namespace may hold."""
+    """Return the limit on the number of objects in the namespace."""
     spec = core_models.ResourceQuotaSpec(hard=dict(hard))
     return core.ResourceQuota(metadata=metadata.managed(QUOTA_NAME, record.name), spec=spec)
 
@@ -111,5 +111,5 @@ def limit_range(
 
 
 def contents(record: records.Namespace) -> list[rbac.RoleBinding | core.ResourceQuota | core.LimitRange]:
-    """Everything that is applied inside the namespace once it exists and carries the recorded uid."""
+    """Return everything that is applied in the namespace once it exists with the recorded UID."""
     return [resource_quota(record), limit_range(record), *role_bindings(record)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tenants' ClusterRoles, bound per namespace. They are ours, not Kubernetes' built-in view, edit and admin.
+"""The tenants' ClusterRoles, bound per namespace; they replace Kubernetes' built-in view, edit and admin.
 
 What is left out on purpose: ``pods/proxy``, ``services/proxy`` and ``nodes/*`` (the apiserver would dial an address
 for the tenant: the family of CVE-2020-8555); ``bind``, ``escalate`` and ``impersonate``; writing Endpoints,
@@ -15,7 +15,7 @@ VIEW = "hypernetes:view"
 EDIT = "hypernetes:edit"
 ADMIN = "hypernetes:admin"
 CATALOG = "hypernetes:catalog"
-"""Cluster-scoped names everybody may read: classes that the operator offers. They tell nothing of other tenants."""
+"""Cluster-scoped kinds that every user may read: classes that the operator offers. They reveal nothing of tenants."""
 
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete", "deletecollection")
@@ -45,11 +45,11 @@ _READABLE: dict[str, tuple[str, ...]] = {
     "discovery.k8s.io": ("endpointslices",),
     "events.k8s.io": ("events",),
 }
-"""What everybody with a role may read and nobody with one may write."""
+"""What every role may read and none may write."""
 
 
 def cluster_roles() -> list[rbac.ClusterRole]:
-    """Every ClusterRole of ours."""
+    """Return every ClusterRole of Hypernetes."""
     return [
         _role(VIEW, _view()),
         _role(EDIT, _view() + _edit()),
@@ -59,7 +59,7 @@ def cluster_roles() -> list[rbac.ClusterRole]:
 
 
 def catalog_binding() -> rbac.ClusterRoleBinding:
-    """Lets everybody who is authenticated read the catalog."""
+    """Return the binding that lets every authenticated user read the catalog."""
     return rbac.ClusterRoleBinding(
         metadata=metadata.managed(CATALOG),
         roleRef=rbac_models.RoleRef(apiGroup=_RBAC, kind="ClusterRole", name=CATALOG),
@@ -68,7 +68,7 @@ def catalog_binding() -> rbac.ClusterRoleBinding:
 
 
 def kubelet_api_binding() -> rbac.ClusterRoleBinding:
-    """Lets the apiserver's own certificate speak with kubelets, for logs and exec.
+    """Return the binding that lets the apiserver's own certificate call kubelets, for logs and exec.
 
     kubeadm binds it in its phase bootstrap-token, which is left out here because it also publishes tokens; the name is
     kubeadm's own (``KubeletAPIAdminClusterRoleBindingName``).
@@ -93,18 +93,18 @@ def _edit() -> list[rbac_models.PolicyRule]:
     return [
         *rules,
         _rule("", ("secrets",), (*READ, *WRITE)),
-        # kubectl before 1.31 asks with GET, later ones open websockets with GET too; SPDY uses POST.
+        # kubectl before 1.31 sends GET, later ones open websockets with GET too; SPDY uses POST.
         _rule("", ("pods/attach", "pods/exec", "pods/portforward"), ("get", "create")),
         _rule("", ("pods/eviction", "serviceaccounts/token"), ("create",)),
         _rule("", ("pods/ephemeralcontainers",), ("get", "update", "patch")),
-        # Own labels and annotations; an admission policy guards ours, the finalizers and the owners.
+        # Own labels and annotations; an admission policy guards those of Hypernetes, the finalizers and the owners.
         _rule("", ("namespaces",), ("update", "patch")),
     ]
 
 
 def _admin() -> list[rbac_models.PolicyRule]:
     return [
-        # The apiserver lets nobody grant what they do not hold, as long as bind and escalate are not given.
+        # The apiserver allows no user to grant what it does not hold, unless it has bind or escalate.
         _rule(_RBAC, ("rolebindings", "roles"), (*READ, *WRITE)),
         _rule("authorization.k8s.io", ("localsubjectaccessreviews",), ("create",)),
     ]

@@ -12,11 +12,11 @@ SYSTEM_RUNTIME_CLASS = "runc"
 PRIORITY_NORMAL = "hypernetes-normal"
 PRIORITY_LOW = "hypernetes-low"
 PRIORITIES = (PRIORITY_NORMAL, PRIORITY_LOW)
-"""PriorityClasses a tenant's pod may name. None preempts: the victim could be a neighbour's."""
+"""PriorityClasses a tenant's pod may name. None preempts: the victim could be a neighbor's."""
 
 
 def runtime_class(overhead_memory: str, overhead_cpu: str, handler: str = names.RUNTIME_CLASS) -> node.RuntimeClass:
-    """The class every tenant's pod runs in.
+    """Return the class in which every tenant's pod runs.
 
     :param overhead_memory: memory of shim and virtual machine monitor per pod, as a Kubernetes quantity.
     :param overhead_cpu: the same for CPU.
@@ -30,16 +30,16 @@ def runtime_class(overhead_memory: str, overhead_cpu: str, handler: str = names.
 
 
 def system_runtime_class() -> node.RuntimeClass:
-    """The class of ordinary containers, for pods of the system namespaces.
+    """Return the class of ordinary containers, for pods of the system namespaces.
 
-    Pods there need not name it. It exists so that a tenant who asks for it is refused by our rule, which says what to
-    do, and not by the apiserver, which would only say that there is no such class.
+    Pods there need not name it. It exists so that a tenant who asks for it is refused by a rule that says what to
+    do, and not by the apiserver, which would only say that the class does not exist.
     """
     return node.RuntimeClass(metadata=metadata.managed(SYSTEM_RUNTIME_CLASS), handler=SYSTEM_RUNTIME_CLASS)
 
 
 def priority_classes() -> list[scheduling.PriorityClass]:
-    """The default class and one below it."""
+    """Return the default class and one below it."""
     return [
         scheduling.PriorityClass(
             metadata=metadata.managed(PRIORITY_NORMAL),

@@ -401,11 +401,3 @@ class AdmissionTest(unittest.TestCase):
             "the namespace's end", lambda: self.administrator.find(core.Namespace, "red-two") is None, 60
         )
         self.assertFalse(self.administrator.delete(core.Namespace, "red-two", uid=uid))
-
-    def test_a_watch_tells_what_happens(self) -> None:
-        events = self.administrator.watch(core.ConfigMap, "red-one")
-        self._create(tenant.manifest("ConfigMap", "v1", "watched", data={"a": "b"}))
-        for kind, item in events:
-            if item.metadata.name == "watched":
-                self.assertEqual("ADDED", kind)
-                return

@@ -24,7 +24,7 @@ class FakeApiserver:
     def is_ready(self) -> bool:
         return self.ready
 
-    def refusal(self, item: Any) -> str | None:
+    def dry_run_create(self, item: Any) -> str | None:
         """What the admission policies would say, once they are in force."""
         in_force = self.policies_in_force and item.spec.hostNetwork
         return "hypernetes/host-namespaces: no" if in_force else None

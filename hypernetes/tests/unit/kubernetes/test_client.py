@@ -24,7 +24,7 @@ class ClientTest(testtools.TestCase):
         certificate, key = authority.issue("conductor")
         self.requests: list[httpx2.Request] = []
         self.answer: Any = httpx2.Response(200, json={"metadata": {"name": "a"}})
-        patched = mock.patch.object(client._Transport, "handle_request", self._handle)
+        patched = mock.patch.object(httpx2.HTTPTransport, "handle_request", self._handle)
         patched.start()
         self.addCleanup(patched.stop)
         self.client = client.ClusterClient("https://192.0.2.1:6443", authority.pem, certificate, key)
@@ -97,11 +97,10 @@ class ClientTest(testtools.TestCase):
                 lambda bad=bad: self.client.delete(core.Pod, bad, "ns"),
                 lambda bad=bad: self.client.delete(core.Pod, "a", bad),
                 lambda bad=bad: self.client.list(core.Pod, bad),
-                lambda bad=bad: next(self.client.watch(core.Pod, bad)),
                 lambda bad=bad: self.client.apply(core.Namespace(metadata=meta.ObjectMeta(name=bad))),
                 lambda meant=meant: self.client.apply(core.Pod(metadata=meant)),
                 lambda meant=meant: self.client.create(core.Pod(metadata=meant)),
-                lambda meant=meant: self.client.refusal(core.Pod(metadata=meant)),
+                lambda meant=meant: self.client.dry_run_create(core.Pod(metadata=meant)),
             ):
                 self.assertRaises(errors.NotFound, act)
             self.assertIsNone(self.client.find(core.Pod, bad, "ns"))
@@ -124,13 +123,3 @@ class ClientTest(testtools.TestCase):
         self.assertFalse(self.client.is_ready())
         self.answer = httpx2.ConnectError("refused")
         self.assertFalse(self.client.is_ready())
-
-
-class TransportTest(testtools.TestCase):
-    """A watch must end when its peer is gone."""
-
-    def test_a_read_without_end_gets_one(self) -> None:
-        request = httpx2.Request("GET", "https://192.0.2.1/", extensions={"timeout": {"read": None}})
-        with mock.patch.object(httpx2.HTTPTransport, "handle_request") as sent:
-            client._Transport().handle_request(request)
-        self.assertGreater(sent.call_args.args[0].extensions["timeout"]["read"], client.WATCH_SECONDS)

@@ -19,7 +19,7 @@ class VerificationTest(testtools.TestCase):
         def refusal(pod: Any) -> str | None:
             return in_host_network if pod.spec.hostNetwork else ordinary
 
-        return verification.policies_are_in_force(mock.Mock(spec=client.ClusterClient, refusal=refusal))
+        return verification.policies_are_in_force(mock.Mock(spec=client.ClusterClient, dry_run_create=refusal))
 
     def test_the_host_s_network_refused_and_the_ordinary_not(self) -> None:
         self.assertTrue(self._in_force(OURS, None))

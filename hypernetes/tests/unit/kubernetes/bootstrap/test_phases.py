@@ -28,10 +28,10 @@ class PhasesTest(testtools.TestCase):
             self.assertTrue(phase.remedy.endswith("."), phase.name)
 
     def test_following_the_table_visits_each_phase_once_and_ends(self) -> None:
-        visited, phase = [], phases.after(None)
+        visited, phase = [], phases.next_phase(None)
         while phase is not None:
             visited.append(phase)
-            phase = phases.after(phase.name)
+            phase = phases.next_phase(phase.name)
         self.assertEqual(list(phases.PHASES), visited)
 
     def test_the_administrator_s_files_go_after_the_conductor_has_its_own(self) -> None:
@@ -39,4 +39,4 @@ class PhasesTest(testtools.TestCase):
         self.assertLess(names.index("sign-client"), names.index("forget-admin"))
 
     def test_an_unknown_phase_is_an_error(self) -> None:
-        self.assertRaises(KeyError, phases.named, "no-such-phase")
+        self.assertRaises(KeyError, phases.get_phase, "no-such-phase")

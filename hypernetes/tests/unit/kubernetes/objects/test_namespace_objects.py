@@ -118,7 +118,7 @@ class ClusterTest(testtools.TestCase):
         self.assertEqual({"memory": "100Mi", "cpu": "10m"}, made.overhead.podFixed)
 
     def test_tenants_queue_by_user_after_the_cluster_s_own_components(self) -> None:
-        made: dict[str, Any] = {f"{type(o).__name__} {o.metadata.name}": o for o in flowcontrol.objects_of_flow()}  # type: ignore[union-attr]
+        made: dict[str, Any] = {f"{type(o).__name__} {o.metadata.name}": o for o in flowcontrol.flow_objects()}  # type: ignore[union-attr]
         schema = made["FlowSchema hypernetes-tenants"].spec
         self.assertEqual("ByUser", schema.distinguisherMethod.type)
         self.assertGreater(schema.matchingPrecedence, 900)
