@@ -66,8 +66,8 @@ func content(t *testing.T, path string) string {
 func TestAVolumeMirrorsWhatTheHostSent(t *testing.T) {
 	set, path := newTestSet(t)
 	for _, version := range []string{"1", "2"} {
-		content := "..2026_" + version
-		if err := set.Put(whole(dir(content), file(content+"/key", "value "+version), link("key", "..data/key"), link("..data", content))); err != nil {
+		name := "..2026_" + version
+		if err := set.Put(whole(dir(name), file(name+"/key", "value "+version), link("key", "..data/key"), link("..data", name))); err != nil {
 			t.Fatal(err)
 		}
 		if got := content(t, filepath.Join(path, "key")); got != "value "+version {
