@@ -37,6 +37,14 @@ state = {text(layout.containerd_run)}
   [plugins."io.containerd.cri.v1.images".registry]
     config_path = {text(layout.containerd / "certs.d")}
 
+# An imported image ("ctr images import") is unpacked at once and layer upon layer. Left to the creation of a container,
+# containerd 2.4 unpacks the layers beside each other, and the erofs snapshotter loses what they delete (containerd
+# issue 13030). The erofs differ, which is free of this, needs mkfs.erofs 1.7.
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+  platform = "linux"
+  snapshotter = "erofs"
+  differ = "walking"
+
 [plugins."io.containerd.cri.v1.runtime"]
   # For the system's pods. A virtual machine sets the same inside (doc/source/reference/guest.rst).
   enable_unprivileged_ports = true

@@ -32,6 +32,8 @@ type node struct {
 	conn    *grpc.ClientConn
 	runtime cri.RuntimeServiceClient
 	log     *lockedBuffer
+	// importing is how images are imported: nil as an operator does, with no option.
+	importing []string
 }
 
 type lockedBuffer struct {
@@ -140,7 +142,8 @@ func (n *node) importLayout(t *testing.T, layout, image string) {
 	if out, err := exec.Command("tar", "-C", layout, "-cf", tar, ".").CombinedOutput(); err != nil {
 		t.Fatalf("pack the image: %v: %s", err, out)
 	}
-	n.ctr(t, "images", "import", "--local", "--snapshotter", "erofs", "--index-name", image, tar)
+	arguments := append([]string{"images", "import"}, n.importing...)
+	n.ctr(t, append(arguments, "--index-name", image, tar)...)
 	eventually(t, "CRI knows the image", 10*time.Second, func() bool {
 		answer, err := cri.NewImageServiceClient(n.conn).ImageStatus(within(t, 5*time.Second),
 			&cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: image}})

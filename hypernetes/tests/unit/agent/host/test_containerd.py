@@ -18,6 +18,7 @@ class ContainerdTest(testtools.TestCase):
         plugins = tomllib.loads(containerd.configuration(LAYOUT, "registry.test/pause:1"))["plugins"]
         self.runtime = plugins["io.containerd.cri.v1.runtime"]
         self.images = plugins["io.containerd.cri.v1.images"]
+        self.transfer = plugins["io.containerd.transfer.v1.local"]
 
     def test_tenants_pods_get_a_virtual_machine_from_erofs_layers_without_a_pause_image(self) -> None:
         hyper = self.runtime["containerd"]["runtimes"]["hyper"]
@@ -42,6 +43,10 @@ class ContainerdTest(testtools.TestCase):
         self.assertTrue(self.runtime["restrict_oom_score_adj"])
         self.assertTrue(self.runtime["netns_mounts_under_state_dir"])
         self.assertTrue(self.runtime["cni"]["use_internal_loopback"])
+
+    def test_an_imported_image_is_unpacked_at_once_for_machines(self) -> None:
+        (unpack,) = self.transfer["unpack_config"]
+        self.assertEqual(("erofs", "walking"), (unpack["snapshotter"], unpack["differ"]))
 
     def test_ports_below_1024_and_ping_are_for_every_user(self) -> None:
         self.assertTrue(self.runtime["enable_unprivileged_ports"])
