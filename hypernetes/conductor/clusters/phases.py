@@ -9,7 +9,6 @@ on (:mod:`hypernetes.conductor.clusters.results`). A phase of the conductor is c
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lightkube.resources import core_v1 as core
 from oslo_log import log
 
 from hypernetes.conductor import dependencies as context
@@ -18,6 +17,7 @@ from hypernetes.conductor.clusters import keys
 from hypernetes.conductor.clusters import progress
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
+from hypernetes.kubernetes import resources
 from hypernetes.kubernetes import verification
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.kubernetes.objects import install
@@ -51,7 +51,7 @@ def verify(dependencies: context.Dependencies, cluster: records.Cluster) -> reco
         raise outcome.Waiting("The apiserver is not ready yet.", _POLL)
     for node_id in cluster.control_node_ids[:1]:
         name = dependencies.db.nodes.get(node_id).name
-        node = client.find(core.Node, name)
+        node = client.find(resources.Node, name)
         if node is None or not _is_ready(node):
             raise outcome.Waiting(f"The control node {name} is not Ready yet.", _POLL)
     if not verification.policies_are_in_force(client):
@@ -136,6 +136,6 @@ def _private_key(dependencies: context.Dependencies, cluster: records.Cluster) -
     return dependencies.keys.decrypt(cluster.client_key_encrypted or "")
 
 
-def _is_ready(node: core.Node) -> bool:
+def _is_ready(node: resources.Node) -> bool:
     conditions = (node.status.conditions if node.status is not None else None) or []
     return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)

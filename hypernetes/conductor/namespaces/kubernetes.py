@@ -3,10 +3,9 @@
 
 import time
 
-from lightkube.resources import core_v1 as core
-
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import outcome
+from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import errors
 from hypernetes.model import labels
@@ -32,7 +31,7 @@ _GRACE_SECONDS = 30.0
 def ensure_kubernetes_namespace(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
     """Create the Kubernetes namespace; one that Hypernetes did not create is never taken over."""
     client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
-    found = client.find(core.Namespace, namespace.name)
+    found = client.find(resources.Namespace, namespace.name)
     if namespace.kubernetes_uid is not None:
         if found is None or _uid(found) != namespace.kubernetes_uid:
             reason = (
@@ -52,7 +51,7 @@ def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
     """Delete the Kubernetes namespace and wait until its pods are gone. One of another owner is kept."""
     cluster = dependencies.db.clusters.get(namespace.cluster_id)
     client = dependencies.clusters.for_cluster(cluster)
-    found = client.find(core.Namespace, namespace.name)
+    found = client.find(resources.Namespace, namespace.name)
     if found is None:
         return namespace
     if namespace.kubernetes_uid is None:
@@ -62,7 +61,7 @@ def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
     if _uid(found) != namespace.kubernetes_uid:
         return namespace
     if found.metadata is not None and found.metadata.deletionTimestamp is None:
-        client.delete(core.Namespace, namespace.name, uid=namespace.kubernetes_uid)
+        client.delete(resources.Namespace, namespace.name, uid=namespace.kubernetes_uid)
     reason = "Waiting for Kubernetes to terminate the namespace's pods."
     began = found.metadata.deletionTimestamp if found.metadata is not None else None
     # At first, remaining objects are expected.
@@ -79,18 +78,18 @@ def apply_contents(dependencies: context.Dependencies, namespace: records.Namesp
     return namespace
 
 
-def _blocking_conditions(found: core.Namespace) -> list[str]:
+def _blocking_conditions(found: resources.Namespace) -> list[str]:
     """Return what still blocks the namespace: objects, their finalizers, or an extension that does not answer."""
     conditions = (found.status.conditions if found.status is not None else None) or []
     blocking = [c for c in conditions if c.type in _BLOCKING_CONDITIONS and c.status == "True" and c.message]
     return [(c.message or "").strip().rstrip(".")[:_CONDITION_LENGTH] + "." for c in blocking]
 
 
-def _uid(item: core.Namespace) -> str:
+def _uid(item: resources.Namespace) -> str:
     return str(item.metadata.uid) if item.metadata is not None else ""
 
 
-def _is_owned(item: core.Namespace, namespace: records.Namespace) -> bool:
+def _is_owned(item: resources.Namespace, namespace: records.Namespace) -> bool:
     """Tell whether it was created for this record: only cluster administrators can set labels of namespaces."""
     found = (item.metadata.labels if item.metadata is not None else None) or {}
     return found.get(labels.NAMESPACE) == namespace.id

@@ -8,13 +8,13 @@ between any two lines leaves nothing that is not found again. The reconciler rel
 import dataclasses
 import re
 
-from lightkube.resources import core_v1 as core
 from oslo_log import log
 
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.ports import binding
+from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import limits
 from hypernetes.model import errors
 from hypernetes.model import ids
@@ -75,10 +75,12 @@ class PortAllocator:
             cpus=size.cpus,
         )
 
-    def _verified_pod(self, node: records.Node, sandbox: messages.Sandbox) -> core.Pod:
+    def _verified_pod(self, node: records.Node, sandbox: messages.Sandbox) -> resources.Pod:
         """Return the pod as the apiserver has it, not as the node describes it: with that UID, bound to that node."""
         cluster = self._dependencies.db.clusters.get(_present(node.cluster_id))
-        pod = self._dependencies.clusters.for_cluster(cluster).find(core.Pod, sandbox.pod_name, sandbox.pod_namespace)
+        pod = self._dependencies.clusters.for_cluster(cluster).find(
+            resources.Pod, sandbox.pod_name, sandbox.pod_namespace
+        )
         if pod is None or pod.metadata is None or pod.spec is None or pod.metadata.uid != sandbox.pod_uid:
             reason = f"the cluster has no pod {sandbox.pod_namespace}/{sandbox.pod_name} with the uid {sandbox.pod_uid}"
             raise errors.Refused(service=_SERVICE, reason=reason)

@@ -3,8 +3,7 @@
 
 import ipaddress
 
-from lightkube.resources import core_v1 as core
-
+from hypernetes.kubernetes import resources
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import labels
@@ -15,7 +14,7 @@ from hypernetes.rpc import messages
 SERVICE = "The conductor"
 
 
-def requested_address(pod: core.Pod, namespace: records.Namespace) -> str | None:
+def requested_address(pod: resources.Pod, namespace: records.Namespace) -> str | None:
     """Return the address that a pod requests by annotation, in the form Neutron writes it; None if it requests none.
 
     :raises errors.Refused: it is not an address, or not in the namespace's subnet.

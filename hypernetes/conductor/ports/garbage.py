@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import ClassVar
 
-from lightkube.resources import core_v1 as core
 from oslo_log import log
 
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
 from hypernetes.kubernetes import client as kubernetes
+from hypernetes.kubernetes import resources
 from hypernetes.model import errors
 from hypernetes.model import records
 from hypernetes.model import states
@@ -32,7 +32,7 @@ def release_orphans(dependencies: context.Dependencies, cluster: records.Cluster
     ports = _aged_ports(dependencies, cluster)
     if not ports:
         return cluster
-    pods = dependencies.clusters.for_cluster(cluster).list(core.Pod, kubernetes.ALL_NAMESPACES)
+    pods = dependencies.clusters.for_cluster(cluster).list(resources.Pod, kubernetes.ALL_NAMESPACES)
     living = {pod.metadata.uid for pod in pods if pod.metadata is not None}
     for port in ports:
         if port.pod_uid not in living:
