@@ -7,6 +7,7 @@ middleware, leaves as ``{"errors": [{request_id, code, status, title, detail, li
 
 import http
 from typing import Any
+from urllib import parse
 
 import webob
 import webob.dec
@@ -60,6 +61,8 @@ def attach(application: Any) -> Any:
     @webob.dec.wsgify  # type: ignore[untyped-decorator]
     def middleware(request: webob.Request) -> webob.Response:
         try:
+            # Before Pecan, which logs a traceback at level ERROR when it cannot decode a query.
+            parse.unquote(request.query_string, errors="strict")
             answer = request.get_response(application)
         except errors.HypernetesError as error:
             answer = _of_ours(request, error)

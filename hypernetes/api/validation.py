@@ -4,6 +4,7 @@
 import functools
 import ipaddress
 import json
+from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,31 @@ def _is_ipv4_cidr(value: object) -> bool:
     return not isinstance(value, str) or bool(ipaddress.IPv4Network(value, strict=True))
 
 
+def _dns_label_rule(_value: str) -> str:
+    return (
+        "is not a DNS label: use lower-case letters, digits and hyphens, at most 63, and begin and end with a letter or "
+        "a digit"
+    )
+
+
+def _ipv4_cidr_rule(value: str) -> str:
+    try:
+        suggestion = ipaddress.IPv4Network(value, strict=False)
+    except ValueError:
+        return "is not an IPv4 network in CIDR notation, for example 10.1.0.0/24"
+    return f"is an address within a network; the network is {suggestion}"
+
+
+def _uuid_rule(_value: str) -> str:
+    return "is not a UUID in lower case with hyphens"
+
+
+_RULES: Mapping[str, Callable[[str], str]] = {
+    "dns-label": _dns_label_rule, "ipv4-cidr": _ipv4_cidr_rule, "uuid": _uuid_rule,
+}  # fmt: skip
+"""The end of the message about a value, by the format that it does not conform to."""
+
+
 @functools.lru_cache(maxsize=256)
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(schema), format_checker=_FORMATS)
@@ -56,9 +82,11 @@ def require(schema: Mapping[str, Any], value: object, where: str) -> None:
     error = _first_error(schema, value)
     if error is None:
         return
+    rule = _RULES.get(str(error.schema.get("format"))) if error.validator == "format" else None
+    message = f"{error.instance!r} {rule(error.instance)}" if rule else error.message
     field = ".".join(str(part) for part in error.absolute_path)
     place = f"{where}, field {field}" if field else where
-    raise errors.BadRequest(reason=f"{place}: {error.message}"[:_LONGEST_REASON])
+    raise errors.BadRequest(reason=f"{place}: {message}"[:_LONGEST_REASON])
 
 
 def require_conforming(schema: Mapping[str, Any], answer: object) -> None:

@@ -18,11 +18,6 @@ LOGIN_METHOD = "POST"
 _PATTERN_PART = re.compile(r"(?P<one>\{[^}]*\}|\*(?!\*))|(?P<many>\*\*)|(?P<literal>[^{}*])")
 
 
-def login_path(cluster_id: ids.ClusterId) -> str:
-    """The path that stands for a login to a cluster."""
-    return f"/v1/clusters/{cluster_id}/tokenreview"
-
-
 def allow_login(credential: Mapping[str, Any] | None, cluster_id: ids.ClusterId) -> bool:
     """Whether a token made with ``credential`` (None: made otherwise) may be used to log in.
 
@@ -30,7 +25,7 @@ def allow_login(credential: Mapping[str, Any] | None, cluster_id: ids.ClusterId)
     """
     if credential is None or credential.get("access_rules") is None:
         return True
-    return any(_matches(rule, login_path(cluster_id)) for rule in credential["access_rules"])
+    return any(_matches(rule, names.token_review_path(cluster_id)) for rule in credential["access_rules"])
 
 
 def _matches(rule: Mapping[str, Any], path: str) -> bool:

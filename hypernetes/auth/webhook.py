@@ -21,6 +21,7 @@ from hypernetes.auth import identity
 from hypernetes.auth import review
 from hypernetes.auth import validator as validators
 from hypernetes.model import ids
+from hypernetes.model import names
 
 LOG = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 MAX_CACHE_SECONDS = 20
 """With the apiserver's own 10 s this keeps a removed role's access well under 60 s."""
 
-_PATH = re.compile(r"/v1/clusters/(?P<cluster>[0-9a-f-]{36})/tokenreview")
+_PATH = re.compile(names.TOKEN_REVIEW_PATH.format(cluster_id="(?P<cluster>[0-9a-f-]{36})"))
 
 _INVALID = "the token is not valid, has expired or was revoked"
 

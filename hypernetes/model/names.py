@@ -17,6 +17,12 @@ PORT_DEVICE_OWNER = "compute:hypernetes"
 SERVICE_TYPE = "kubernetes"
 """Type of the service in Keystone's catalog, and in application credentials' access rules."""
 
+TOKEN_REVIEW_PATH = "/v1/clusters/{cluster_id}/tokenreview"  # noqa: S105 - a path
+"""Path of hypernetes-webhook for a cluster; also what stands for a login in the access rules of credentials.
+
+Kubeconfigs that users have name it: a change locks them out.
+"""
+
 GROUP_PREFIX = "hypernetes:project:"
 USER_PREFIX = "keystone:"
 
@@ -51,6 +57,11 @@ def is_dns_subdomain(name: str) -> bool:
     if len(name) > _DNS_SUBDOMAIN_LENGTH:
         return False
     return re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name) is not None
+
+
+def token_review_path(cluster_id: ids.ClusterId) -> str:
+    """Return the path of hypernetes-webhook for a cluster."""
+    return TOKEN_REVIEW_PATH.format(cluster_id=cluster_id)
 
 
 def group_of(project_id: ids.ProjectId, role: str) -> str:

@@ -12,6 +12,7 @@ from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.kubernetes.bootstrap import order_names
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import errors
+from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
@@ -101,4 +102,4 @@ def _webhook(conf: cfg.ConfigOpts, cluster: records.Cluster) -> tuple[str, str]:
     except OSError as error:
         reason = f"the file of [kubernetes] webhook_ca_file cannot be read ({error.strerror})"
         raise errors.Refused(service="The conductor", reason=reason) from error
-    return f"{options.webhook_url.rstrip('/')}/v1/clusters/{cluster.id}/tokenreview", authority
+    return f"{options.webhook_url.rstrip('/')}{names.token_review_path(cluster.id)}", authority

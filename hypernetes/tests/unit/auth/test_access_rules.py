@@ -5,10 +5,11 @@ import testtools
 
 from hypernetes.auth import access_rules
 from hypernetes.model import ids
+from hypernetes.model import names
 from hypernetes.tests.support import tokens
 
 CLUSTER = ids.ClusterId(tokens.CLUSTER)
-LOGIN = access_rules.login_path(CLUSTER)
+LOGIN = names.token_review_path(CLUSTER)
 
 
 class AllowLoginTest(testtools.TestCase):
