@@ -2,6 +2,7 @@
 """The documentation and the tree agree: on the admission rules that exist, and on the files that exist."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import testtools
@@ -89,3 +90,18 @@ class PathsTest(testtools.TestCase):
         self.assertTrue(exists("unit/test_documentation.py", self.files))
         for wrong in ("hypernetes/conf/<group>/no.py", "test_of_nothing.py", "documentation.py"):
             self.assertFalse(exists(wrong, self.files), wrong)
+
+
+class LayersTest(testtools.TestCase):
+    """The page on the architecture describes the packages in the order of the contract that import-linter checks."""
+
+    def test_the_layers_are_in_the_order_of_the_contract(self) -> None:
+        contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+        layers = next(contract["layers"] for contract in contracts if contract.get("containers") == ["hypernetes"])
+        page = (REPOSITORY / "doc/source/contributor/architecture.rst").read_text()
+        terms = re.findall(r"^``hypernetes/.*``$", page, re.MULTILINE)
+        described = [name for term in terms for name in re.findall(r"hypernetes/([a-z]+)(?:\.py)?``", term)]
+        position = {name: number for number, layer in enumerate(layers) for name in layer.split(" | ")}
+        found = [name for name in described if name in position]
+        self.assertEqual(set(position), set(found))
+        self.assertEqual(sorted(found, key=position.__getitem__), found)
