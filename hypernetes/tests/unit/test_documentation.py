@@ -39,8 +39,8 @@ _LITERAL = re.compile(r"``([^`\s]+)``")
 _PLACEHOLDER = re.compile(r"<[^>]*>")
 _TOP = ("api-ref", "devstack", "distribution", "doc", "etc", "hypernetes", "releasenotes", "runtime", "tools")
 _SOURCES = (".py", ".go", ".proto", ".rst", ".toml", ".yaml", ".ini")
-_ELSEWHERE = frozenset({"kubeadm.yaml", "policy.yaml"})
-"""Files that exist on a deployment only."""
+_ELSEWHERE = frozenset({"clouds.yaml", "kubeadm.yaml", "policy.yaml", "secure.yaml"})
+"""Files of users and of deployments. A page that names another one adds it here."""
 
 
 def named_paths(text: str) -> set[str]:
