@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenStack as one object, for those who use it."""
+"""Gives conductors one object for all of OpenStack."""
 
 from oslo_config import cfg
 
@@ -12,7 +12,7 @@ from hypernetes.openstack.neutron import project
 
 
 class Cloud:
-    """Keystone and Neutron with one service user. Safe for threads; connects at first use."""
+    """Keystone and Neutron with one service user. Safe for threads; connects at the first use."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
@@ -21,9 +21,9 @@ class Cloud:
         self.ports = ports.Ports(self._sessions)
 
     def project(self, project_id: ids.ProjectId) -> project.ProjectNetworking:
-        """Return what a project has once: router and subnet pool."""
+        """Return access to the resources that a project has once: router and subnet pool."""
         return project.ProjectNetworking(self._conf, self._sessions, project_id)
 
     def networks(self, project_id: ids.ProjectId) -> namespace.NamespaceNetworking:
-        """Return what the namespaces of a project have."""
+        """Return access to the resources of a project's namespaces."""
         return namespace.NamespaceNetworking(self._conf, self._sessions, project_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of the SDK as errors of ours, in one place."""
+"""Translates the SDK's errors into those of :mod:`hypernetes.model.errors`."""
 
 import contextlib
 from collections.abc import Iterator
@@ -23,22 +23,22 @@ _MAX_REASON = 500
 
 
 class NotAMember(errors.Unavailable):
-    """The service user has (no longer) the role it needs in the project; it may grant it to itself again."""
+    """The service user lacks the role it needs in the project, or has lost it; it may grant it to itself again."""
 
     code: ClassVar[str] = "hypernetes.backend.not_a_member"
 
 
 @contextlib.contextmanager
 def translated(service: str) -> Iterator[None]:
-    """Raise what goes wrong inside as an error of :mod:`hypernetes.model.errors`.
+    """Raise the errors of the block as errors of :mod:`hypernetes.model.errors`.
 
-    Quota is told apart by Neutron's error type, since its status (409) also means a conflict.
+    An exceeded quota is recognized by Neutron's error type, since its status (409) also means a conflict.
 
-    :param service: name of the service, for people.
-    :raises errors.QuotaExceeded: for want of quota.
-    :raises NotAMember: the service user's token is refused: 401, no token for the project, or Neutron's policy says no.
-    :raises errors.Refused: any other 4xx; repeating it unchanged is useless.
-    :raises errors.Unavailable: no or no proper answer; it may be repeated.
+    :param service: name of the service, for messages.
+    :raises errors.QuotaExceeded: when a quota is exceeded.
+    :raises NotAMember: when the service user is refused: 401, no token for the project, or by Neutron's policy.
+    :raises errors.Refused: when the service answers another 4xx; an unchanged retry cannot succeed.
+    :raises errors.Unavailable: when the service does not answer, or not properly; the request may be retried.
     """
     try:
         yield
@@ -58,7 +58,7 @@ def _of_status(service: str, response: Any, status: int | None, text: object) ->
     if status == requests.codes.unauthorized:
         return NotAMember(service=service, reason="the service user's token was not accepted")
     if kind == _POLICY_TYPE:
-        # Ours to mend, not the tenant's. It also happens once to a first request: oslo.policy is not ready yet.
+        # To be fixed here, not by the tenant. A first request is also refused once, while oslo.policy loads its rules.
         return NotAMember(service=service, reason=reason)
     if kind in _QUOTA_TYPES or (status == requests.codes.request_entity_too_large):
         return errors.QuotaExceeded(reason=reason)
@@ -70,7 +70,7 @@ def _of_status(service: str, response: Any, status: int | None, text: object) ->
 
 
 def _explain(response: Any, text: object) -> tuple[str, str]:
-    """Neutron's (or Keystone's) error type and message."""
+    """Return Neutron's (or Keystone's) error type and message."""
     try:
         body = response.json()
     except (AttributeError, ValueError):
@@ -83,5 +83,5 @@ def _explain(response: Any, text: object) -> tuple[str, str]:
 
 
 def _sentence(text: object) -> str:
-    """Without a final stop, since our templates end with one, and of bearable length."""
+    """Return the text without a final period, which the templates add, and at most 500 characters of it."""
     return str(text or "no reason was given").strip().rstrip(".")[:_MAX_REASON]

@@ -58,9 +58,10 @@ class PortAllocator:
             with self._dependencies.leases.hold(
                 f"sandbox:{sandbox.sandbox_id}", wait=self._dependencies.conf.conductor.allocate_wait
             ) as held:
-                port = self._record(node, namespace, sandbox)
+                known = dependencies.db.ports.find_by_sandbox(sandbox.sandbox_id)
+                port = self._record(node, namespace, sandbox, known)
                 held.check()
-                made = self._make(node, namespace, port, address)
+                made = self._make(node, namespace, port, address, is_new=known is None)
                 self._record_made(port, made)
         except (lease.Busy, lease.LeaseLost, errors.StaleGeneration) as error:
             raise errors.Unavailable(
@@ -90,9 +91,14 @@ class PortAllocator:
             raise errors.Refused(service=_SERVICE, reason=f"the pod {sandbox.pod_uid} uses its host's network")
         return pod
 
-    def _record(self, node: records.Node, namespace: records.Namespace, sandbox: messages.Sandbox) -> records.Port:
+    def _record(
+        self,
+        node: records.Node,
+        namespace: records.Namespace,
+        sandbox: messages.Sandbox,
+        port: records.Port | None,
+    ) -> records.Port:
         ports = self._dependencies.db.ports
-        port = ports.find_by_sandbox(sandbox.sandbox_id)
         if port is None:
             limit = self._dependencies.conf.conductor.sandboxes_per_pod
             if len(ports.list(node_id=node.id, pod_uid=sandbox.pod_uid)) >= limit:
@@ -126,7 +132,13 @@ class PortAllocator:
         return port
 
     def _make(
-        self, node: records.Node, namespace: records.Namespace, port: records.Port, address: str | None
+        self,
+        node: records.Node,
+        namespace: records.Namespace,
+        port: records.Port,
+        address: str | None,
+        *,
+        is_new: bool,
     ) -> neutron.Port:
         if namespace.network_id is None or namespace.subnet_id is None or namespace.security_group_id is None:
             raise errors.Unavailable(service=_SERVICE, reason=f"the namespace {namespace.name} has no network")
@@ -146,6 +158,7 @@ class PortAllocator:
                 pod_name=port.pod_name,
                 host=node.name,
                 address=address,
+                is_new=is_new,
             )
         except (errors.QuotaExceeded, errors.Refused):
             # kubelet retries with a new sandbox; this one's record must not count as a port.

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each namespace has: network, subnet, router interface and security group."""
+"""The resources of each namespace: network, subnet, router interface and security group."""
 
 import ipaddress
+from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 from openstack import exceptions
@@ -14,24 +16,24 @@ from hypernetes.openstack.neutron import records
 
 
 class NamespaceNetworking(owned.ProjectScope):
-    """The networks of a project's namespaces, with what belongs to them."""
+    """The networks of a project's namespaces, with their subnets, router interfaces and security groups."""
 
     def network(self, network_id: ids.NetworkId) -> records.Network | None:
-        """A network of the project, or None if it has none with that id."""
+        """Return a network of the project, or None if the project has none with that ID."""
         with failures.translated(owned.SERVICE):
             found = self._get(self._proxy.get_network, network_id)
-        # A shared network of another project is visible too, and not the tenant's to hand us.
+        # A shared network of another project is visible too, but does not belong to the tenant.
         return records.read_network(found) if found is not None and found.project_id == self._project_id else None
 
     def find_network(self, record_id: ids.NamespaceId) -> records.Network | None:
-        """The network made for a namespace whose network id was not recorded, or None."""
+        """Return the network created for a namespace whose network ID was not recorded, or None."""
         mark = owned.owner_mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.networks(project_id=self._project_id, description=mark))
             return records.read_network(found) if found is not None else None
 
     def ensure_network(self, record_id: ids.NamespaceId, name: str) -> records.Network:
-        """The namespace's network."""
+        """Return the namespace's network; create it if it does not exist."""
         found = self.find_network(record_id)
         if found is not None:
             return found
@@ -40,20 +42,20 @@ class NamespaceNetworking(owned.ProjectScope):
             return records.read_network(self._proxy.create_network(name=f"hypernetes-{name}", description=mark))
 
     def subnet(self, subnet_id: ids.SubnetId) -> records.Subnet | None:
-        """A subnet of the project, or None."""
+        """Return a subnet of the project, or None."""
         with failures.translated(owned.SERVICE):
             found = self._get(self._proxy.get_subnet, subnet_id)
         return records.read_subnet(found) if found is not None else None
 
     def first_subnet(self, network_id: ids.NetworkId) -> records.Subnet | None:
-        """The oldest IPv4 subnet of a network, for networks that users bring along."""
+        """Return the oldest IPv4 subnet of a network that a user provided, or None."""
         with failures.translated(owned.SERVICE):
             query = self._proxy.subnets(project_id=self._project_id, network_id=network_id, ip_version=4)
             found = self._first_created(query)
             return records.read_subnet(found) if found is not None else None
 
     def find_subnet(self, record_id: ids.NamespaceId) -> records.Subnet | None:
-        """The subnet made for a namespace whose subnet id was not recorded, or None."""
+        """Return the subnet created for a namespace whose subnet ID was not recorded, or None."""
         mark = owned.owner_mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.subnets(project_id=self._project_id, description=mark))
@@ -68,12 +70,12 @@ class NamespaceNetworking(owned.ProjectScope):
         cidr: str | None,
         pool_id: ids.SubnetPoolId,
     ) -> records.Subnet:
-        """The namespace's subnet: ``cidr``, or the next prefix of the project's pool."""
+        """Return the namespace's subnet; create it with ``cidr``, or the next prefix of the project's pool."""
         found = self.find_subnet(record_id)
         if found is not None and found.network_id == network_id:
             return found
         source: dict[str, Any] = {"cidr": cidr} if cidr else {}
-        # A CIDR within the pool is taken from the pool, so that the pool does not give it out again.
+        # A CIDR within the pool is allocated from the pool, so that the pool does not allocate it again.
         if cidr is None or self._in_pool(cidr):
             source["subnet_pool_id"] = pool_id
         with failures.translated(owned.SERVICE):
@@ -99,41 +101,44 @@ class NamespaceNetworking(owned.ProjectScope):
                 project_id=self._project_id, device_id=router_id, fixed_ips=f"subnet_id={subnet_id}"
             )
             if self._first_created(ports) is None:
-                self._proxy.add_interface_to_router(router_id, subnet_id=subnet_id)
+                self._proxy.add_interface_to_router(router_id, subnet_id)
 
     def delete_duplicates(self, record_id: ids.NamespaceId, kept: Collection[str | None], *, of_networks: bool) -> None:
-        """Delete what was made for a namespace besides ``kept``: a late answer has a thing made twice.
+        """Delete what was created for a namespace, except ``kept``; a late response causes duplicates.
 
-        :param of_networks: networks and subnets, too, not only security groups.
+        :param of_networks: delete networks and subnets too, not only security groups.
         """
         mark = owned.owner_mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             proxy = self._proxy
-            kinds = [(proxy.security_groups, proxy.delete_security_group)]
+            kinds: list[tuple[Callable[..., Iterable[Any]], Callable[..., None]]] = [
+                (proxy.security_groups, proxy.delete_security_group)
+            ]
             if of_networks:
                 kinds += [(proxy.subnets, proxy.delete_subnet), (proxy.networks, proxy.delete_network)]
             for listed, delete in kinds:
                 self._delete_others(listed, delete, mark, kept)
 
     def delete_router_interface(self, router_id: ids.RouterId, subnet_id: ids.SubnetId) -> None:
-        """Detach a subnet from the project's router; not attached is fine."""
+        """Detach a subnet from the project's router. Idempotent."""
         with failures.translated(owned.SERVICE):
             try:
-                self._proxy.remove_interface_from_router(router_id, subnet_id=subnet_id)
+                self._proxy.remove_interface_from_router(router_id, subnet_id)
             except exceptions.NotFoundException:
                 return
 
     def find_security_group(self, record_id: ids.NamespaceId) -> ids.SecurityGroupId | None:
-        """The group made for a namespace whose group id was not recorded, or None."""
+        """Return the security group created for a namespace whose group ID was not recorded, or None."""
         mark = owned.owner_mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.security_groups(project_id=self._project_id, description=mark))
             return ids.SecurityGroupId(found.id) if found is not None else None
 
     def ensure_security_group(self, record_id: ids.NamespaceId, name: str) -> ids.SecurityGroupId:
-        """The namespace's security group: everything within the namespace and everything outwards is allowed.
+        """Return the namespace's security group; create it and the rules it lacks.
 
-        Neutron gives a new group the rules outwards; the ones inwards from the group itself are ours.
+        It allows all traffic within the namespace and all egress. Neutron creates a group with the egress rules; the
+        ingress rules from the group itself are created here.
         """
         group_id = self.find_security_group(record_id)
         with failures.translated(owned.SERVICE):

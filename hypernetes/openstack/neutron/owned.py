@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How objects that Hypernetes made in a project are found again, and which of several is the one it made."""
+"""Finds the objects that Hypernetes created in a project, and tells them from copies."""
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from typing import Any
+from typing import TypeVar
 
 from openstack import exceptions
+from openstack.network.v2 import _proxy
 from oslo_config import cfg
 
 from hypernetes.model import ids
@@ -13,9 +16,11 @@ from hypernetes.openstack import session as sessions
 
 SERVICE = "Neutron"
 
+T = TypeVar("T")
+
 
 def owner_mark(kind: str, record_id: str) -> str:
-    """The description by which we find what we made for a record."""
+    """Return the description that marks what was created for a record."""
     return f"hypernetes:{kind}:{record_id}"
 
 
@@ -31,25 +36,31 @@ class ProjectScope:
         self._project_id = project_id
 
     @property
-    def _proxy(self) -> Any:
+    def _proxy(self) -> _proxy.Proxy:
         return self._sessions.project(self._project_id).network
 
     def _first_created(self, found: Iterable[Any]) -> Any:
-        """The oldest of the found objects, so that a copy a tenant made later is never taken for ours."""
+        """Return the oldest of the found objects: a copy that a tenant created later is never taken."""
         return min(self._in_project(found), key=lambda item: (item.created_at or "", item.id), default=None)
 
     def _in_project(self, found: Iterable[Any]) -> list[Any]:
         return [item for item in found if getattr(item, "project_id", self._project_id) == self._project_id]
 
-    def _delete_others(self, listed: Any, delete: Any, mark: str, kept: Collection[str | None]) -> None:
+    def _delete_others(
+        self,
+        listed: Callable[..., Iterable[Any]],
+        delete: Callable[..., None],
+        mark: str,
+        kept: Collection[str | None],
+    ) -> None:
         # All pages first: what is deleted cannot be a page's marker.
         for item in self._in_project(listed(project_id=self._project_id, description=mark)):
-            # Compared here too: a filter that Neutron did not know would have everything deleted.
+            # Compared here too: if Neutron ignored the filter, everything would be deleted.
             if item.description == mark and item.id not in kept:
                 delete(item.id, ignore_missing=True)
 
     @staticmethod
-    def _get(getter: Any, identifier: str) -> Any:
+    def _get(getter: Callable[[str], T], identifier: str) -> T | None:
         try:
             return getter(identifier)
         except exceptions.NotFoundException:

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pods' ports, in the tenants' projects."""
 
-from typing import Any
+import threading
+from collections.abc import Callable
+from collections.abc import MutableMapping
+from typing import TypeVar
 
+import cachetools
 from openstack import exceptions
+from openstack.network.v2 import _proxy
 
 from hypernetes.model import ids
 from hypernetes.model import names
@@ -12,15 +17,25 @@ from hypernetes.openstack import session as sessions
 from hypernetes.openstack.neutron import owned
 from hypernetes.openstack.neutron import records
 
+_KEPT_SECONDS = 60.0
+"""How long a network or subnet is not read again; a tenant's new name servers reach new pods after that time."""
+_KEPT_OBJECTS = 1024
+
+K = TypeVar("K", bound=str)
+V = TypeVar("V")
+
 
 class Ports:
-    """Pods' ports, made in the tenants' projects with the role ``service``, which alone may bind them to a host."""
+    """Pods' ports, created in the tenants' projects with the role ``service``, which alone may bind them to a host."""
 
     def __init__(self, opened: sessions.Sessions) -> None:
         self._sessions = opened
+        self._lock = threading.Lock()
+        self._networks: MutableMapping[ids.NetworkId, records.Network] = _cache()
+        self._subnets: MutableMapping[ids.SubnetId, records.Subnet] = _cache()
 
     @property
-    def _proxy(self) -> Any:
+    def _proxy(self) -> _proxy.Proxy:
         return self._sessions.service().network
 
     def ensure(
@@ -35,12 +50,18 @@ class Ports:
         pod_name: str,
         host: str,
         address: str | None = None,
+        is_new: bool = False,
     ) -> records.Port:
-        """The port of a record, bound to the chassis ``host``; Neutron chooses where no address is asked for."""
+        """Return the port of a record, bound to the chassis ``host``; create it if it does not exist.
+
+        :param address: the address to request; Neutron chooses one if it is None.
+        :param is_new: the caller has created the record just now, so that no interrupted call can have created its
+            port: no port is searched for.
+        """
         mark = owned.owner_mark("port", record_id)
         fixed = {"subnet_id": subnet_id} if address is None else {"subnet_id": subnet_id, "ip_address": address}
         with failures.translated(owned.SERVICE):
-            found = self.find(record_id, project_id, host)
+            found = None if is_new else self.find(record_id, project_id, host)
             if found is None:
                 created = self._proxy.create_port(
                     project_id=project_id,
@@ -57,7 +78,7 @@ class Ports:
             return found
 
     def get(self, port_id: ids.NeutronPortId) -> records.Port | None:
-        """The port with that id, or None."""
+        """Return the port with that ID, or None."""
         with failures.translated(owned.SERVICE):
             try:
                 return records.read_port(self._proxy.get_port(port_id))
@@ -65,16 +86,16 @@ class Ports:
                 return None
 
     def find(self, record_id: ids.PortRecordId, project_id: ids.ProjectId, host: str) -> records.Port | None:
-        """The port made for a record whose port id was not recorded, or None.
+        """Return the port created for a record whose port ID was not recorded, or None.
 
-        A tenant can write any description, but binding a port to a host takes our role.
+        A tenant can write any description, but only the role ``service`` can bind a port to a host.
         """
         with failures.translated(owned.SERVICE):
             query = self._proxy.ports(project_id=project_id, description=owned.owner_mark("port", record_id))
             return next((records.read_port(item) for item in query if item.binding_host_id == host), None)
 
     def delete_duplicates(self, record_id: ids.PortRecordId, project_id: ids.ProjectId, host: str) -> None:
-        """Delete every port made for a record and bound to ``host``: a late answer has a port made twice."""
+        """Delete every port created for a record and bound to ``host``; a late response causes a second one."""
         mark = owned.owner_mark("port", record_id)
         query = {"project_id": project_id, "description": mark, "device_owner": names.PORT_DEVICE_OWNER}
         with failures.translated(owned.SERVICE):
@@ -86,7 +107,7 @@ class Ports:
     def pod_ports(
         self, project_id: ids.ProjectId, network_id: ids.NetworkId
     ) -> list[tuple[ids.PortRecordId, ids.NeutronPortId]]:
-        """The pods' ports on a project's network, each with the record that its mark names."""
+        """Return the pods' ports on a project's network, each with the record ID in its mark."""
         prefix = owned.owner_mark("port", "")
         query = {"project_id": project_id, "network_id": network_id, "device_owner": names.PORT_DEVICE_OWNER}
         with failures.translated(owned.SERVICE):
@@ -101,22 +122,33 @@ class Ports:
             ]
 
     def delete(self, port_id: ids.NeutronPortId) -> None:
-        """Delete a port; one that is gone is fine."""
+        """Delete a port. Idempotent."""
         with failures.translated(owned.SERVICE):
             self._proxy.delete_port(port_id, ignore_missing=True)
 
     def subnet(self, subnet_id: ids.SubnetId) -> records.Subnet | None:
-        """A subnet of whatever project, or None."""
-        with failures.translated(owned.SERVICE):
-            try:
-                return records.read_subnet(self._proxy.get_subnet(subnet_id))
-            except exceptions.NotFoundException:
-                return None
+        """Return a subnet of any project, or None; as it was within the last minute."""
+        return self._kept(self._subnets, subnet_id, lambda: records.read_subnet(self._proxy.get_subnet(subnet_id)))
 
     def network(self, network_id: ids.NetworkId) -> records.Network | None:
-        """A network of whatever project, or None."""
+        """Return a network of any project, or None; as it was within the last minute."""
+        return self._kept(self._networks, network_id, lambda: records.read_network(self._proxy.get_network(network_id)))
+
+    def _kept(self, cache: MutableMapping[K, V], key: K, read: Callable[[], V]) -> V | None:
+        with self._lock:
+            known = cache.get(key)
+        if known is not None:
+            return known
         with failures.translated(owned.SERVICE):
             try:
-                return records.read_network(self._proxy.get_network(network_id))
+                found = read()
             except exceptions.NotFoundException:
                 return None
+        with self._lock:
+            cache[key] = found
+        return found
+
+
+def _cache() -> MutableMapping[K, V]:
+    made: MutableMapping[K, V] = cachetools.TTLCache(_KEPT_OBJECTS, _KEPT_SECONDS)
+    return made

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a project has once: its router and its subnet pool."""
+"""The resources that a project has once: its router and its subnet pool."""
 
 from collections.abc import Collection
 
@@ -12,14 +12,14 @@ class ProjectNetworking(owned.ProjectScope):
     """The router and the subnet pool that the project's namespaces share."""
 
     def find_router(self) -> ids.RouterId | None:
-        """The router made for the project, whether its id was recorded or not."""
+        """Return the ID of the router created for the project, recorded or not; None if there is none."""
         mark = owned.owner_mark("project", self._project_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.routers(project_id=self._project_id, description=mark))
             return ids.RouterId(found.id) if found is not None else None
 
     def ensure_router(self) -> ids.RouterId:
-        """The project's router, with the external gateway where one is configured."""
+        """Return the project's router; create it, with an external gateway if one is configured."""
         found = self.find_router()
         if found is not None:
             return found
@@ -30,14 +30,14 @@ class ProjectNetworking(owned.ProjectScope):
             return ids.RouterId(self._proxy.create_router(name="hypernetes", description=mark, **extra).id)
 
     def find_subnet_pool(self) -> ids.SubnetPoolId | None:
-        """The pool made for the project, whether its id was recorded or not."""
+        """Return the ID of the subnet pool created for the project, recorded or not; None if there is none."""
         mark = owned.owner_mark("project", self._project_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.subnet_pools(project_id=self._project_id, description=mark))
             return ids.SubnetPoolId(found.id) if found is not None else None
 
     def ensure_subnet_pool(self) -> ids.SubnetPoolId:
-        """The pool from which the project's namespaces get their addresses, so that they never overlap."""
+        """Return the pool from which the project's namespaces get addresses that never overlap; create it."""
         found = self.find_subnet_pool()
         if found is not None:
             return found
@@ -51,27 +51,27 @@ class ProjectNetworking(owned.ProjectScope):
             return ids.SubnetPoolId(created.id)
 
     def has_router(self, router_id: ids.RouterId) -> bool:
-        """Whether the router is there; tenants can delete it."""
+        """Return whether the router exists; tenants can delete it."""
         with failures.translated(owned.SERVICE):
             return self._get(self._proxy.get_router, router_id) is not None
 
     def has_subnet_pool(self, pool_id: ids.SubnetPoolId) -> bool:
-        """Whether the pool is there; tenants can delete it."""
+        """Return whether the pool exists; tenants can delete it."""
         with failures.translated(owned.SERVICE):
             return self._get(self._proxy.get_subnet_pool, pool_id) is not None
 
     def delete_router(self, router_id: ids.RouterId) -> None:
-        """Delete the project's router; :class:`errors.Refused` while something is attached to it."""
+        """Delete the project's router; :class:`errors.Refused` while a subnet is attached to it."""
         with failures.translated(owned.SERVICE):
             self._proxy.delete_router(router_id, ignore_missing=True)
 
     def delete_subnet_pool(self, pool_id: ids.SubnetPoolId) -> None:
-        """Delete the project's pool; :class:`errors.Refused` while subnets come from it."""
+        """Delete the project's pool; :class:`errors.Refused` while it has subnets."""
         with failures.translated(owned.SERVICE):
             self._proxy.delete_subnet_pool(pool_id, ignore_missing=True)
 
     def delete_duplicates(self, kept: Collection[str | None]) -> None:
-        """Delete the routers and the pools made for the project besides ``kept``."""
+        """Delete the routers and pools created for the project, except ``kept``."""
         mark = owned.owner_mark("project", self._project_id)
         with failures.translated(owned.SERVICE):
             proxy = self._proxy

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks, subnets and ports: the fields that Hypernetes uses, and how they are read from openstacksdk's objects."""
+"""Records of networks, subnets and ports, read from openstacksdk's objects."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from hypernetes.model import ids
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network as far as we care."""
+    """A network: the fields that Hypernetes uses."""
 
     id: ids.NetworkId
     project_id: ids.ProjectId
@@ -19,7 +19,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet as far as we care."""
+    """A subnet: the fields that Hypernetes uses."""
 
     id: ids.SubnetId
     network_id: ids.NetworkId
@@ -33,7 +33,7 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port as far as we care."""
+    """A port: the fields that Hypernetes uses."""
 
     id: ids.NeutronPortId
     project_id: ids.ProjectId

@@ -165,9 +165,12 @@ class FakePorts:
     def __init__(self, fake: FakeNeutron) -> None:
         self._fake = fake
 
-    def ensure(self, record_id: str, *, host: str, project_id: str, **fields: Any) -> neutron.Port:
+    def ensure(
+        self, record_id: str, *, host: str, project_id: str, is_new: bool = False, **fields: Any
+    ) -> neutron.Port:
         with self._fake.fate.decides():
-            made = self._fake.find("port", record_id)
+            # As Neutron would, it creates a second port for a record that the conductor took for new.
+            made = None if is_new else self._fake.find("port", record_id)
             if made is None:
                 made = self._fake.make("port", record_id, host=host, project_id=project_id, **fields)
         return self._port(made)

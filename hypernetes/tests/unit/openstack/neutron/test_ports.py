@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import fixtures
 import testtools
 
 from hypernetes.model import errors
@@ -96,6 +97,12 @@ class EnsureTest(PortsCase):
         self.assertEqual(self.ensure(), self.ensure())
         self.assertEqual(1, len(self.services.sent("POST")))
 
+    def test_the_port_of_a_new_record_takes_one_request(self) -> None:
+        self.ensure(is_new=True)
+        self.assertEqual([("POST", "/ports")], [(r.method, r.path) for r in self.services.sent()])
+        self.assertEqual(self.ensure(), self.ensure())
+        self.assertEqual(1, len(self.services.things["ports"]))
+
     def test_a_port_that_was_made_though_its_answer_was_lost_is_found_and_not_made_twice(self) -> None:
         ports = self.use(connect_retries=2)
         self.services.loses("POST", "/ports")
@@ -159,6 +166,23 @@ class FindTest(PortsCase):
             [f"/ports/{PORT}", f"/networks/{NETWORK}", f"/subnets/{SUBNET}"], [r.path for r in self.services.sent()]
         )
         self.assertEqual({"project-name:service"}, {r.scope for r in self.services.sent()})
+
+    def test_a_network_and_a_subnet_are_read_once_for_many_pods(self) -> None:
+        self.services.put("networks", RED, id=NETWORK, mtu=1442, subnets=[SUBNET])
+        self.services.put("subnets", RED, id=SUBNET, network_id=NETWORK, cidr="10.0.0.0/24", ip_version=4)
+        for _ in range(3):
+            self.assertEqual(1442, getattr(self.ports.network(NETWORK), "mtu", None))
+            self.assertEqual("10.0.0.0/24", getattr(self.ports.subnet(SUBNET), "cidr", None))
+        self.assertEqual([f"/networks/{NETWORK}", f"/subnets/{SUBNET}"], [r.path for r in self.services.sent()])
+
+    def test_a_network_is_read_again_after_its_time_and_one_that_is_missing_each_time(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch("hypernetes.openstack.neutron.ports._KEPT_SECONDS", 0.0))
+        brief = self.use()
+        self.assertIsNone(brief.network(NETWORK))
+        self.services.put("networks", RED, id=NETWORK, mtu=1442, subnets=[])
+        self.assertIsNotNone(brief.network(NETWORK))
+        self.services.things["networks"].clear()
+        self.assertIsNone(brief.network(NETWORK))
 
     def test_what_is_not_there_is_none(self) -> None:
         for found in (self.ports.get(PORT), self.ports.network(NETWORK), self.ports.subnet(SUBNET)):
