@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node's agent: it enrolls, reports, carries out bootstrap phases and gives pods their ports.
+"""The node's agent: it enrolls, reports, carries out bootstrap phases and connects pods to their ports.
 
 It holds its own message-bus user and token and nothing else: no OpenStack, database or cluster-admin credential.
-Whatever it is told is intent; each step may be repeated, and the process may be killed after any line.
+An order is intent: each step may be repeated, and the process may be killed after any line.
 """

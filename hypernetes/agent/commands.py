@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs other programs: bounded in time and output, with an environment of their own, and never leaking a secret."""
+"""Runs programs with bounded time and output and a minimal environment, and hides secrets in what they print."""
 
 import contextlib
 import fcntl
@@ -34,14 +34,14 @@ _SECRETS = (
 
 
 def without_secrets(text: str) -> str:
-    """``text`` with everything that looks like a key or a token of Kubernetes hidden."""
+    """Hide everything in ``text`` that looks like a key or a token of Kubernetes."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
 
 
 class CommandFailed(Exception):
-    """A program ended badly or took too long; ``output`` holds the (bounded, cleaned) end of what it said."""
+    """A program failed or timed out; ``output`` holds the bounded output without secrets."""
 
     def __init__(self, program: str, problem: str, output: str) -> None:
         self.program = program
@@ -51,19 +51,19 @@ class CommandFailed(Exception):
 
     @property
     def last_words(self) -> str:
-        """The last lines of the output, which is where programs say what went wrong; at most 1,200 characters."""
+        """The end of the output, where programs report what went wrong; at most 1,200 characters."""
         return self.output.strip()[-1200:]
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """How the agent starts programs."""
+    """Starts programs, one at a time."""
 
     search_path: str
     timeout: float
-    """Seconds a program may take unless the caller says otherwise."""
+    """Default timeout of a program in seconds."""
     lock: Path
-    """File whose lock a running program holds, so that one a killed agent has left behind is waited for."""
+    """File whose lock a running program holds, so that a restarted agent waits for a program its predecessor left."""
 
     def run(
         self,
@@ -72,11 +72,11 @@ class Commands:
         timeout: float | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> str:
-        """Run a program to its end and return what it wrote to both of its outputs.
+        """Run a program to its end and return what it wrote to standard output and standard error.
 
-        It gets no input and no variable of the agent's environment.
+        The program gets no input and no variable of the agent's environment.
 
-        :raises CommandFailed: it is not there, ended with a status other than 0, or was killed after ``timeout``.
+        :raises CommandFailed: when it cannot be started, exits with a status other than 0 or times out.
         """
         program = Path(argv[0]).name
         limit = self.timeout if timeout is None else timeout
@@ -95,11 +95,11 @@ class Commands:
                     break
                 except BlockingIOError:
                     if time.monotonic() >= deadline:
-                        raise CommandFailed(program, "waited in vain for another program of the agent", "") from None
+                        raise CommandFailed(program, "timed out waiting for another command of the agent", "") from None
                     time.sleep(LOCK_PAUSE_SECONDS)
             yield descriptor
         finally:
-            # The lock belongs to the open file, which a program that still runs has inherited.
+            # The lock belongs to the open file description, which a program that still runs has inherited.
             os.close(descriptor)
 
     def _run(
@@ -113,8 +113,8 @@ class Commands:
         variables = {"PATH": self.search_path, "LANG": "C.UTF-8", "HOME": "/nonexistent", **environment}
         LOG.info("Running %s", without_secrets(" ".join(str(a) for a in argv)))
         try:
-            # The first word is resolved by the child's PATH, not ours, hence the explicit environment.
-            process = subprocess.Popen(  # noqa: S603 - the arguments are a list built by us; no shell
+            # The first word is resolved by the PATH of this environment, not by the agent's.
+            process = subprocess.Popen(  # noqa: S603 - the arguments are a list; no shell
                 [str(a) for a in argv],
                 env=variables,
                 stdin=subprocess.DEVNULL,
@@ -130,24 +130,24 @@ class Commands:
             status = process.wait(limit)
         except subprocess.TimeoutExpired as error:
             _kill(process)
-            raise CommandFailed(program, f"did not end within {limit:g} s", output.finish()) from error
+            raise CommandFailed(program, f"timed out after {limit:g} s", output.finish()) from error
         text = output.finish()
         for line in text.splitlines():
             LOG.debug("%s: %s", program, line)
         if status != 0:
-            raise CommandFailed(program, f"ended with status {status}", text)
+            raise CommandFailed(program, f"exited with status {status}", text)
         return text
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
-        # Its own session, so the group is the program and what it started, and never the agent.
+        # The program has its own session, so the group is the program and what it started, never the agent.
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 class _BoundedOutput:
-    """Reads a pipe to its end and keeps its beginning and its end."""
+    """Reads a pipe to its end and keeps the beginning and the end of what it reads."""
 
     def __init__(self, pipe: IO[bytes] | None) -> None:
         assert pipe is not None
@@ -169,7 +169,7 @@ class _BoundedOutput:
                     self._tail = self._tail[-TAIL_BYTES:]
 
     def finish(self) -> str:
-        # A daemon the program left behind may hold the pipe open: its words are not waited for.
+        # A daemon that the program left may hold the pipe open; its output is not waited for.
         self._thread.join(2)
         gap = b"\n[...]\n" if self._cut else b""
         return without_secrets((self._head + gap + self._tail).decode(errors="replace"))

@@ -2,7 +2,7 @@
 """Enrollment: the one-time secret becomes the node's own token and its own user of the message bus.
 
 The agent chooses both and writes them down before it sends anything, so that an enrollment that was cut off anywhere is
-simply repeated: the API takes the same choices again, and nobody else's.
+simply repeated: the API accepts the same choices again, and no others.
 """
 
 import dataclasses
@@ -30,16 +30,16 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 
 class EnrollmentFailed(Exception):
-    """This try failed; the text says why and what to do, and holds nothing secret."""
+    """An attempt failed; the text says why and what to do, and holds nothing secret."""
 
 
 class Stopped(Exception):
-    """The agent was asked to end before it was enrolled."""
+    """The agent was stopped before it was enrolled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the agent has chosen for itself, and what the API answered, once it has."""
+    """The credentials that the agent has chosen, and the API's answer once there is one."""
 
     node_id: str
     token: str = field(repr=False)
@@ -56,13 +56,13 @@ class Choice:
 
 
 def choose(path: Path, node_id: str) -> Choice:
-    """The choice written down for this node, or a new one, written down when this returns."""
+    """Return the recorded choice of this node, or make a new one and record it."""
     try:
         choice = codec.decode(Choice, files.read_json(path))
     except codec.MalformedMessage:
         choice = None
     if choice is None or choice.node_id != node_id:
-        # Another id is another record: the machine was given a new place, and its old credentials are worth nothing.
+        # Another ID means another record: the machine was enrolled again, and its old credentials are worthless.
         choice = Choice(node_id, secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES))
         files.write_json(path, codec.encode(choice))
     return choice
@@ -71,7 +71,7 @@ def choose(path: Path, node_id: str) -> Choice:
 def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
     """Present the secret and the choice to the API, once.
 
-    :raises EnrollmentFailed: no answer, a refusal, or an answer that does not fit this node.
+    :raises EnrollmentFailed: when the API does not answer, refuses, or answers for another node.
     """
     url = f"{conf.agent.api_url.rstrip('/')}/v1/nodes/{choice.node_id}/enroll"
     body = {
@@ -80,7 +80,7 @@ def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
         "amqp_password": choice.amqp_password,
     }
     with requests.Session() as session:
-        # No proxy, no .netrc: the secret goes to the API and to nobody in between.
+        # No proxy and no .netrc: the secret goes to the API directly.
         session.trust_env = False
         session.verify = conf.agent.ca_file
         try:
@@ -90,7 +90,7 @@ def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
     if answer.status_code == 401:
         raise EnrollmentFailed(
             "the API does not accept the enrollment secret: it is wrong, has expired or served another machine; "
-            f"create the node anew and write its secret to {conf.agent.enrollment_secret_file}"
+            f"delete the node, create it again and write its secret to {conf.agent.enrollment_secret_file}"
         )
     if answer.status_code != 200:
         raise EnrollmentFailed(f"the API answered {answer.status_code}: {_error_text(answer)}")
@@ -100,7 +100,7 @@ def present(conf: cfg.ConfigOpts, choice: Choice, secret: str) -> Choice:
         data = answer.json()
         node_name, transport_url = str(data["node"]), str(data["transport_url"])
     except (ValueError, KeyError, TypeError) as error:
-        raise EnrollmentFailed("the API's answer is not the one of an enrollment") from error
+        raise EnrollmentFailed("the API's answer is not that of an enrollment") from error
     if node_name != conf.node.name:
         raise EnrollmentFailed(
             f"the record is of node {node_name}, but [node] name is {conf.node.name}: correct node_id or name"
@@ -116,9 +116,9 @@ def _error_text(answer: requests.Response) -> str:
 
 
 def enroll(conf: cfg.ConfigOpts, state: Path, stop: threading.Event) -> Enrollment:
-    """The node's enrollment, by what is written down or by presenting the secret until the API takes it.
+    """Return the node's enrollment: the recorded one, or a new one, retried until the API accepts the secret.
 
-    :raises Stopped: ``stop`` was set first.
+    :raises Stopped: when ``stop`` is set first.
     """
     path = state / "credentials.json"
     secret_file = Path(conf.agent.enrollment_secret_file)
@@ -134,7 +134,7 @@ def enroll(conf: cfg.ConfigOpts, state: Path, stop: threading.Event) -> Enrollme
         files.write_json(path, codec.encode(choice))
         LOG.info("Enrolled as node %s", choice.node_name)
     assert choice.enrollment is not None
-    # It has served; what is left lying about can only be stolen. Here, not above: a kill may have come in between.
+    # The secret is used up. Deleted here, not above, since the agent may have been killed in between.
     secret_file.unlink(missing_ok=True)
     return choice.enrollment
 
@@ -148,7 +148,9 @@ def _secret(path: Path) -> str:
     try:
         secret = path.read_text().strip()
     except OSError as error:
-        raise EnrollmentFailed(f"there is no enrollment secret: {error}") from error
+        raise EnrollmentFailed(
+            f"cannot read the enrollment secret that `openstack kube node create` printed: {error}"
+        ) from error
     if not secret:
         raise EnrollmentFailed(f"{path} is empty")
     return secret

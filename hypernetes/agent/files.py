@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are there whole or not at all, whenever the process is killed."""
+"""Writes files atomically: complete or not at all, whenever the process is killed."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def write(path: Path, content: str | bytes, mode: int = 0o600, owner: tuple[int,
     except FileNotFoundError:
         pass
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The temporary name begins with a dot, so that nobody who lists *.conf or *.json takes it for the real one.
+    # The temporary name begins with a dot, so that a listing of *.conf or *.json does not include it.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -48,14 +48,14 @@ def write(path: Path, content: str | bytes, mode: int = 0o600, owner: tuple[int,
 
 
 def write_json(path: Path, value: Any, mode: int = 0o600) -> bool:
-    """:func:`write` of ``value`` as JSON."""
+    """Write ``value`` as JSON with :func:`write`."""
     return write(path, json.dumps(value, sort_keys=True) + "\n", mode)
 
 
 def read_json(path: Path) -> Any | None:
-    """What :func:`write_json` wrote, or None if there is no such file or it is not JSON.
+    """Read what :func:`write_json` wrote; None if there is no such file or it is not valid JSON.
 
-    A file that is no JSON was not written by us (ours are whole); treating it as absent lets the agent start.
+    A file that is not valid JSON was not written by the agent, which writes atomically; it counts as absent.
     """
     try:
         return json.loads(path.read_bytes())

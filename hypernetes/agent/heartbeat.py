@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports that the node lives and how its programs are, and takes what the conductor wants of it."""
+"""Reports the node and the state of its programs, and receives the conductor's orders."""
 
 import importlib.metadata
 import random
@@ -20,22 +20,22 @@ from hypernetes.rpc import request_context
 LOG = log.getLogger(__name__)
 
 JITTER = 0.1
-"""Part of the interval by which reports vary, so that nodes that started together do not report together for ever."""
+"""Part of the interval by which reports vary, so that nodes that started together do not report together forever."""
 
 
 class Conductor(Protocol):
-    """What is asked of the conductor here."""
+    """The conductor's methods that heartbeats use."""
 
     @property
     def caller(self) -> messages.Caller:
-        """Who we are."""
+        """The node's identity and token."""
 
     def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
-        """Report, and learn what is wanted."""
+        """Report, and receive the order that waits, if any."""
 
 
 def version() -> str:
-    """Version of the installed package."""
+    """Return the version of the installed package."""
     try:
         return importlib.metadata.version("hypernetes")
     except importlib.metadata.PackageNotFoundError:
@@ -43,7 +43,7 @@ def version() -> str:
 
 
 def report(node: nodes.Node, caller: messages.Caller) -> messages.Heartbeat:
-    """What there is to report now."""
+    """Return the present report."""
     return messages.Heartbeat(
         caller=caller,
         address=str(node.conf.node.address),

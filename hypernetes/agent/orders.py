@@ -33,18 +33,18 @@ POLL_SECONDS = 0.5
 
 
 class Conductor(Protocol):
-    """What is asked of the conductor here."""
+    """The conductor's methods that orders use."""
 
     @property
     def caller(self) -> messages.Caller:
-        """Who we are."""
+        """The node's identity and token."""
 
     def phase_result(self, message: messages.PhaseResult) -> messages.Done:
-        """Report how a phase ended."""
+        """Report the result of a phase."""
 
 
 class Orders:
-    """The orders of one node."""
+    """Carries out the orders of one node."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Orders:
         self._accepted: set[str] = set()
 
     def submit(self, order: messages.PhaseOrder) -> None:
-        """Have the order carried out; one that waits, runs or is being reported already is not taken twice."""
+        """Queue the order, unless it is already queued, running or being reported."""
         with self._lock:
             if order.order_id in self._accepted:
                 return
@@ -90,10 +90,12 @@ class Orders:
         written = files.read_json(self._path)
         if isinstance(written, dict) and written.get("order_id") == order.order_id:
             try:
-                # Who we are is not written down there; the token has a place of its own.
+                # The caller is not recorded there; the token has a file of its own.
                 return codec.decode(messages.PhaseResult, written | {"caller": codec.encode(self._conductor.caller)})
             except codec.MalformedMessage:
-                LOG.warning("The result written down for order %s is broken; it is carried out again", order.order_id)
+                LOG.warning(
+                    "The result written down for order %s is not valid; carrying the order out again", order.order_id
+                )
         result = self._carry_out(order)
         data = codec.encode(result)
         del data["caller"]
@@ -114,7 +116,7 @@ class Orders:
         except Exception as error:
             LOG.exception("Phase %s failed", order.phase)
             message = f"unexpected {type(error).__name__}: {error}"
-        # Failures speak for themselves; a success without words is one.
+        # An empty message means success.
         message = commands.without_secrets(message)[:MAX_MESSAGE_CHARACTERS]
         LOG.info("Phase %s ended: %s", order.phase, message or "done")
         return messages.PhaseResult(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent as a whole: what it is made of, and the threads it runs."""
+"""Assembles the agent and runs its threads."""
 
 import threading
 from collections.abc import Callable
@@ -30,18 +30,18 @@ STOP_SECONDS = 8.0
 
 
 class _Endpoint:
-    """What conductors may cast to this agent."""
+    """The casts that conductors may send to this agent."""
 
     def __init__(self, submit: Callable[[messages.PhaseOrder], None]) -> None:
         self._submit = submit
 
     def run_phase(self, message: messages.PhaseOrder) -> None:
-        """Take an order; heartbeats would bring it too."""
+        """Accept an order; the next heartbeat would bring it as well."""
         self._submit(message)
 
 
 def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
-    """Enroll, then serve until ``stop``."""
+    """Enroll, then serve until ``stop`` is set."""
     node = nodes.from_conf(conf)
     _make_directories(node)
     runtime.write(conf, node.layout)
@@ -70,7 +70,7 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     ]
     casts = rpc_server.agent_server(conf, enrolled, _Endpoint(phases.submit), lock_path=lock_path)
     casts.start()
-    LOG.info("The agent of node %s serves", enrolled.node_name)
+    LOG.info("The agent of node %s is running", enrolled.node_name)
     stop.wait()
     _stop(casts, threads)
 
@@ -93,11 +93,11 @@ def _thread(name: str, stop: threading.Event, work: Callable[[], None]) -> threa
         try:
             work()
         except Exception:
-            # A part that died unseen would leave a node that looks alive: end, and be started anew.
-            LOG.exception("The part %s of the agent failed; the agent ends", name)
+            # A thread that died unnoticed would leave a node that looks healthy: exit and be restarted.
+            LOG.exception("Thread %s failed; shutting down", name)
             stop.set()
 
-    # Daemons: a part that hangs in a system call must not keep a stopped agent alive.
+    # Daemon threads: one that hangs in a system call must not keep a stopped agent alive.
     thread = threading.Thread(target=guarded, name=name, daemon=True)
     thread.start()
     return thread

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent at the other end of a unix socket: one line of JSON there, one line back."""
+"""The client of the agent's Unix socket: one line of JSON there, one line back."""
 
 import json
 import socket
@@ -23,7 +23,7 @@ def ask(path: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any]
     """Send a request and return the agent's answer.
 
     :param timeout: seconds for the whole exchange.
-    :raises errors.CniError: the agent does not answer (the runtime may try again) or has refused.
+    :raises errors.CniError: when the agent does not answer (the runtime may retry) or refuses.
     """
     asks_status = request.get("command") == "STATUS"
     patience = STATUS_RECONNECT_SECONDS if asks_status else RECONNECT_SECONDS
@@ -38,8 +38,8 @@ def ask(path: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any]
             errors.TRY_AGAIN_LATER, f"hypernetes-agent does not answer at {path}", str(error)
         ) from None
     if not line.endswith(b"\n"):
-        # It was killed in between; what it had begun it takes up again when it is asked again.
-        raise errors.CniError(errors.TRY_AGAIN_LATER, "hypernetes-agent ended before it had answered")
+        # The agent was killed meanwhile; it resumes the operation when the runtime retries.
+        raise errors.CniError(errors.TRY_AGAIN_LATER, "hypernetes-agent exited before it answered")
     return _result(line)
 
 
@@ -59,12 +59,12 @@ def _connection(path: str, deadline: float) -> socket.socket:
 
 
 def _line(connection: socket.socket, deadline: float) -> bytes:
-    """Read up to the end of a line; a socket's own timeout would begin anew with each piece."""
+    """Read up to the end of a line; a socket's own timeout would start again with each piece."""
     line = b""
     while not line.endswith(b"\n") and len(line) < MAX_ANSWER_BYTES:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("its answer did not come in time")
+            raise TimeoutError("it did not answer in time")
         connection.settimeout(left)
         piece = connection.recv(65536)
         if not piece:
@@ -81,5 +81,5 @@ def _result(line: bytes) -> dict[str, Any]:
             raise errors.CniError(int(error["code"]), str(error["message"]), str(error.get("details", "")))
         result = answer["result"]
     except (ValueError, KeyError, TypeError):
-        raise errors.CniError(errors.DECODING_FAILURE, "hypernetes-agent answered something unknown") from None
+        raise errors.CniError(errors.DECODING_FAILURE, "the answer of hypernetes-agent is not valid") from None
     return dict(result)

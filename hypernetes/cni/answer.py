@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the runtime is told: results and errors as the CNI specification 1.1 has them. Pure functions."""
+"""Renders results and errors as the CNI specification 1.1 defines them. Pure functions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from hypernetes.cni import request
 
 
 def added(version: str, asked: Mapping[str, Any], port: Mapping[str, Any]) -> dict[str, Any]:
-    """Result of ADD: the TAP on the host, and the interface the pod's virtual machine will have.
+    """Return the result of ADD: the TAP on the host, and the interface of the pod's virtual machine.
 
-    Nothing exists in the sandbox' network namespace itself: the address lives in the virtual machine.
+    The sandbox's network namespace itself stays empty: the address is in the virtual machine.
     """
     pod_interface: dict[str, Any] = {"name": asked["interface"], "mac": port["mac"], "sandbox": asked["netns"]}
     if version == "1.1.0":
@@ -33,12 +33,12 @@ def added(version: str, asked: Mapping[str, Any], port: Mapping[str, Any]) -> di
 
 
 def versions() -> dict[str, Any]:
-    """Result of VERSION."""
+    """Return the result of VERSION."""
     return {"cniVersion": request.SUPPORTED_VERSIONS[-1], "supportedVersions": list(request.SUPPORTED_VERSIONS)}
 
 
 def failed(version: str | None, error: errors.CniError) -> dict[str, Any]:
-    """An error, in the version the runtime asked for where it is known."""
+    """Return an error in the version that the runtime asked for, where it is known."""
     if version not in request.SUPPORTED_VERSIONS:
         version = request.SUPPORTED_VERSIONS[-1]
     answer: dict[str, Any] = {"cniVersion": version, "code": error.code, "msg": error.message}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Error codes of the CNI specification 1.1 (section "Error") and ours above 99."""
+"""Error codes of the CNI specification 1.1 (section "Error"); those above 99 are specific to Hypernetes."""
 
 INCOMPATIBLE_VERSION = 1
 UNKNOWN_CONTAINER = 3
@@ -9,11 +9,11 @@ INVALID_CONFIGURATION = 7
 TRY_AGAIN_LATER = 11
 NOT_AVAILABLE = 50
 REFUSED = 100
-"""The agent or the conductor refused: the pod is not what it seems, or its namespace has no network."""
+"""The agent or the conductor refused: the pod does not exist as claimed, or its namespace has no network."""
 
 
 class CniError(Exception):
-    """What is printed instead of a result. ``details`` may be empty."""
+    """An error that is printed instead of a result. ``details`` may be empty."""
 
     def __init__(self, code: int, message: str, details: str = "") -> None:
         super().__init__(message)

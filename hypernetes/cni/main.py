@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CNI plug-in (specification 1.1): hands the call to the node's agent and prints what the runtime expects."""
+"""The CNI plugin (specification 1.1): passes the call to the node's agent and prints its answer for the runtime."""
 
 import json
 import os
@@ -16,7 +16,7 @@ MAX_CONFIGURATION_BYTES = 4 * 1024 * 1024
 
 
 def main() -> int:
-    """Carry out one call by environment and standard input; the exit status tells success."""
+    """Carry out one call given by environment and standard input; return the exit status."""
     text = sys.stdin.read(MAX_CONFIGURATION_BYTES)
     try:
         result = call(dict(os.environ), text)
@@ -30,9 +30,9 @@ def main() -> int:
 
 
 def call(environment: dict[str, str], text: str) -> dict[str, Any] | None:
-    """The result of one call, or None where success says nothing (DEL, CHECK, STATUS, GC).
+    """Carry out one call and return its result; None for commands that print none (DEL, CHECK, STATUS, GC).
 
-    :raises errors.CniError: it failed.
+    :raises errors.CniError: when it fails.
     """
     command, configuration, asked = request.parse(environment, text)
     if command == "VERSION":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the runtime asks: environment and network configuration of a CNI call, checked."""
+"""Parses and checks the environment and the network configuration of a CNI call."""
 
 import json
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ _POD_ARGUMENTS = {"namespace": "K8S_POD_NAMESPACE", "name": "K8S_POD_NAME", "uid
 
 
 def parse(environment: Mapping[str, str], text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Command, network configuration and the request for the agent.
+    """Return the command, the network configuration and the request for the agent.
 
-    :raises errors.CniError: a variable or the configuration is missing or wrong.
+    :raises errors.CniError: when a variable or the configuration is missing or wrong.
     """
     command = environment.get("CNI_COMMAND", "")
     if command not in COMMANDS:
-        raise errors.CniError(errors.INVALID_ENVIRONMENT, f"CNI_COMMAND is {command!r}, none of the specification's")
+        raise errors.CniError(errors.INVALID_ENVIRONMENT, f"CNI_COMMAND {command!r} is not supported")
     configuration = _configuration(text, command)
     if command == "VERSION":
         return command, configuration, {}
@@ -41,9 +41,11 @@ def _configuration(text: str, command: str) -> dict[str, Any]:
     try:
         configuration = json.loads(text)
     except ValueError as error:
-        raise errors.CniError(errors.DECODING_FAILURE, "the network configuration is no JSON", str(error)) from None
+        raise errors.CniError(
+            errors.DECODING_FAILURE, "the network configuration is not valid JSON", str(error)
+        ) from None
     if not isinstance(configuration, dict):
-        raise errors.CniError(errors.DECODING_FAILURE, "the network configuration is no JSON object")
+        raise errors.CniError(errors.DECODING_FAILURE, "the network configuration is not a JSON object")
     version = configuration.get("cniVersion")
     if command != "VERSION" and version not in SUPPORTED_VERSIONS:
         raise errors.CniError(
@@ -60,7 +62,7 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 
 
 def _pod(arguments: str) -> dict[str, str]:
-    """Namespace, name and uid of the pod, by the arguments containerd and CRI-O give."""
+    """Return namespace, name and UID of the pod from the arguments that containerd and CRI-O pass."""
     pairs = dict(pair.partition("=")[::2] for pair in arguments.split(";") if pair)
     missing = [name for name in _POD_ARGUMENTS.values() if not pairs.get(name)]
     if missing:
@@ -69,11 +71,11 @@ def _pod(arguments: str) -> dict[str, str]:
 
 
 def _attachments(configuration: Mapping[str, Any]) -> list[str]:
-    """Ids of the containers whose attachments are to stay, by the configuration of GC."""
+    """Return the IDs of the containers whose attachments stay, from the configuration of GC."""
     # Spec 1.1 names the key with a slash; the released libcni sends it so.
     attachments = configuration.get("cni.dev/valid-attachments")
     if not isinstance(attachments, list):
-        # Without the list everything would be garbage: the spec has runtimes always send it.
+        # Without the list everything would be garbage; the specification has runtimes always send it.
         raise errors.CniError(errors.INVALID_CONFIGURATION, "GC needs cni.dev/valid-attachments")
     try:
         return [str(attachment["containerID"]) for attachment in attachments]

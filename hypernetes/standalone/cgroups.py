@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Control groups: one to know our processes by, and one root per node in every hierarchy for its kubelet.
+"""Control groups: one that identifies the installation's processes, and one root per node and hierarchy for kubelet.
 
-All processes of an installation are born into a cgroup2 of ours, which nothing below them leaves on cgroup v1
-machines, whatever they fork, daemonize or rename themselves to. So "what was started here" is a question the
-kernel answers, even after a supervisor was killed.
+All processes of an installation start in its own cgroup2, which none of their descendants leaves on cgroup v1
+machines, however they fork, daemonize or rename themselves. So the kernel knows what was started here, even after a
+supervisor was killed.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class ProcessGroup:
     def path(self) -> Path:
         """Its directory in the unified hierarchy.
 
-        :raises StandaloneError: where the kernel has no cgroup2 at all
+        :raises StandaloneError: where the kernel has no cgroup2 at all.
         """
         for one in hierarchies():
             if one.unified:
@@ -140,7 +140,7 @@ class ProcessGroup:
         return found
 
     def end(self, *, grace: float) -> None:
-        """Ask the members to stop, wait up to ``grace`` seconds, then kill the rest; take the directory away."""
+        """Ask the members to stop, wait up to ``grace`` seconds, then kill the rest; remove the directory."""
         end_processes(self.members, grace=grace)
         remove(self.path)
 
@@ -148,7 +148,7 @@ class ProcessGroup:
 def end_processes(members: Callable[[], list[process.ProcessIdentity]], *, grace: float) -> None:
     """SIGTERM, then SIGKILL after ``grace`` seconds, to all that ``members()`` returns until it returns none.
 
-    :raises NotReady: when something survives SIGKILL for 10 s
+    :raises NotReady: when something survives SIGKILL for 10 s.
     """
     for identity in members():
         identity.signal(signal.SIGTERM)
@@ -162,7 +162,7 @@ def end_processes(members: Callable[[], list[process.ProcessIdentity]], *, grace
             identity.signal(signal.SIGKILL)
         return not left
 
-    machine.wait_until(killed, "the end of our processes", timeout=10)
+    machine.wait_until(killed, "the end of the installation's processes", timeout=10)
 
 
 def node_roots(node: str) -> list[Path]:
@@ -188,7 +188,7 @@ def node_members(node: str) -> list[process.ProcessIdentity]:
 
 
 def anything_runs() -> bool:
-    """Whether a process of any installation, or of its nodes, runs on this machine."""
+    """Return whether a process of any installation, or of its nodes, runs on this machine."""
     for one in hierarchies():
         for directory in (one.mount_point / DIRECTORY, one.mount_point / NODES_DIRECTORY):
             for procs in directory.rglob("cgroup.procs"):
@@ -201,9 +201,9 @@ def anything_runs() -> bool:
 
 
 def remove(directory: Path) -> None:
-    """Take away a cgroup and everything below it; nothing may run there any more.
+    """Remove a cgroup and everything below it; nothing may run there any more.
 
-    :raises StandaloneError: it is still in use after 10 s
+    :raises StandaloneError: when it is still in use after 10 s.
     """
     deadline = time.monotonic() + REMOVE_TIMEOUT
     while True:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stopping and taking away: only what was started or made here, known by identity and never by a name."""
+"""Stops and removes what was started or created here, known by its identity and never by a name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ GRACE = 45.0
 
 
 def down(installation: Installation, table: Mapping[str, Component]) -> None:
-    """Stop every process and take away kernel objects; files stay.
+    """Stop every process and remove kernel objects; files stay.
 
-    Nodes go first, so that what they hold at control services is given back in an orderly way.
+    Nodes go first, so that they can release what they hold at control services.
     """
     for node in installation.nodes():
         installation.node_supervisor(node).end(grace=GRACE)
@@ -29,13 +29,13 @@ def down(installation: Installation, table: Mapping[str, Component]) -> None:
     installation.control.end(grace=GRACE)
     for name in reversed(component.order(table)):
         table[name].stop(installation)
-    # Not all of the state directory: it may be a file system of the operator's own.
+    # Not the state directory itself: it may be a file system of the operator.
     mounts.unmount_below(installation.layout.nodes)
     mounts.unmount_below(installation.layout.namespaces)
 
 
 def clean(installation: Installation, table: Mapping[str, Component], *, keep_cache: bool) -> None:
-    """``down``, then remove all files and directories of ours, and mounts made for us."""
+    """Run ``down``, then remove all files, directories and mounts of the installation."""
     layout = installation.layout
     down(installation, table)
     for one in cgroups.hierarchies():

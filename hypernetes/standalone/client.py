@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clients a person uses, ``openstack`` and ``kubectl``, run as one of the stack's users."""
+"""Runs the clients ``openstack`` and ``kubectl`` as one of the stack's users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypernetes.standalone.installation import Installation
 
 
 def environment(installation: Installation, user: str) -> dict[str, str]:
-    """The user's environment; the password stays in clouds.yaml (mode 0600)."""
+    """Return the user's environment; the password stays in clouds.yaml (mode 0600)."""
     layout = installation.layout
     return {
         "PATH": f"{layout.venv / 'bin'}:{layout.dist / 'bin'}:{machine.PATH}",
@@ -27,14 +27,14 @@ def environment(installation: Installation, user: str) -> dict[str, str]:
 
 
 def kubeconfig(installation: Installation, user: str) -> Path:
-    """Where the user's kubeconfig lies."""
+    """Return the path of the user's kubeconfig."""
     return installation.layout.clients / f"{user}.kubeconfig"
 
 
 def openstack(installation: Installation, user: str, *words: str, timeout: float = 120) -> str:
-    """Run an ``openstack`` command; its output.
+    """Run an ``openstack`` command and return its output.
 
-    :raises CommandFailed: when it fails
+    :raises CommandFailed: when it fails.
     """
     return machine.run(
         [installation.executable("openstack"), *words], timeout=timeout, environment=environment(installation, user)
@@ -42,9 +42,9 @@ def openstack(installation: Installation, user: str, *words: str, timeout: float
 
 
 def kubectl(installation: Installation, user: str, *words: str, stdin: str | None = None, timeout: float = 60) -> str:
-    """Run kubectl; its output.
+    """Run kubectl and return its output.
 
-    :raises CommandFailed: when it fails
+    :raises CommandFailed: when it fails.
     """
     return machine.run(
         [installation.layout.dist / "bin/kubectl", f"--request-timeout={min(timeout, 60):.0f}s", *words],
@@ -55,7 +55,7 @@ def kubectl(installation: Installation, user: str, *words: str, stdin: str | Non
 
 
 def kubectl_succeeds(installation: Installation, user: str, *words: str) -> bool:
-    """Whether a kubectl command succeeds."""
+    """Return whether a kubectl command succeeds."""
     try:
         kubectl(installation, user, *words, timeout=20)
     except machine.CommandFailed:
@@ -64,20 +64,20 @@ def kubectl_succeeds(installation: Installation, user: str, *words: str) -> bool
 
 
 def ensure_kubeconfig(installation: Installation, user: str, cluster: str) -> None:
-    """Write the user's kubeconfig unless it is there and opens the cluster."""
+    """Write the user's kubeconfig unless it exists and works."""
     path = kubeconfig(installation, user)
     if path.exists() and kubectl_succeeds(installation, user, "get", "--raw", "/version"):
         return
     if path.exists():
-        # The new file has another credential, by which the old one's token would not be found any more.
+        # The new file has another credential, under which the old one's token would not be found.
         _forget_tokens_of(path)
     openstack(installation, user, "kube", "config", cluster, "--file", str(path))
 
 
 def forget_tokens(installation: Installation) -> None:
-    """Remove the tokens that a person's own kubectl cached below the home directory with one of our kubeconfigs.
+    """Remove the tokens that kubectl has cached below the caller's home directory with a kubeconfig of the stack.
 
-    They are worthless once Keystone has gone, and nobody would know whose they were.
+    They are worthless once Keystone is gone, and their owner could not be found later.
     """
     for path in installation.layout.clients.glob("*.kubeconfig"):
         _forget_tokens_of(path)

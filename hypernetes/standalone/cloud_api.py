@@ -30,7 +30,7 @@ class Api:
     def find(self, collection: str, name: str) -> dict[str, Any] | None:
         """The record of this name in a collection, such as ``nodes``; None when there is none.
 
-        :raises StandaloneError: when the API refuses
+        :raises StandaloneError: when the API refuses.
         """
         status, answer = self.request("GET", f"/v1/{collection}?name={name}")
         if status != 200:
@@ -41,7 +41,7 @@ class Api:
     def create(self, collection: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Make a record; what the API answered.
 
-        :raises StandaloneError: when the API refuses
+        :raises StandaloneError: when the API refuses.
         """
         status, answer = self.request("POST", f"/v1/{collection}", body)
         if status not in (200, 201, 202):

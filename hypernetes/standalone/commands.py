@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the quickstart: up, status, env, down, clean."""
+"""The commands of the quickstart: up, status, env, down, clean."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READY = 0
 FAILED = 1
 NOT_READY = 3
 
-# Would win over, or contradict, what ``env`` sets.
+# They would take precedence over, or contradict, what ``env`` sets.
 CONFLICTING_VARIABLES = (
     "OS_CLOUD",
     "OS_CLIENT_CONFIG_FILE",
@@ -41,27 +41,27 @@ CONFLICTING_VARIABLES = (
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; ``up`` is what happens without a verb."""
+    """Return the command line's parser; ``up`` is the default command."""
     top = argparse.ArgumentParser(prog="tools/quickstart", description="Hypernetes on one machine.")
     verbs = top.add_subparsers(dest="verb")
-    up = verbs.add_parser("up", help="start what does not run yet, then show evidence")
+    up = verbs.add_parser("up", help="start everything that is not running, then show evidence")
     up.add_argument(
         "--until",
         action="append",
         metavar="COMPONENT",
-        help="start only this component and all it needs (may be repeated)",
+        help="start only this component and everything it needs; may be repeated",
     )
-    verbs.add_parser("status", help="tell what is ready; exit status 3 if anything is not")
+    verbs.add_parser("status", help="show what is ready; exit status 3 if anything is not")
     env = verbs.add_parser("env", help='print shell exports for a user: eval "$(tools/quickstart env red)"')
     env.add_argument("name", metavar="NAME", help="admin, red or blue")
-    verbs.add_parser("down", help="stop everything, keep the data")
+    verbs.add_parser("down", help="stop everything and keep the data")
     clean = verbs.add_parser("clean", help="stop everything and remove every trace")
-    clean.add_argument("--keep-cache", action="store_true", help="keep built and downloaded things")
+    clean.add_argument("--keep-cache", action="store_true", help="keep builds and downloads")
     return top
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carry out one verb; the exit status."""
+    """Run one command and return its exit status."""
     options = parser().parse_args(list(arguments) or ["up"])
     installation = Installation(Layout.from_environment())
     try:
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
             return status(installation)
         if options.verb == "env":
             return env(installation, options.name)
-        # First of all: nothing is done to a directory that is not ours.
+        # First: nothing is done to a directory that does not belong to a quickstart.
         ownership.check(installation.layout)
         with machine_lock.held(installation.layout.state) as lock:
             if options.verb == "down":
@@ -85,14 +85,14 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"quickstart: {error}\n")
         return FAILED
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; call it again to go on, or `tools/quickstart down` to stop\n")
-        # Threads may be in the middle of a wait; nothing they hold needs an orderly end.
+        sys.stderr.write("\nInterrupted. Run it again to resume, or stop with `tools/quickstart down`.\n")
+        # Threads may be waiting; nothing they hold needs an orderly shutdown.
         sys.stderr.flush()
         os._exit(130)
 
 
 def up(installation: Installation, until: Sequence[str] | None) -> int:
-    """Start components; the last of them measures the evidence."""
+    """Start components, the last of which measures the evidence."""
     begin = time.monotonic()
     installation.say = _say
     wanted = component.closure(table.COMPONENTS, until or list(table.COMPONENTS))
@@ -106,11 +106,11 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
 
 
 def status(installation: Installation) -> int:
-    """One line per component and one per process."""
+    """Print one line per component and one per process."""
     ready: dict[str, bool] = {}
     for name in component.order(table.COMPONENTS):
         one = table.COMPONENTS[name]
-        # What it needs does not run: asking it would only wait for a timeout.
+        # When what it needs is not ready, asking it would only wait for a timeout.
         able = installation.layout.state.exists() and all(ready[need] for need in one.needs)
         try:
             ready[name] = able and one.ready(installation)
@@ -124,12 +124,12 @@ def status(installation: Installation) -> int:
 
 
 def env(installation: Installation, name: str) -> int:
-    """Shell exports after which ``openstack`` and ``kubectl`` work as this user, as an openrc file gives them."""
+    """Print shell exports with which ``openstack`` and ``kubectl`` work as this user, like an openrc file."""
     layout = installation.layout
     path = layout.clients / "clouds.yaml"
     clouds = yaml.safe_load(path.read_text())["clouds"] if path.exists() else {}
     if name not in clouds:
-        raise machine.StandaloneError(f"there is no user {name} here (yet); is everything up?")
+        raise machine.StandaloneError(f"no user {name} exists yet; run tools/quickstart up first")
     for variable in CONFLICTING_VARIABLES:
         _say(f"unset {variable}\n")
     for variable, value in client_environment(layout, clouds[name]).items():
@@ -140,7 +140,7 @@ def env(installation: Installation, name: str) -> int:
 
 
 def client_environment(layout: Layout, cloud: Mapping[str, Any]) -> dict[str, str]:
-    """The OS_* variables of one user of ``clouds.yaml``."""
+    """Return the OS_* variables of one user of ``clouds.yaml``."""
     return {
         "OS_AUTH_TYPE": "password",
         "OS_AUTH_URL": cloud["auth"]["auth_url"],

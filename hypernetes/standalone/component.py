@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a component is: a row of the table of all parts."""
+"""Components, as rows of one table, and the graph of what they need."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypernetes.standalone.installation import Installation
 
 
 def _nothing(_installation: Installation) -> None:
-    """Most components own nothing beyond processes and files, which are ended for all of them together."""
+    """Do nothing: most components own only processes and files, which are stopped and removed for all together."""
 
 
 def _ready(_installation: Installation) -> bool:
-    """A component whose start returns only when it is done."""
+    """Return true: the start of such a component returns only when it is ready."""
     return True
 
 
@@ -44,7 +44,7 @@ class TableInvalid(Exception):
 
 
 def by_name(components: Iterable[Component]) -> dict[str, Component]:
-    """Index the table and check it.
+    """Index and check the table.
 
     :raises TableInvalid: when a name occurs twice, a need is unknown or the needs form a cycle.
     """
@@ -78,7 +78,7 @@ def order(table: Mapping[str, Component]) -> list[str]:
 
 
 def closure(table: Mapping[str, Component], wanted: Iterable[str]) -> set[str]:
-    """The wanted components and everything they need, directly or not.
+    """Return the wanted components and everything they need, directly or not.
 
     :raises TableInvalid: when a name is not in the table.
     """
@@ -87,7 +87,7 @@ def closure(table: Mapping[str, Component], wanted: Iterable[str]) -> set[str]:
     while stack:
         name = stack.pop()
         if name not in table:
-            raise TableInvalid(f"there is no component {name}; there are: {', '.join(table)}")
+            raise TableInvalid(f"unknown component {name}; choose from: {', '.join(table)}")
         if name not in found:
             found.add(name)
             stack += table[name].needs

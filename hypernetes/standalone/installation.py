@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything a component gets into its hands: directories, passwords, certificates, supervisors, one-time steps."""
+"""What components share: directories, passwords, certificates, supervisors and one-time steps."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Installation:
         )
         self._lock = threading.Lock()
         self.say: Callable[[str], object] = lambda _text: None
-        """Where a long component reports its progress; silent unless a verb sets it."""
+        """Function to which a long step reports its progress; silent unless a command sets it."""
 
     def node_supervisor(self, node: str) -> Supervisor:
-        """The supervisor inside a node; its socket and files are seen through the node's state directory."""
+        """Return the supervisor inside a node; its socket and files are reached through the node's state directory."""
         directory = self.layout.node(node)
         return Supervisor(
             node,
@@ -52,14 +52,15 @@ class Installation:
         )
 
     def nodes(self) -> list[str]:
-        """The nodes this installation has a state directory for."""
+        """Return the nodes that have a state directory."""
         return [name for name in addresses.NODES if self.layout.node(name).is_dir()]
 
     def once(self, step: str, fingerprint: object, action: Callable[[], None]) -> bool:
-        """Do a step that lasts (a database migration, say) unless it was done with the same fingerprint.
+        """Run a step with a lasting effect, such as a database migration, unless it has run with the same fingerprint.
 
-        The mark is set only after the action returned, so an interrupted one is done again; it must bear that.
-        True when the action ran.
+        The mark is set after the action has returned, so an interrupted action runs again and must allow that.
+
+        :returns: whether the action ran.
         """
         mark = self.layout.state / "done" / step
         wanted = hashlib.sha256(json.dumps(fingerprint, sort_keys=True, default=str).encode()).hexdigest()
@@ -70,11 +71,11 @@ class Installation:
         return True
 
     def forget(self, step: str) -> None:
-        """Have a step done again at the next ``once``."""
+        """Have the next ``once`` run a step again."""
         (self.layout.state / "done" / step).unlink(missing_ok=True)
 
     def record(self, name: str, *values: str) -> None:
-        """Add to a list that must outlive this process, such as the directories ``clean`` has to take away."""
+        """Add to a list that must outlive this process, such as the directories that ``clean`` removes."""
         with self._lock:
             known = self.recorded(name)
             fresh = [value for value in values if value not in known]
@@ -82,12 +83,12 @@ class Installation:
                 machine.write(self._record(name), "".join(f"{value}\n" for value in [*known, *fresh]))
 
     def recorded(self, name: str) -> list[str]:
-        """What was recorded under a name, in the order it came."""
+        """Return what was recorded under a name, in that order."""
         path = self._record(name)
         return path.read_text().splitlines() if path.exists() else []
 
     def executable(self, name: str) -> Path:
-        """A command of the virtual environment."""
+        """Return the path of a command in the virtual environment."""
         return self.layout.venv / "bin" / name
 
     def _record(self, name: str) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which file lies where: the state directory, the cache directory and what they hold."""
+"""Paths: the state directory, the cache directory and what they hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Layout:
     """The directories of one installation.
 
     ``state`` belongs to what runs, ``cache`` to what can be built or fetched again, ``repository`` is the work
-    tree the quickstart was called from. ``prebuilt`` is a distribution tree that somebody else made, if any.
+    tree the quickstart was called from. ``prebuilt`` is a distribution tree built elsewhere, if any.
     """
 
     state: Path
@@ -72,17 +72,17 @@ class Layout:
 
     @property
     def tls(self) -> Path:
-        """The installation's certificate authority and what it issued."""
+        """The installation's CA and the certificates it issued."""
         return self.state / "tls"
 
     @property
     def ca_certificate(self) -> Path:
-        """The authority's certificate; public, and all a client needs."""
+        """The CA's certificate; public, and all a client needs."""
         return self.tls / "ca.crt"
 
     @property
     def clients(self) -> Path:
-        """What a person uses: clouds.yaml and kubeconfigs."""
+        """Users' files: clouds.yaml and kubeconfigs."""
         return self.state / "clients"
 
     @property

@@ -18,19 +18,19 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class StandaloneError(Exception):
-    """Something that ends ``up`` with one line for the person who called it."""
+    """An error that ends the command with one line for its caller."""
 
 
 class CommandFailed(StandaloneError):
-    """A command ended with another status than 0; the text ends with what it wrote to standard error."""
+    """A command failed; the text ends with what it wrote to standard error."""
 
 
 class NotReady(StandaloneError):
-    """A condition did not come true in time."""
+    """A condition did not become true in time."""
 
 
 def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A small, known environment: nothing of the caller's, such as OS_* or PYTHONPATH, leaks into services.
+    """Return a minimal environment: no variable of the caller, such as OS_* or PYTHONPATH, reaches services.
 
     A service that crashes in a library's C code leaves a traceback of all its threads in its log.
     """
@@ -39,7 +39,7 @@ def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def package_client_environment() -> dict[str, str]:
-    """What the caller was told about reaching package registries; for builds only."""
+    """Return the caller's settings for reaching package registries; for builds only."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -58,12 +58,12 @@ def run(
 ) -> str:
     """Run one command and return its standard output.
 
-    :param timeout: seconds until it is killed
-    :raises CommandFailed: when it fails or takes too long (only the latter when ``check`` is false)
+    :param timeout: seconds until it is killed.
+    :raises CommandFailed: when it fails or takes too long (only the latter when ``check`` is false).
     """
     words = [str(word) for word in argv]
     try:
-        done = subprocess.run(  # noqa: S603 - no shell, the words are ours
+        done = subprocess.run(  # noqa: S603 - no shell; the arguments are a list
             words,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
@@ -93,15 +93,15 @@ def run_logged(
     in_child: Callable[[], None],
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a long command, keep what it says in a file and hand over each line as it comes.
+    """Run a long command, write its output to a file and pass on each line.
 
-    :param in_child: called between fork and exec, to enter a control group
-    :raises CommandFailed: when it fails, with its last lines, or takes longer than ``timeout`` seconds
+    :param in_child: called between fork and exec, to enter a control group.
+    :raises CommandFailed: when it fails, with its last lines, or takes longer than ``timeout`` seconds.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w") as kept,
-        subprocess.Popen(  # noqa: S603 - no shell, the words are ours
+        subprocess.Popen(  # noqa: S603 - no shell; the arguments are a list
             [str(word) for word in argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -128,7 +128,7 @@ def run_logged(
 
 
 def succeeds(argv: Sequence[str | Path], *, timeout: float = 20) -> bool:
-    """Tell whether a probing command ends with status 0."""
+    """Return whether a command exits with status 0."""
     try:
         run(argv, timeout=timeout)
     except CommandFailed:
@@ -137,22 +137,23 @@ def succeeds(argv: Sequence[str | Path], *, timeout: float = 20) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, timeout: float, interval: float = 0.1) -> None:
-    """Ask again and again, a little less often each time, until the condition holds.
+    """Check a condition, a little less often each time, until it holds.
 
-    :raises NotReady: after ``timeout`` seconds, naming ``what`` was awaited
+    :param what: what is awaited, for the error.
+    :raises NotReady: when it does not hold after ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
     pause = interval
     while not condition():
         if time.monotonic() > deadline:
-            raise NotReady(f"{what}: not after {timeout:.0f} s")
+            raise NotReady(f"{what}: not ready after {timeout:.0f} s")
         time.sleep(pause)
         pause = min(pause * 1.3, 1.0)
 
 
 def write(path: Path, text: str, *, mode: int = 0o644, owner: tuple[int, int] | None = None) -> bool:
-    """Put a file in place atomically; true when its content changed.
+    """Write a file atomically; return whether its content changed.
 
-    The mode is set before the content is there, so a secret is never readable by others, not even for a moment.
+    The mode is set before the content is written, so a secret is never readable by other users.
     """
     return files.write(path, text, mode, owner)

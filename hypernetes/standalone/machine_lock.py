@@ -35,10 +35,10 @@ class MachineLock:
 def held(state: Path) -> Iterator[MachineLock]:
     """Own the machine for the installation of this state directory, and be the only one at work on it.
 
-    :raises StandaloneError: another up, down or clean is at work, or another installation runs
+    :raises StandaloneError: another up, down or clean is at work, or another installation runs.
     """
     with _locked() as stream:
-        # Nobody wrote a name before there was one lock for the machine; what runs then is most likely the default.
+        # Earlier releases did not write a name; what runs then is most likely the default installation.
         owner = stream.read().strip() or str(DEFAULT_STATE)
         if owner != str(state) and cgroups.anything_runs():
             raise machine.StandaloneError(
@@ -52,7 +52,7 @@ def held(state: Path) -> Iterator[MachineLock]:
         lock = MachineLock()
         yield lock
         if lock.forgotten:
-            # The last thing done under the lock: whoever makes the file anew is alone, too.
+            # The last step under the lock: the next process to create the file is alone, too.
             LOCK.unlink()
 
 
@@ -64,14 +64,16 @@ def _locked() -> Iterator[IO[str]]:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise machine.StandaloneError(f"another quickstart is at work: {stream.read().strip()}") from error
+                raise machine.StandaloneError(
+                    f"another quickstart is at work, wait for it to finish: {stream.read().strip()}"
+                ) from error
             if _is_at_its_place(descriptor):
                 yield stream
                 return
 
 
 def _is_at_its_place(descriptor: int) -> bool:
-    """Whether the name still means the file that was locked; a ``clean`` may have removed it since it was opened."""
+    """Return whether the path still names the locked file, which a ``clean`` may have removed since it was opened."""
     try:
         return os.path.samestat(os.fstat(descriptor), LOCK.stat())
     except FileNotFoundError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mounts below a directory of ours."""
+"""Finds and removes mounts below a directory of the installation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypernetes.standalone import machine
 
 
 def parse_below(mountinfo: str, directory: Path) -> list[Path]:
-    """Mount points at or below a directory, the last mounted first, from the text of ``/proc/self/mountinfo``."""
+    """Return the mount points at or below a directory in ``/proc/self/mountinfo``'s text, the last mounted first."""
     points = []
     for line in mountinfo.splitlines():
         # The kernel writes a space as \040 (proc(5)).
@@ -20,19 +20,19 @@ def parse_below(mountinfo: str, directory: Path) -> list[Path]:
 
 
 def below(directory: Path) -> list[Path]:
-    """Mount points at or below a directory now."""
+    """Return the present mount points at or below a directory."""
     return parse_below(Path("/proc/self/mountinfo").read_text(), directory)
 
 
 def unmount_below(directory: Path) -> None:
     """Unmount everything at or below a directory.
 
-    :raises StandaloneError: when something stays mounted, because a removal of files would then go through it
+    :raises StandaloneError: when something stays mounted, since removing files would then reach into it.
     """
     for point in below(directory):
         machine.run(["umount", point], check=False)
     for point in below(directory):
-        # Busy only if a process outside of ours looks in; detaching lets go as soon as it leaves.
+        # Busy only if a process of another owner uses it; a detached mount goes when that process leaves.
         machine.run(["umount", "--lazy", point], check=False)
     left = below(directory)
     if left:

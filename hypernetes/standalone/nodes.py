@@ -95,19 +95,19 @@ def fstab(directory: Path, dist: Path, hidden: Iterable[Path]) -> str:
 
 
 def exists(installation: Installation, node: Node) -> bool:
-    """Whether both namespaces are there, whole."""
+    """Return whether both namespaces are there, whole."""
     return _is_namespace(node.network_namespace) and _is_namespace(mount_namespace(installation, node))
 
 
 def create(installation: Installation, node: Node) -> None:
-    """Make the node afresh, without any process in it; ``remove`` must have come first."""
+    """Create the node without any process in it; call ``remove`` first."""
     directory = installation.layout.node(node.name)
     shutil.rmtree(directory / "run", ignore_errors=True)
     for source in BINDS:
         (directory / source).mkdir(parents=True, exist_ok=True)
     installation.layout.dist.mkdir(parents=True, exist_ok=True)
     for target in (*BINDS.values(), str(DIST_MOUNT)):
-        _make_directory(installation, Path(target))
+        _create_directory(installation, Path(target))
     cgroups.create_node_roots(node.name)
     _create_network(installation, node)
     _create_mounts(installation, node)
@@ -117,7 +117,7 @@ def _create_network(installation: Installation, node: Node) -> None:
     if not NETNS_DIRECTORY.is_mount():
         # The first `ip netns add` makes this a mount point; `clean` undoes that.
         installation.record("mounts", str(NETNS_DIRECTORY))
-        _make_directory(installation, NETNS_DIRECTORY)
+        _create_directory(installation, NETNS_DIRECTORY)
     name = node.network_namespace.name
     machine.run(["ip", "netns", "add", name])
     enter = ["nsenter", f"--net={node.network_namespace}"]
@@ -157,7 +157,7 @@ def ensure_dist(installation: Installation, node: Node) -> None:
 
 
 def remove(installation: Installation, node: Node) -> None:
-    """End everything in the node and take its namespaces, cable and cgroups away; its files stay."""
+    """Stop everything in the node and remove its namespaces, link and cgroups; its files stay."""
     pin = mount_namespace(installation, node)
     kinds = [("net", _inode(node.network_namespace)), ("mnt", _inode(pin))]
 
@@ -184,15 +184,15 @@ def _inode(pin: Path) -> int | None:
 
 
 def _is_namespace(pin: Path) -> bool:
-    """Whether a namespace is pinned at a path: only then the file lies on the kernel's nsfs, whose device differs."""
+    """Return whether a namespace is pinned at a path: then the file lies on the kernel's nsfs, whose device differs."""
     try:
         return pin.stat().st_dev == os.stat("/proc/self/ns/net").st_dev  # noqa: PTH116 - follows the magic link
     except OSError:
         return False
 
 
-def _make_directory(installation: Installation, directory: Path) -> None:
-    """Make a directory outside of the state directory, remembering which of its parents were not there either."""
+def _create_directory(installation: Installation, directory: Path) -> None:
+    """Create a directory outside of the state directory, recording it and the parents created with it."""
     missing = [path for path in (*reversed(directory.parents), directory) if not path.exists()]
     installation.record("folders", *(str(path) for path in missing))
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which directories are ours to fill and to take away: those that bear a mark from their first use on.
+"""Which directories the quickstart may fill and remove: those that carry a mark since their first use.
 
-HYPERNETES_STATE and HYPERNETES_CACHE may name anything, a person's home as well; only what was empty becomes ours.
+HYPERNETES_STATE and HYPERNETES_CACHE may name anything, even a home directory; only an empty one is marked.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from hypernetes.standalone.layout import DEFAULT_CACHE
 from hypernetes.standalone.layout import DEFAULT_STATE
 from hypernetes.standalone.layout import Layout
 
-# tools/quickstart, which makes the cache directory, has the same name.
+# tools/quickstart, which creates the cache directory, has the same name.
 MARK = ".hypernetes-standalone"
 
 
 def check(layout: Layout) -> None:
-    """Make sure that both directories are ours or can become it.
+    """Check that both directories carry the mark or are empty.
 
-    :raises StandaloneError: one of them holds something else
+    :raises StandaloneError: when one of them holds anything else.
     """
     for directory, variable in ((layout.state, "HYPERNETES_STATE"), (layout.cache, "HYPERNETES_CACHE")):
         if not _acceptable(directory):
             raise machine.StandaloneError(
-                f"{directory} ({variable}) holds something that was not made here; name an empty or a new directory. "
-                f"Only if a quickstart did make it, mark it as ours: touch {directory / MARK}"
+                f"{directory} ({variable}) holds files that the quickstart did not create; "
+                "name an empty or a new directory. "
+                f"Only if a quickstart did create it, mark it: touch {directory / MARK}"
             )
 
 
 def claim(layout: Layout) -> None:
-    """Mark both directories, which are made where they do not exist.
+    """Mark both directories, creating them where they do not exist.
 
-    :raises StandaloneError: one of them holds something else
+    :raises StandaloneError: when one of them holds anything else.
     """
     check(layout)
     for directory in (layout.state, layout.cache):
@@ -44,16 +45,18 @@ def claim(layout: Layout) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Take away a directory of ours with all that is in it; one without our mark stays.
+    """Remove a marked directory with its contents; one without the mark stays.
 
-    :raises StandaloneError: a file system that we did not mount is in it
+    :raises StandaloneError: when another file system is mounted in it.
     """
     directory = directory.resolve()
     if not _is_owned(directory):
         return
     inner = [point for point in mounts.below(directory) if point != directory]
     if inner:
-        raise machine.StandaloneError(f"not removed, since mounted in it: {', '.join(map(str, inner))}")
+        raise machine.StandaloneError(
+            f"{directory} is not removed, since these are mounted in it: {', '.join(map(str, inner))}"
+        )
     mark = directory / MARK
     # The mark goes last, so that an interrupted removal can be repeated.
     mark.touch()
@@ -63,7 +66,7 @@ def remove(directory: Path) -> None:
         elif path != mark:
             path.unlink()
     mark.unlink()
-    # A file system of the operator's own stays, empty.
+    # The operator's own file system stays, empty.
     if not directory.is_mount():
         directory.rmdir()
 
@@ -80,5 +83,5 @@ def _acceptable(directory: Path) -> bool:
 
 
 def _is_owned(directory: Path) -> bool:
-    """Whether it bears the mark, or lies at a default place, which was ours before there were marks."""
+    """Return whether it carries the mark or is a default directory, which predate the mark."""
     return directory.is_dir() and ((directory / MARK).is_file() or directory in (DEFAULT_STATE, DEFAULT_CACHE))

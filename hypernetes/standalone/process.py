@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who a process is: its number, when it started and in which boot.
+"""The identity of a process: its ID, its start time and the boot it runs in.
 
-A number alone is no identity, since the kernel hands it out again; a name is none either. Only these three
-together say that a process is the one that was started here (proc(5): field 22 of ``stat``, in clock ticks).
+A process ID alone is not an identity, since the kernel reuses it, and neither is a name. Only these three together
+say that a process is the one that was started here (proc(5): field 22 of ``stat``, in clock ticks).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """One process, for good: never equal to a later one with the same number."""
+    """One process, never equal to a later one with the same ID."""
 
     pid: int
     start_time: int
@@ -27,13 +27,13 @@ class ProcessIdentity:
 
     @property
     def alive(self) -> bool:
-        """Whether this very process still runs; a zombie does not."""
+        """Whether this process still runs; a zombie does not."""
         return identify(self.pid) == self
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send a signal to this process and to no other; false when it is gone.
+        """Send a signal to this process and to no other; return false when it is gone.
 
-        The pidfd is opened first and the identity checked after, so that the number cannot change hands between.
+        The pidfd is opened before the identity is checked, so that the ID cannot be reused in between.
         """
         try:
             descriptor = os.pidfd_open(self.pid)
@@ -64,12 +64,12 @@ def load(path: Path) -> ProcessIdentity | None:
 
 
 def boot_id() -> str:
-    """The kernel's name for this boot."""
+    """Return the kernel's ID of this boot."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()
 
 
 def start_time_and_state(stat: str) -> tuple[int, str]:
-    """Take start time (clock ticks) and state out of a ``/proc/<pid>/stat`` line.
+    """Return start time (clock ticks) and state from a ``/proc/<pid>/stat`` line.
 
     The command name may hold spaces and brackets, so fields are counted from the last bracket.
     """
@@ -78,7 +78,7 @@ def start_time_and_state(stat: str) -> tuple[int, str]:
 
 
 def identify(pid: int) -> ProcessIdentity | None:
-    """The identity of a running process; None when there is none, or only its remains."""
+    """Return the identity of a running process; None if it does not exist or is a zombie."""
     try:
         started, state = start_time_and_state((PROC / str(pid) / "stat").read_text())
     except (OSError, ValueError, IndexError):
@@ -87,7 +87,7 @@ def identify(pid: int) -> ProcessIdentity | None:
 
 
 def in_namespace(kind: str, inode: int) -> list[ProcessIdentity]:
-    """All processes whose namespace of this kind (``net``, ``mnt``) has this inode."""
+    """Return all processes whose namespace of this kind (``net``, ``mnt``) has this inode."""
     found = []
     for entry in PROC.iterdir():
         if not entry.name.isdigit():

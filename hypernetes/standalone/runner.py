@@ -19,7 +19,7 @@ from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
-# Starts wait for processes most of the time; more at once than this only makes each of them slower.
+# Starts mostly wait for processes; more at the same time would only make each slower.
 PARALLEL = 8
 
 
@@ -33,7 +33,7 @@ class Result:
 
 
 class Progress:
-    """One line per component, written as it ends."""
+    """Prints one line per component when its start has ended."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
@@ -41,7 +41,7 @@ class Progress:
         self._begin = time.monotonic()
 
     def line(self, result: Result) -> None:
-        """Say that a component is ready, or why not."""
+        """Print that a component is ready, or why it is not."""
         word = "ready" if result.error is None else "FAILED"
         with self._lock:
             elapsed = time.monotonic() - self._begin
@@ -51,7 +51,7 @@ class Progress:
 
 
 def bring_up(part: Component, installation: Installation) -> Result:
-    """Start one component and wait until it is ready; never raises for what can go wrong in it."""
+    """Start one component and wait until it is ready; return its failure instead of raising it."""
     begin = time.monotonic()
     error = None
     try:

@@ -119,8 +119,8 @@ class Supervisor:
 
     All paths are those of the host; a node's own paths are bind mounts of its state directory.
 
-    :param identity: file that records which process the daemon is
-    :param log_inside: the log directory as the daemon sees it, where that differs
+    :param identity: file that records which process the daemon is.
+    :param log_inside: the log directory as the daemon sees it, where that differs.
     """
 
     def __init__(
@@ -158,9 +158,9 @@ class Supervisor:
 
         What is left of a killed predecessor is ended first, since its children would hold ports and locks.
 
-        :param inside: words that enter the namespaces to live in, such as ``nsenter …``
-        :param configuration: the configuration's path as seen ``inside``
-        :param keep_programs: start with the programs of last time, as a machine does at boot
+        :param inside: words that enter the namespaces to live in, such as ``nsenter …``.
+        :param configuration: the configuration's path as seen ``inside``.
+        :param keep_programs: start with the programs of last time, as a machine does at boot.
         """
         if self.identity and self._answers():
             return False
@@ -173,7 +173,7 @@ class Supervisor:
         self._identity.parent.mkdir(parents=True, exist_ok=True)
         words = [*inside, self._executable, "--configuration", configuration or self._configuration]
         with (self.log / "supervisord.out").open("ab") as output:
-            daemon = subprocess.Popen(  # noqa: S603 - no shell, the words are ours
+            daemon = subprocess.Popen(  # noqa: S603 - no shell; the arguments are a list
                 [str(word) for word in words],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

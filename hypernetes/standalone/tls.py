@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A certificate authority of this installation's own, and what it issues."""
+"""The installation's own CA and the certificates it issues."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BACKDATE = datetime.timedelta(hours=1)
 
 
 class CertificateAuthority:
-    """Issues certificates into one directory; whatever is still valid there is left as it is."""
+    """Issues certificates into one directory; valid ones are left as they are."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -34,7 +34,7 @@ class CertificateAuthority:
         self._key = directory / "ca.key"
 
     def ensure(self) -> None:
-        """Make the authority's own key and certificate unless they are there and fresh."""
+        """Create the CA's key and certificate unless they exist and are fresh."""
         if self._key.exists() and fresh(self.certificate):
             return
         key = ec.generate_private_key(ec.SECP256R1())
@@ -56,11 +56,11 @@ class CertificateAuthority:
         common_name: str | None = None,
         owner: tuple[int, int] | None = None,
     ) -> tuple[Path, Path]:
-        """Issue ``<name>.crt`` and ``<name>.key``; the paths of both.
+        """Issue ``<name>.crt`` and ``<name>.key`` and return their paths.
 
-        :param addresses: IP addresses the certificate is valid for as a server
-        :param common_name: what a chassis is known by to OVN's role-based access; the file's name by default
-        :param owner: user and group ids that may read the key; root by default
+        :param addresses: IP addresses the certificate is valid for as a server.
+        :param common_name: what a chassis is known by to OVN's role-based access; the file's name by default.
+        :param owner: user and group ids that may read the key; root by default.
         """
         certificate_path, key_path = self._directory / f"{name}.crt", self._directory / f"{name}.key"
         if key_path.exists() and fresh(certificate_path) and self._is_issued_here(certificate_path):
@@ -96,7 +96,7 @@ class CertificateAuthority:
 
 
 def fresh(path: Path) -> bool:
-    """Whether there is a certificate that stays valid for longer than the renewal margin."""
+    """Return whether the certificate exists and stays valid for longer than the renewal margin."""
     if not path.exists():
         return False
     end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc

@@ -66,7 +66,7 @@ def render(service: Service, venv: Path) -> str:
         "vacuum = true",
         # uWSGI does not read the whole of a request that the application refused, so a connection cannot be kept.
         "add-header = Connection: close",
-        # Neutron's OVN hash ring tells a restarted server from a running one by this.
+        # Neutron's OVN hash ring distinguishes a restarted server from a running one by this.
         "set-placeholder = start-time=%t",
         "log-format = %(addr) %(method) %(uri) %(status) %(msecs)ms",
         "procname-prefix-spaced = " + service.name,

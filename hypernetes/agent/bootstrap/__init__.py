@@ -19,7 +19,10 @@ class NodePhaseFailed(Exception):
 
 
 def required(inputs: Mapping[str, str], name: str) -> str:
-    """An input that the order must carry."""
+    """Return an input that the order must carry.
+
+    :raises NodePhaseFailed: when the order lacks it.
+    """
     try:
         return inputs[name]
     except KeyError:

@@ -10,7 +10,7 @@ FILES = ("admin.conf", "super-admin.conf")
 
 
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-    """Delete them; ones that are gone are fine. The authority's key stays, so an operator can make new ones."""
+    """Delete them if they exist. The CA's key stays, so an operator can issue new ones."""
     del inputs
     for name in FILES:
         (node.layout.kubernetes / name).unlink(missing_ok=True)

@@ -43,7 +43,7 @@ _WITHOUT_CONFIGURATION = frozenset({"wait-control-plane"})
 
 
 def arguments(phase: tuple[str, ...], configuration: str) -> list[str]:
-    """kubeadm's arguments for one of its phases."""
+    """Return kubeadm's arguments for one of its phases."""
     if phase[0] in _WITHOUT_CONFIGURATION:
         # The whole of init, with all other phases left out, does read it.
         skipped = ",".join(other for other in INIT_PHASES if other != phase[0])
@@ -55,7 +55,7 @@ def run(node: nodes.Node, words: list[str], what: str, timeout: float) -> str:
     """Run kubeadm with the node's distribution.
 
     :param what: the phase, for the reason of a failure.
-    :raises bootstrap.NodePhaseFailed: it failed; with its last words.
+    :raises bootstrap.NodePhaseFailed: when it fails; the text has its errors.
     """
     try:
         return node.commands.run([node.layout.binaries / "kubeadm", *words], timeout=timeout)
@@ -64,15 +64,15 @@ def run(node: nodes.Node, words: list[str], what: str, timeout: float) -> str:
 
 
 def complaints(output: str) -> str:
-    """What an operator needs of kubeadm's output: its errors where it names them, else its last words."""
+    """Return what an operator needs of kubeadm's output: its errors where it names them, else its last lines."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("[ERROR", "error:"))]
-    # "To see the stack trace of this error execute with --v=5" helps nobody who reads a cluster's status.
+    # "To see the stack trace of this error execute with --v=5" does not help the reader of a cluster's status.
     return " ".join(errors or [line for line in lines if not line.startswith("To see the stack trace")])[-1500:]
 
 
 def refresh_configuration(node: nodes.Node, inputs: Mapping[str, str]) -> None:
-    """Take a newer configuration if the order carries one; ``prepare`` has written the first."""
+    """Write the configuration that the order carries, if any; ``prepare`` has written the first one."""
     if order_names.KUBEADM_FILE in inputs:
         files.write(node.layout.kubeadm_configuration, inputs[order_names.KUBEADM_FILE])
     if not node.layout.kubeadm_configuration.exists():
@@ -95,9 +95,9 @@ def start_kubelet(node: nodes.Node) -> None:
 
 
 def last_words(pod_logs: Path) -> str:
-    """The last line of the apiserver's newest log, or of etcd's where there is none; empty without both.
+    """Return the last line of the apiserver's newest log, or of etcd's without one; empty without both.
 
-    kubeadm only says that it waited in vain; these say why.
+    kubeadm only reports a timeout; these logs say why.
     """
     for component in ("kube-apiserver", "etcd"):
         logs = sorted(pod_logs.glob(f"kube-system_{component}-*/{component}/*.log"), key=lambda p: p.stat().st_mtime)
@@ -105,7 +105,7 @@ def last_words(pod_logs: Path) -> str:
             with logs[-1].open("rb") as file:
                 file.seek(max(logs[-1].stat().st_size - LOG_BYTES, 0))
                 line = file.read().decode(errors="replace").strip().rpartition("\n")[2]
-            # Format of the CRI's logs: time, stream, tag, text.
+            # The CRI's log format: time, stream, tag, text.
             return f"{component}'s log ends with: {' '.join(line.split(' ')[3:])[:500]}"
     return ""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Phase ``prepare``: everything kubeadm expects to find: directories, files, containerd, and the CNI plug-in."""
+"""Phase ``prepare``: everything that kubeadm expects: directories, files, containerd and the CNI plugin."""
 
 import secrets
 import socket
@@ -25,7 +25,7 @@ CONTAINERD_START_SECONDS = 60.0
 
 
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-    """Make the node ready for kubeadm and have containerd answer."""
+    """Prepare the node for kubeadm and wait until containerd answers."""
     try:
         cgroups.create(cgroups.kubelet_root(bootstrap.required(inputs, order_names.KUBEADM_FILE)))
     except yaml.YAMLError as error:
@@ -46,16 +46,16 @@ def write_cluster_files(node: nodes.Node, inputs: Mapping[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
     for name, content in inputs.items():
-        # Names come over the message bus: a plain file name, or it is a parameter or somebody's trick.
+        # Names come over the message bus: only a plain file name is accepted.
         if PurePath(name).name != name or PurePath(name).suffix not in {".yaml", ".pem"}:
-            raise bootstrap.NodePhaseFailed(f"{name!r} is no name for a file of this phase")
+            raise bootstrap.NodePhaseFailed(f"{name!r} is not the name of a file of this phase")
         if directory / name == node.layout.encryption_configuration:
             raise bootstrap.NodePhaseFailed("the encryption key is made on the node and nowhere else")
         files.write(directory / name, content)
 
 
 def write_encryption_configuration(node: nodes.Node) -> None:
-    """Make the key Secrets are encrypted with in etcd, unless there is one; it never leaves the node."""
+    """Generate the key with which etcd's Secrets are encrypted, unless it exists; it never leaves the node."""
     path = node.layout.encryption_configuration
     if not path.exists():
         key = secrets.token_bytes(kubernetes_files.ENCRYPTION_KEY_BYTES)
@@ -63,7 +63,7 @@ def write_encryption_configuration(node: nodes.Node) -> None:
 
 
 def start_containerd(node: nodes.Node) -> None:
-    """Configure containerd, have it run so configured, and wait until it answers."""
+    """Configure and start containerd, and wait until it answers."""
     conf = node.conf.node
     changed = [
         files.write(Path(path), content, 0o644)
@@ -74,7 +74,7 @@ def start_containerd(node: nodes.Node) -> None:
     try:
         node.services.install(containerd.program(node.layout))
         if any(changed) and node.services.state(containerd.PROGRAM) is services.ServiceState.RUNNING:
-            # The virtual machines live on: their shims are no children of the service manager.
+            # The virtual machines keep running: their shims are not children of the service manager.
             node.services.restart(containerd.PROGRAM)
     except services.SupervisorFailed as error:
         raise bootstrap.NodePhaseFailed(str(error)) from error
@@ -84,7 +84,7 @@ def start_containerd(node: nodes.Node) -> None:
 
 
 def _answers(node: nodes.Node) -> bool:
-    # A connection first: ctr waits long for a socket that is not there.
+    # Connect first: ctr waits long for a socket that does not exist.
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         if connection.connect_ex(str(node.layout.containerd_socket)) != 0:

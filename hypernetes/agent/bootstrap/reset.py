@@ -20,10 +20,10 @@ LOG = log.getLogger(__name__)
 
 
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-    """End every pod, undo what kubeadm did, stop the programs and remove their files."""
+    """Terminate every pod, undo what kubeadm did, stop the programs and remove their files."""
     del inputs
     try:
-        # kubelet first: it would start the pods again that kubeadm ends.
+        # kubelet first: it would restart the pods that kubeadm terminates.
         node.services.remove(kubelet.PROGRAM)
         if node.layout.containerd_socket.exists():
             words = ["reset", "--force", "--cri-socket", f"unix://{node.layout.containerd_socket}"]
@@ -33,10 +33,10 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     except services.SupervisorFailed as error:
         raise bootstrap.NodePhaseFailed(str(error)) from error
     node.layout.containerd_socket.unlink(missing_ok=True)
-    # Before the file that names it goes.
+    # Before the file that names the group is removed.
     if node.layout.kubeadm_configuration.exists():
         cgroups.remove(cgroups.kubelet_root(node.layout.kubeadm_configuration.read_text()))
-    # What kubeadm leaves, or what it did not get to in a run that was killed. The directories themselves may be mounts.
+    # What kubeadm leaves, or did not reach in a run that was killed. The directories themselves may be mount points.
     layout = node.layout
     for directory in (layout.etcd, layout.kubelet, layout.kubernetes, layout.pod_logs, layout.container_logs):
         _empty(directory)

@@ -22,29 +22,29 @@ CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
 
 
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
-    """Sign the CSR's key with the cluster's authority; tell where and under which authority the apiserver is."""
+    """Sign the CSR's key with the cluster's CA; return the certificate, the CA and the apiserver's address."""
     certificate_path, key_path = node.layout.ca_files
     try:
-        authority_pem = certificate_path.read_bytes()
+        ca_pem = certificate_path.read_bytes()
         key_pem = key_path.read_bytes()
     except FileNotFoundError as error:
         raise bootstrap.NodePhaseFailed(f"{error.filename} does not exist: run the phase certs first") from error
     csr = bootstrap.required(inputs, order_names.CSR_FILE)
-    certificate = sign(csr.encode(), authority_pem, key_pem, datetime.datetime.now(datetime.UTC))
+    certificate = sign(csr.encode(), ca_pem, key_pem, datetime.datetime.now(datetime.UTC))
     return {
         order_names.CLIENT_CERTIFICATE: certificate.decode(),
-        order_names.CA_CERTIFICATE: authority_pem.decode(),
+        order_names.CA_CERTIFICATE: ca_pem.decode(),
         order_names.API_ADDRESS: node.api_address,
     }
 
 
-def sign(csr_pem: bytes, authority_pem: bytes, key_pem: bytes, now: datetime.datetime) -> bytes:
-    """A client certificate (PEM) for the public key of the CSR.
+def sign(csr_pem: bytes, ca_pem: bytes, key_pem: bytes, now: datetime.datetime) -> bytes:
+    """Return a client certificate (PEM) for the public key of the CSR.
 
-    Only the key is taken from the request, and never a subject or an extension: whoever can send an order
-    cannot choose who it will be.
+    Only the key is taken from the request, never a subject or an extension: the sender of an order cannot choose the
+    identity.
 
-    :raises bootstrap.NodePhaseFailed: the CSR is not one, or is not signed by its own key.
+    :raises bootstrap.NodePhaseFailed: when the CSR is not valid or not signed by its own key.
     """
     try:
         request = x509.load_pem_x509_csr(csr_pem)
@@ -56,10 +56,10 @@ def sign(csr_pem: bytes, authority_pem: bytes, key_pem: bytes, now: datetime.dat
     public_key = request.public_key()
     if not proven or not isinstance(public_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise bootstrap.NodePhaseFailed("the signing request does not prove the possession of an EC or RSA key")
-    authority = x509.load_pem_x509_certificate(authority_pem)
-    authority_key = serialization.load_pem_private_key(key_pem, password=None)
-    if not isinstance(authority_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise bootstrap.NodePhaseFailed("the cluster's authority has a kind of key that this agent does not know")
+    ca = x509.load_pem_x509_certificate(ca_pem)
+    ca_key = serialization.load_pem_private_key(key_pem, password=None)
+    if not isinstance(ca_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise bootstrap.NodePhaseFailed("the key of the cluster's CA is of a kind that this agent does not support")
     subject = x509.Name(
         [
             x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, order_names.CLIENT_ORGANIZATION),
@@ -70,14 +70,14 @@ def sign(csr_pem: bytes, authority_pem: bytes, key_pem: bytes, now: datetime.dat
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(authority.subject)
+        .issuer_name(ca.subject)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_TOLERANCE)
-        .not_valid_after(min(now + VALIDITY, authority.not_valid_after_utc))
+        .not_valid_after(min(now + VALIDITY, ca.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .sign(ca_key, hashes.SHA256())
     )
     return certificate.public_bytes(serialization.Encoding.PEM)

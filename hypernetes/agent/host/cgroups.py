@@ -12,9 +12,9 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 def kubelet_root(kubeadm_configuration: str) -> str:
-    """kubelet's cgroupRoot by the YAML documents that kubeadm is given; empty if they name none.
+    """Return kubelet's cgroupRoot from kubeadm's YAML documents; empty if they set none.
 
-    :raises yaml.YAMLError: the text is no YAML.
+    :raises yaml.YAMLError: when the text is not valid YAML.
     """
     for document in yaml.safe_load_all(kubeadm_configuration):
         if isinstance(document, dict) and document.get("kind") == "KubeletConfiguration":
@@ -23,7 +23,7 @@ def kubelet_root(kubeadm_configuration: str) -> str:
 
 
 def hierarchies(mountinfo: str) -> Iterator[tuple[Path, frozenset[str]]]:
-    """Mount point and options of every cgroup hierarchy in the text of /proc/self/mountinfo (proc(5))."""
+    """Yield mount point and options of every cgroup hierarchy in the text of /proc/self/mountinfo (proc(5))."""
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         kind, _, rest = after.partition(" ")
@@ -33,7 +33,7 @@ def hierarchies(mountinfo: str) -> Iterator[tuple[Path, frozenset[str]]]:
 
 
 def create(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = None) -> None:
-    """Make ``group`` (an absolute cgroup path) in every hierarchy; the root or none needs nothing."""
+    """Create ``group`` (an absolute cgroup path) in every hierarchy; the root always exists."""
     names = [part for part in group.split("/") if part]
     if mounts is None:
         mounts = hierarchies(MOUNTS.read_text())
@@ -58,7 +58,7 @@ def remove(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = No
         for directory in sorted((p for p in root.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
             _remove_empty(directory)
         _remove_empty(root)
-        # The groups above may be other nodes' too; those stay, having children.
+        # Parents that other nodes use have children and stay.
         for above in list(root.parents):
             if above == mount:
                 break
@@ -66,7 +66,7 @@ def remove(group: str, mounts: Iterable[tuple[Path, frozenset[str]]] | None = No
 
 
 def _remove_empty(directory: Path) -> None:
-    # Busy means that somebody still runs there. It is for whoever runs it to end.
+    # Busy means that a process still runs there; its owner has to stop it.
     with contextlib.suppress(OSError):
         directory.rmdir()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the CNI plug-in and its network configuration where containerd looks for them."""
+"""Installs the CNI plugin and its network configuration where containerd looks for them."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from hypernetes.agent.host.layout import Layout
 
 
 def program(interpreter: str, packages: Path) -> str:
-    """The executable: the bare interpreter, without site-packages and environment, which starts in half the time."""
+    """Render the executable: isolated Python without site-packages, which starts in half the time."""
     return f"""\
 #!{interpreter} -IS
 # Written by hypernetes-agent; changes are lost.
@@ -34,7 +34,7 @@ def network(plugin: str, socket: Path, timeout: int) -> str:
 
 
 def install(layout: Layout, timeout: int) -> None:
-    """Write both; the configuration last, since containerd takes the node for ready once it is there."""
+    """Write both; the configuration last, since containerd reports the node ready once it exists."""
     packages = Path(hypernetes.__file__).parent.parent
     files.write(layout.cni_plugin, program(sys.executable, packages), 0o755)
     files.write(layout.cni_network, network(layout.cni_plugin.name, layout.agent_socket, timeout), 0o644)

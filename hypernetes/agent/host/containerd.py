@@ -15,7 +15,7 @@ PROGRAM = "containerd"
 
 
 def configuration(layout: Layout, pause_image: str) -> str:
-    """containerd's config.toml: runc for the system's pods, a virtual machine for everybody else's."""
+    """Render containerd's config.toml: runc for the system's pods, a virtual machine for all others."""
     text = _quoted
     return f"""\
 # Written by hypernetes-agent; changes are lost.
@@ -54,7 +54,7 @@ state = {text(layout.containerd_run)}
   # An image's VOLUME is a directory of the container's root file system: in the machine, filled from the image and gone
   # with the container. containerd would mount the tenant's image on this host to copy the content out.
   ignore_image_defined_volumes = true
-  # Network namespaces' mounts stay in this node's own directory.
+  # Network namespaces are mounted in this node's own directory.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.cri.v1.runtime".containerd]
     default_runtime_name = "runc"
@@ -81,7 +81,7 @@ state = {text(layout.containerd_run)}
 
 
 def hosts(mirror: str, ca_file: str | None) -> str:
-    """certs.d/<host>/hosts.toml of a registry host that is pulled from a mirror and nowhere else."""
+    """Render certs.d/<host>/hosts.toml of a registry host that is pulled from a mirror and nowhere else."""
     lines = [
         "# Written by hypernetes-agent; changes are lost.",
         # Naming the mirror as the server too keeps containerd from falling back to the upstream host.
@@ -96,7 +96,7 @@ def hosts(mirror: str, ca_file: str | None) -> str:
 
 
 def files(layout: Layout, pause_image: str, mirrors: Mapping[str, str], ca_file: str | None) -> dict[str, str]:
-    """Every file of containerd's, by its path."""
+    """Render containerd's files, by path."""
     result = {str(layout.containerd / "config.toml"): configuration(layout, pause_image)}
     for host, mirror in mirrors.items():
         result[str(layout.containerd / "certs.d" / host / "hosts.toml")] = hosts(mirror, ca_file)
@@ -104,7 +104,7 @@ def files(layout: Layout, pause_image: str, mirrors: Mapping[str, str], ca_file:
 
 
 def program(layout: Layout) -> services.Program:
-    """How the service manager runs containerd."""
+    """Return containerd as the service manager runs it."""
     return services.Program(
         name=PROGRAM,
         command=(str(layout.binaries / "containerd"), "--config", str(layout.containerd / "config.toml")),

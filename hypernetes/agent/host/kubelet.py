@@ -10,9 +10,9 @@ PROGRAM = "kubelet"
 
 
 def script(layout: Layout) -> str:
-    """A shell script that becomes kubelet once kubeadm has written its configuration.
+    """Render a shell script that becomes kubelet once kubeadm has written its configuration.
 
-    It stands for the drop-in 10-kubeadm.conf of Kubernetes' packages.
+    It replaces the drop-in 10-kubeadm.conf of Kubernetes' packages.
     """
     kubernetes = shlex.quote(str(layout.kubernetes))
     kubelet = shlex.quote(str(layout.kubelet))
@@ -31,7 +31,7 @@ exec {shlex.quote(str(layout.binaries / "kubelet"))} \\
 
 
 def program(layout: Layout) -> services.Program:
-    """How the service manager runs kubelet."""
+    """Return kubelet as the service manager runs it."""
     return services.Program(
         name=PROGRAM,
         command=("/bin/sh", str(layout.kubelet_script)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things are on a node; the only module of the agent that spells a path."""
+"""Paths on a node; the only module of the agent that spells one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from hypernetes.kubernetes.bootstrap import order_names
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The directories of a node. Those of Kubernetes and containerd are theirs by convention."""
+    """The directories of a node. Those of Kubernetes and containerd are at their conventional places."""
 
     distribution: Path
     state: Path
@@ -46,7 +46,7 @@ class Layout:
 
     @property
     def cluster_files(self) -> Path:
-        """Files of ours that the apiserver mounts read-only: webhook, audit policy, encryption."""
+        """Hypernetes' files that the apiserver mounts read-only: webhook, audit policy, encryption."""
         return self.kubernetes / "hypernetes"
 
     @property
@@ -76,7 +76,7 @@ class Layout:
 
     @property
     def ca_files(self) -> tuple[Path, Path]:
-        """Certificate and key of the cluster's certificate authority."""
+        """Certificate and key of the cluster's CA."""
         return self.kubernetes / "pki" / "ca.crt", self.kubernetes / "pki" / "ca.key"
 
     def log(self, program: str) -> Path:
@@ -95,12 +95,12 @@ class Layout:
 
     @property
     def sandbox_records(self) -> Path:
-        """Records the shims read, one a sandbox."""
+        """Records that the shims read, one per sandbox."""
         return self.run / "sandboxes"
 
     @property
     def sandboxes(self) -> Path:
-        """The agent's own, lasting record of each sandbox."""
+        """The agent's own, persistent records, one per sandbox."""
         return self.state / "sandboxes"
 
     @property
@@ -110,7 +110,7 @@ class Layout:
 
 
 def from_conf(conf: cfg.ConfigOpts) -> Layout:
-    """The layout that the options describe."""
+    """Return the layout that the options describe."""
     return Layout(
         distribution=Path(conf.node.dist_dir),
         state=Path(conf.agent.state_dir),

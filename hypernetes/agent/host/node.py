@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parts of the agent share about the machine they run on."""
+"""The machine that the agent runs on, as its parts share it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The machine: its options, its directories, how programs are run and kept running there."""
+    """The machine: its options, its directories, its commands and its service manager."""
 
     conf: cfg.ConfigOpts
     layout: layouts.Layout
@@ -30,7 +30,7 @@ class Node:
 
 
 def from_conf(conf: cfg.ConfigOpts) -> Node:
-    """The node that the options describe."""
+    """Return the node that the options describe."""
     layout = layouts.from_conf(conf)
     return Node(
         conf=conf,
@@ -43,5 +43,5 @@ def from_conf(conf: cfg.ConfigOpts) -> Node:
 
 
 def boot_id() -> str:
-    """The kernel's id of this boot; another one means that everything in /run is gone."""
+    """Return the kernel's ID of this boot; when it changes, everything in /run is gone."""
     return BOOT_ID.read_text().strip()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration the shim reads, by the node's options."""
+"""The shim's configuration, made from the node's options."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from hypernetes.agent.host.layout import Layout
 
 
 def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
-    """The content of runtime.json; sizes are bytes."""
+    """Return the content of runtime.json; sizes are in bytes."""
     return {
         "guest_dir": str(layout.guest),
         "qemu": conf.node.qemu,
@@ -30,5 +30,5 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
 
 
 def write(conf: cfg.ConfigOpts, layout: Layout) -> None:
-    """Write it; shims that already run keep what they read."""
+    """Write runtime.json; running shims keep what they have read."""
     files.write_json(layout.runtime, configuration(conf, layout), 0o644)

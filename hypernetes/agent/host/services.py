@@ -28,16 +28,16 @@ POLL_SECONDS = 0.1
 
 
 class ServiceState(enum.StrEnum):
-    """How a program is doing, in the service manager's eyes."""
+    """State of a program as the service manager sees it."""
 
     RUNNING = "RUNNING"
     """It has run for longer than its start-up time."""
     STARTING = "STARTING"
-    """It was started or is about to be started again."""
+    """It was started, or is about to be restarted."""
     STOPPED = "STOPPED"
     """It was stopped on request, or never started."""
     FAILED = "FAILED"
-    """It ended again and again; the service manager has given up."""
+    """It exited repeatedly, and the service manager has given up."""
     UNKNOWN = "UNKNOWN"
     """The service manager does not know it, or does not answer."""
 
@@ -57,26 +57,26 @@ class SupervisorFailed(Exception):
 
 
 class ServiceManager(Protocol):
-    """What the agent asks of a service manager. Each call may be repeated."""
+    """What the agent needs of a service manager. Each call may be repeated."""
 
     def install(self, program: Program) -> None:
-        """Make the manager run ``program`` from now on; if it ran otherwise configured it is restarted."""
+        """Have the manager run ``program``; restart it if its definition has changed."""
 
     def restart(self, name: str) -> None:
         """Stop the program if it runs, and start it."""
 
     def remove(self, name: str) -> None:
-        """Stop the program and forget it; an unknown one is fine."""
+        """Stop the program and remove its definition; does nothing for an unknown one."""
 
     def state(self, name: str) -> ServiceState:
-        """How it is doing. Never raises."""
+        """Return the program's state; never raises."""
 
 
 _SUPERVISOR_STATES = {
     "RUNNING": ServiceState.RUNNING,
     "STARTING": ServiceState.STARTING,
     "BACKOFF": ServiceState.STARTING,
-    "EXITED": ServiceState.STARTING,  # autorestart is on: it is between two lives
+    "EXITED": ServiceState.STARTING,  # autorestart is on: it is about to be restarted
     "STOPPING": ServiceState.STOPPED,
     "STOPPED": ServiceState.STOPPED,
     "FATAL": ServiceState.FAILED,
@@ -84,7 +84,7 @@ _SUPERVISOR_STATES = {
 
 
 def program_file(program: Program, logs: Path) -> str:
-    """The supervisor section of a program."""
+    """Render the supervisor section of a program."""
     environment = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(program.environment.items()))
     lines = [
         "; Written by hypernetes-agent; changes are lost.",
@@ -94,7 +94,7 @@ def program_file(program: Program, logs: Path) -> str:
         "autostart=true",
         "autorestart=true",
         "startsecs=1",
-        # A start may fail for as long as another part is away; the pauses in between grow by a second each.
+        # A start may fail while another program is down; the pauses in between grow by one second each.
         "startretries=1000",
         "stopwaitsecs=20",
         # Shims, and so the pods, are children of containerd and must outlive it.
@@ -113,7 +113,7 @@ def _escaped(text: str) -> str:
 
 
 class Supervisor:
-    """Driver for supervisor, by its XML-RPC over a unix socket."""
+    """Driver for supervisor through its XML-RPC on a Unix socket."""
 
     # Fault codes of supervisor.xmlrpc.Faults.
     _BAD_NAME = 10
@@ -170,7 +170,7 @@ class Supervisor:
         return self._programs / f"{name}.conf"
 
     def _call(self, method: str, *arguments: Any, unless: int | tuple[int, ...] = ()) -> Any:
-        """Call supervisor; faults named in ``unless`` mean that nothing was left to do."""
+        """Call supervisor; the faults in ``unless`` mean that there was nothing to do."""
         accepted = unless if isinstance(unless, tuple) else (unless,)
         proxy = xmlrpc.client.ServerProxy(
             "http://supervisor", transport=UnixTransport(self._connection, self._timeout), allow_none=True
@@ -187,7 +187,7 @@ class Supervisor:
 
 
 class UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a unix socket, with a timeout in seconds for each wait."""
+    """XML-RPC over a Unix socket, with a timeout in seconds for each operation."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def wait_until(ready: Callable[[], bool], seconds: float) -> bool:
-    """Ask ``ready`` until it says yes or the time is over; returns its last answer."""
+    """Call ``ready`` until it returns true or the time is over; return its last result."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() >= deadline:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose turn it is: keeps the requests of one namespace from taking all threads, and ADD from delaying the rest.
+"""Schedules requests: keeps one namespace from taking all threads, and ADD from delaying the other commands.
 
 An ADD may hold its thread for as long as no conductor answers. STATUS decides whether the node is ready and DEL
 whether a pod can end, so each kind has threads of its own, and a namespace has few ADDs at work at once.
@@ -20,18 +20,18 @@ from hypernetes.conf import timeouts
 LOG = log.getLogger(__name__)
 
 ADDS_PER_NAMESPACE = 4
-"""How many ADDs of one pod namespace are worked on at once."""
+"""How many ADDs of one pod namespace run at the same time."""
 PATIENCE_SECONDS = timeouts.ADD_TURN
-"""How long a further one waits for its turn, so that a burst of pods is no failure, before it is to be tried again."""
+"""How long a further ADD waits before it is refused and retried by kubelet, so that a burst of pods succeeds."""
 MAX_WAITING = 256
 STATUS_WORKERS = 2
-# Apart from STATUS: a DEL waits for an ADD of the same sandbox that is at work.
+# Apart from STATUS: a DEL waits for an ADD of the same sandbox in progress.
 OTHER_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: what to do when its turn has come, and what when it does not come. Neither raises."""
+    """One request: a function that does the work and one that refuses it. Neither raises."""
 
     work: Callable[[], None]
     refuse: Callable[[], None]
@@ -39,7 +39,7 @@ class Request:
 
 
 class FairExecutor:
-    """Requests to threads. ``expire`` must be called now and then."""
+    """Assigns requests to threads. ``expire`` must be called periodically."""
 
     def __init__(self, workers: int) -> None:
         self._adds = futures.ThreadPoolExecutor(workers, thread_name_prefix="cni-add")
@@ -50,7 +50,7 @@ class FairExecutor:
         self._waiting: dict[str, deque[Request]] = {}
 
     def submit(self, command: str, namespace: str, work: Callable[[], None], refuse: Callable[[], None]) -> None:
-        """Have ``work`` called by a thread that suits the command, or ``refuse`` where its turn does not come."""
+        """Have ``work`` called by a thread for the command, or ``refuse`` if it waits for too long."""
         if command == "STATUS":
             self._status.submit(work)
         elif command == "ADD":
@@ -59,11 +59,11 @@ class FairExecutor:
             self._others.submit(work)
 
     def expire(self) -> None:
-        """Refuse what has waited for too long."""
+        """Refuse the requests that have waited for too long."""
         self._refuse_before(time.monotonic() - PATIENCE_SECONDS)
 
     def close(self) -> None:
-        """Refuse what waits, finish what was begun."""
+        """Refuse the waiting requests and finish those in progress."""
         self._refuse_before(float("inf"))
         for pool in (self._adds, self._status, self._others):
             pool.shutdown(wait=True)
@@ -109,5 +109,5 @@ class FairExecutor:
                 if not queue:
                     del self._waiting[namespace]
         for namespace, request in late:
-            LOG.warning("Namespace %s has more pods to connect than it may have at once", namespace)
+            LOG.warning("Namespace %s has more concurrent ADDs than it may have; refusing one", namespace)
             request.refuse()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plug driver: a few verbs between a Neutron port and the node's network, and nothing else knows the backend."""
+"""The interface between Neutron ports and the node's network; only its drivers know the backend."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Plug:
-    """A port as it is to be plugged."""
+    """A port to be plugged."""
 
     sandbox_id: str
     port_id: str
@@ -19,38 +19,38 @@ class Plug:
 
 
 class PlugFailed(Exception):
-    """The backend refused, or did not connect the port in time. It may be tried again."""
+    """The backend refused, or did not connect the port in time. The call may be retried."""
 
 
 class PlugDriver(Protocol):
-    """Connects TAP devices to the network. Every verb may be repeated, also after it was killed half-way."""
+    """Connects TAP devices to the network. Every method may be repeated, even after it was killed half-way."""
 
     def plug(self, port: Plug) -> None:
-        """Make the TAP device and connect it; returns when packets flow by the port's rules.
+        """Create the TAP device and connect it; return when packets flow by the port's rules.
 
-        :raises PlugFailed: it did not happen before the driver's deadline.
+        :raises PlugFailed: when that did not happen before the driver's deadline.
         """
 
     def unplug(self, tap: str) -> None:
-        """Disconnect the device and delete it; one that is gone is fine.
+        """Disconnect and delete the device; does nothing if it is gone.
 
-        :raises PlugFailed: the backend does not answer.
+        :raises PlugFailed: when the backend does not answer.
         """
 
     def devices(self) -> dict[str, str]:
-        """Every device of ours, connected or left half-way, with the sandbox it was made for.
+        """Return every pod's device, connected or not, with the ID of its sandbox.
 
-        :raises PlugFailed: the backend does not answer.
+        :raises PlugFailed: when the backend does not answer.
         """
 
     def check(self, port: Plug) -> None:
-        """Make sure that the port is as :meth:`plug` left it.
+        """Check that the port is as :meth:`plug` left it.
 
-        :raises PlugFailed: it is not.
+        :raises PlugFailed: when it is not.
         """
 
     def ping(self) -> None:
-        """Make sure that new ports could be plugged.
+        """Check that new ports can be plugged.
 
-        :raises PlugFailed: they could not.
+        :raises PlugFailed: when they cannot.
         """

@@ -14,11 +14,11 @@ from hypernetes.agent.privileged import ovs as privileged_ovs
 from hypernetes.agent.privileged import tap as privileged_tap
 
 SANDBOX_KEY = "hypernetes-sandbox"
-"""Key in the interface's external_ids that marks it as ours."""
+"""Key in the external_ids of a pod's interface, with the sandbox's ID."""
 
 
 def plug_arguments(bridge: str, port: driver.Plug) -> list[str]:
-    """The transaction that connects a port. Repeating it changes nothing."""
+    """Return the transaction that connects a port. Repeating it changes nothing."""
     external_ids = {
         "iface-id": port.port_id,
         "iface-status": "active",
@@ -34,7 +34,7 @@ def plug_arguments(bridge: str, port: driver.Plug) -> list[str]:
 
 
 def interfaces(text: str) -> dict[str, str]:
-    """Name and sandbox of the interfaces in the JSON table that ``find`` prints (ovs-vsctl(8), RFC 7047 5.1)."""
+    """Return name and sandbox of the interfaces in the JSON table that ``find`` prints (ovs-vsctl(8), RFC 7047 5.1)."""
     table = json.loads(text)
     name, external_ids = table["headings"].index("name"), table["headings"].index("external_ids")
     return {row[name]: dict(row[external_ids][1])[SANDBOX_KEY] for row in table["data"]}
@@ -85,9 +85,9 @@ class OvsDriver:
         return taps | found
 
     def check(self, port: driver.Plug) -> None:
-        """Whether the port is as :meth:`plug` left it.
+        """Check that the port is as :meth:`plug` left it.
 
-        :raises driver.PlugFailed: it is not.
+        :raises driver.PlugFailed: when it is not.
         """
         if port.tap not in privileged_tap.list_all():
             raise driver.PlugFailed(f"the device {port.tap} is gone")
@@ -95,9 +95,9 @@ class OvsDriver:
             raise driver.PlugFailed(f"the device {port.tap} is not connected for this sandbox")
 
     def ping(self) -> None:
-        """Ask for the integration bridge.
+        """Check that the integration bridge exists.
 
-        :raises driver.PlugFailed: it is not there, or nobody answers.
+        :raises driver.PlugFailed: when it does not exist, or Open vSwitch does not answer.
         """
         self._transact(["br-exists", self._bridge])
 

@@ -31,24 +31,24 @@ STATUS_MAX_AGE = 30.0
 
 
 class Conductor(Protocol):
-    """What is asked of the conductor here."""
+    """The conductor's methods that ports use."""
 
     @property
     def caller(self) -> messages.Caller:
-        """Who we are."""
+        """The node's identity and token."""
 
     def allocate_port(self, message: messages.AllocatePort) -> messages.PortBinding:
-        """Give a sandbox its port."""
+        """Allocate a port to a sandbox."""
 
     def release_port(self, message: messages.ReleasePort) -> messages.Done:
-        """Take a sandbox's port back."""
+        """Release the port of a sandbox."""
 
     def list_ports(self, message: messages.ListPorts) -> messages.PortList:
-        """The node's ports by the conductor's records."""
+        """Return the ports that the conductor has recorded for the node."""
 
 
 class UnknownSandbox(Exception):
-    """The sandbox has no port here."""
+    """The sandbox has no port on this node."""
 
 
 class SandboxPorts:
@@ -73,13 +73,13 @@ class SandboxPorts:
         """Sandboxes in RELEASING whose device is gone; each is changed under the lock of its sandbox only."""
         self._last_ping = float("-inf")
 
-    # ---- what the CNI executable asks ----
+    # ---- requests of the CNI executable ----
 
     def add(self, sandbox: SandboxRecord) -> SandboxRecord:
-        """Give the sandbox a plugged port; the same one however often it is asked.
+        """Allocate and plug a port for the sandbox; repeated calls return the same port.
 
-        :raises errors.HypernetesError: the conductor refuses or does not answer.
-        :raises drivers.PlugFailed: the port could not be connected in time.
+        :raises errors.HypernetesError: when the conductor refuses or does not answer.
+        :raises drivers.PlugFailed: when the port could not be connected in time.
         """
         started = time.monotonic()
         with self._store.locked(sandbox.sandbox_id):
@@ -98,11 +98,11 @@ class SandboxPorts:
             sandbox = dataclasses.replace(sandbox, state=SandboxState.PLUGGED)
             self._store.save(sandbox)
         seconds = time.monotonic() - started
-        LOG.info("SandboxRecord %s has port %s after %.2f s", sandbox.sandbox_id, binding.port_id, seconds)
+        LOG.info("Sandbox %s has port %s after %.2f s", sandbox.sandbox_id, binding.port_id, seconds)
         return sandbox
 
     def _allocate(self, sandbox: SandboxRecord) -> messages.PortBinding:
-        """Ask the conductor, again where it does not answer: one that was killed meanwhile has successors."""
+        """Ask the conductor, and retry while none answers: another one takes over from a killed conductor."""
         message = messages.AllocatePort(
             caller=self._conductor.caller,
             sandbox=messages.Sandbox(
@@ -115,7 +115,7 @@ class SandboxPorts:
 
         def log_retry(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            LOG.warning("SandboxRecord %s has no port yet: %s", sandbox.sandbox_id, error)
+            LOG.warning("Sandbox %s has no port yet: %s", sandbox.sandbox_id, error)
 
         retrying = tenacity.Retrying(
             wait=backoff.pauses(0.2, 2.0),
@@ -152,10 +152,10 @@ class SandboxPorts:
         self._unplugged.add(sandbox.sandbox_id)
 
     def check(self, sandbox_id: str) -> None:
-        """Make sure that the sandbox's port is connected as it should be.
+        """Check that the sandbox's port is connected.
 
-        :raises UnknownSandbox: it has none.
-        :raises drivers.PlugFailed: it is not.
+        :raises UnknownSandbox: when it has no port.
+        :raises drivers.PlugFailed: when the port is not connected.
         """
         sandbox = self._store.get(sandbox_id)
         if sandbox is None or sandbox.state is not SandboxState.PLUGGED:
@@ -187,18 +187,18 @@ class SandboxPorts:
     def keep_only(self, valid: Iterable[str]) -> None:
         """Delete the port of every sandbox that is not named.
 
-        :raises drivers.PlugFailed: a device could not be removed.
+        :raises drivers.PlugFailed: when a device could not be removed.
         """
         keep = set(valid)
         for sandbox in self._store.all():
             if sandbox.sandbox_id not in keep and sandbox.state is not SandboxState.RELEASING:
-                LOG.info("SandboxRecord %s is no longer known to containerd", sandbox.sandbox_id)
+                LOG.info("Sandbox %s is no longer known to containerd", sandbox.sandbox_id)
                 self.delete(sandbox.sandbox_id)
 
-    # ---- what goes on behind ----
+    # ---- background work ----
 
     def release_until(self, stop: threading.Event) -> None:
-        """Tell the conductor of sandboxes that are gone, each until it has answered; runs until ``stop``."""
+        """Have the conductor release the ports of deleted sandboxes, retrying until it answers; runs until ``stop``."""
         retrying = backoff.until_stopped(stop, 0.5, self._retry_max_interval)
         complete = retrying.copy(retry=tenacity.retry_if_result(operator.not_))
         while not stop.is_set():
@@ -221,7 +221,7 @@ class SandboxPorts:
                         messages.ReleasePort(caller=self._conductor.caller, sandbox_id=sandbox.sandbox_id)
                     )
                 except errors.Unavailable as error:
-                    # The others would wait just as long in vain.
+                    # The other sandboxes would fail in the same way.
                     LOG.warning("The ports of sandboxes that are gone are not released yet: %s", error)
                     return False
                 except (errors.HypernetesError, drivers.PlugFailed) as error:
@@ -235,23 +235,23 @@ class SandboxPorts:
         return complete
 
     def collect(self) -> None:
-        """Search once for what nobody needs any more, and delete it.
+        """Find and delete ports, devices and records that no sandbox needs any more.
 
-        :raises errors.HypernetesError: the conductor does not answer.
-        :raises drivers.PlugFailed: the network's backend does not answer.
+        :raises errors.HypernetesError: when the conductor does not answer.
+        :raises drivers.PlugFailed: when the network backend does not answer.
         """
-        # Each list of things is read before the list of sandboxes: a sandbox is recorded before it gets anything,
-        # so that what belongs to one that is just being added is never taken for garbage.
+        # Devices and records are listed before the sandboxes. A sandbox is recorded before it gets either, so those of
+        # a sandbox that is being added are never mistaken for garbage.
         with self._backend():
             devices = self._driver.devices()
         recorded = self._store.recorded()
         known = {sandbox.sandbox_id: sandbox for sandbox in self._store.all()}
         for sandbox in self._gone(known.values()):
-            LOG.info("SandboxRecord %s is gone without a word; its port is released", sandbox.sandbox_id)
+            LOG.info("Sandbox %s disappeared without a CNI DEL; releasing its port", sandbox.sandbox_id)
             self.delete(sandbox.sandbox_id)
         for tap, sandbox_id in devices.items():
             if sandbox_id not in known:
-                LOG.info("Device %s belongs to no sandbox and is deleted", tap)
+                LOG.info("Device %s belongs to no sandbox; deleting it", tap)
                 self._driver.unplug(tap)
         for sandbox_id in recorded - known.keys():
             self._store.delete_record(sandbox_id)
@@ -271,8 +271,8 @@ class SandboxPorts:
                 other = newest.get(sandbox.pod_uid)
                 if other is None or other.created_at < sandbox.created_at:
                     newest[sandbox.pod_uid] = sandbox
-        # kubelet makes a pod's next sandbox only when the last one is dead. A containerd that was killed while it
-        # made one does not know that one any more, and never says DEL.
+        # kubelet creates a pod's next sandbox only after the previous one is dead. A containerd that was killed while
+        # it created a sandbox has forgotten it and never sends DEL.
         return [
             sandbox
             for sandbox in alive
@@ -281,15 +281,15 @@ class SandboxPorts:
         ]
 
     def collect_until(self, stop: threading.Event, interval: float) -> None:
-        """:meth:`collect` at once and every ``interval`` seconds, until ``stop``."""
+        """Call :meth:`collect` now and every ``interval`` seconds until ``stop``."""
         while not stop.is_set():
             started = time.monotonic()
             try:
                 self.collect()
             except (errors.HypernetesError, drivers.PlugFailed) as error:
-                LOG.warning("The search for abandoned ports ended early: %s", error)
+                LOG.warning("The collection of abandoned ports is incomplete: %s", error)
             except Exception:
-                LOG.exception("The search for abandoned ports failed")
+                LOG.exception("The collection of abandoned ports failed")
             stop.wait(max(interval - (time.monotonic() - started), 0.1))
 
 

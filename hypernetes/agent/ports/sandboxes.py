@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's lasting record of each sandbox, and the record a shim reads to learn its network.
+"""The agent's persistent record of each sandbox, and the record from which a shim reads its network.
 
-The first is written before anything is asked for or made, so that a killed agent knows what it had begun.
+The first is written before anything is requested or created, so that a killed agent knows what it had begun.
 """
 
 import dataclasses
@@ -27,14 +27,14 @@ _SANDBOX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 class SandboxState(enum.StrEnum):
-    """How far a sandbox's port is."""
+    """State of a sandbox's port."""
 
     ALLOCATING = "ALLOCATING"
-    """Asked for; the conductor may or may not have given it a port, and the device may or may not exist."""
+    """Requested; the conductor may or may not have allocated it, and the device may or may not exist."""
     PLUGGED = "PLUGGED"
     """Connected, and the shim's record is written."""
     RELEASING = "RELEASING"
-    """The sandbox is gone; the conductor is told until it has answered."""
+    """The sandbox is gone; the release is reported until the conductor has answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class SandboxRecord:
 
 
 def is_sandbox_id(text: str) -> bool:
-    """Whether ``text`` may be an identifier of a sandbox."""
+    """Return whether ``text`` is a valid sandbox ID."""
     return _SANDBOX_ID.fullmatch(text) is not None
 
 
 def shim_record(sandbox: SandboxRecord) -> dict[str, Any]:
-    """What the shim needs to know of its network, its size and how much its pod may write."""
+    """Return what the shim needs to know of its network, its size and how much its pod may write."""
     binding = sandbox.binding
     assert binding is not None
     return {
@@ -92,7 +92,7 @@ def shim_record(sandbox: SandboxRecord) -> dict[str, Any]:
 
 
 class SandboxStore:
-    """Sandboxes as files, one each; a file that is not ours or broken is skipped."""
+    """Keeps one file per sandbox; files that are not valid records are skipped."""
 
     def __init__(self, directory: Path, records: Path) -> None:
         self._directory = directory
@@ -105,7 +105,7 @@ class SandboxStore:
 
     @contextmanager
     def locked(self, sandbox_id: str) -> Iterator[None]:
-        """One at a time for each sandbox: a DEL waits for the ADD that is under way."""
+        """Hold the lock of a sandbox: a DEL waits for the ADD in progress."""
         with self._guard:
             lock, users = self._locks.get(sandbox_id, (threading.Lock(), 0))
             self._locks[sandbox_id] = (lock, users + 1)
@@ -121,16 +121,16 @@ class SandboxStore:
                     self._locks[sandbox_id] = (lock, users - 1)
 
     def get(self, sandbox_id: str) -> SandboxRecord | None:
-        """The sandbox, or None."""
+        """Return the sandbox, or None."""
         return _decode(files.read_json(self._directory / f"{sandbox_id}.json"))
 
     def all(self) -> list[SandboxRecord]:
-        """Every sandbox."""
+        """Return every sandbox."""
         found = (_decode(files.read_json(path)) for path in sorted(self._directory.glob("[!.]*.json")))
         return [sandbox for sandbox in found if sandbox is not None]
 
     def save(self, sandbox: SandboxRecord) -> None:
-        """Record the sandbox as it now is; lasting when this returns."""
+        """Record the sandbox durably."""
         files.write_json(self._directory / f"{sandbox.sandbox_id}.json", codec.encode(sandbox))
 
     def delete(self, sandbox_id: str) -> None:
@@ -146,7 +146,7 @@ class SandboxStore:
         (self._records / f"{sandbox_id}.json").unlink(missing_ok=True)
 
     def recorded(self) -> set[str]:
-        """The sandboxes that have a shim's record."""
+        """Return the IDs of the sandboxes that have a shim's record."""
         return {path.stem for path in self._records.glob("[!.]*.json")}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that need privileges over the node's network, carried out by a privsep daemon that has no others.
+"""Calls that need privileges over the node's network, made by a privsep daemon that has no others.
 
 The daemon is forked at the agent's start, keeps CAP_NET_ADMIN alone, and can be asked for exactly the functions of
 :mod:`~hypernetes.agent.privileged.tap` and :mod:`~hypernetes.agent.privileged.ovs`. Arguments are checked there again,

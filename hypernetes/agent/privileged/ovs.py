@@ -8,14 +8,14 @@ from hypernetes.agent import privileged
 
 @privileged.context.entrypoint
 def vsctl(connection: str, timeout: float, arguments: list[str]) -> str:
-    """One transaction with Open vSwitch, by ovs-vsctl; returns what it prints.
+    """Run one transaction with ovs-vsctl and return what it prints.
 
-    :param timeout: seconds until it gives up.
-    :raises RuntimeError: it failed or took too long; with its own words.
+    :param timeout: seconds until ovs-vsctl gives up.
+    :raises RuntimeError: when it fails or times out; the text ends with what it printed.
     """
     command = ["ovs-vsctl", f"--db={connection}", f"--timeout={max(1, round(timeout))}", "--format=json", *arguments]
     try:
-        ended = subprocess.run(  # noqa: S603 - the arguments are a list built by us; no shell
+        ended = subprocess.run(  # noqa: S603 - the arguments are a list; no shell
             command,
             env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
             stdin=subprocess.DEVNULL,

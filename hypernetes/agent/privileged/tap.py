@@ -23,22 +23,22 @@ _TUN_DEVICE = Path("/dev/net/tun")
 
 _TAP_NAME = re.compile(r"tap[0-9a-f-]{11}")
 ALIAS_PREFIX = "hypernetes:"
-"""Our TAPs carry this and the sandbox' id as their alias, so that no other's are ever taken for ours."""
+"""Prefix of the alias of a TAP device, followed by the sandbox's ID: devices without it are never touched."""
 
 
 def _check(name: str) -> None:
     if not _TAP_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a pod's TAP device")
+        raise ValueError(f"{name!r} is not the name of a pod's TAP device")
 
 
 @privileged.context.entrypoint
 def create(name: str, mtu: int, alias: str) -> None:
-    """Make a persistent TAP device for a virtual machine, up; one that exists is only set right.
+    """Create a persistent TAP device for a virtual machine and set it up; an existing one is only corrected.
 
-    The host never speaks on it itself: no address, IPv6 off, so that a tenant cannot reach the node through it.
+    The host has no address on it and IPv6 is off, so that a tenant cannot reach the node through it.
 
     :param alias: the sandbox it belongs to, with :data:`ALIAS_PREFIX`.
-    :raises OSError: the kernel refuses.
+    :raises OSError: when the kernel refuses.
     """
     _check(name)
     _make_persistent(name)
@@ -65,7 +65,7 @@ def _make_persistent(name: str) -> None:
 
 @privileged.context.entrypoint
 def delete(name: str) -> None:
-    """Delete a TAP device of ours, also while a virtual machine holds it; one that is gone is fine."""
+    """Delete a pod's TAP device, even while a virtual machine holds it; does nothing if it is gone."""
     _check(name)
     with IPRoute() as netlink:
         for index in netlink.link_lookup(ifname=name):
@@ -78,7 +78,7 @@ def delete(name: str) -> None:
 
 @privileged.context.entrypoint
 def list_all() -> dict[str, str]:
-    """Our TAP devices and the sandboxes they belong to."""
+    """Return the pods' TAP devices with the IDs of their sandboxes."""
     taps: dict[str, str] = {}
     with IPRoute() as netlink:
         for link in netlink.get_links():

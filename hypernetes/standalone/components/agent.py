@@ -51,7 +51,7 @@ def start(installation: Installation, node: Node) -> None:
             command=[installation.executable(PROGRAM), "--config-file", CONFIGURATION],
             files=[path, *installation.layout.sources()],
             stop_seconds=20,
-            # What it started (kubeadm, say) is its own to end; containers are not its children.
+            # It stops what it started, such as kubeadm, itself; containers are not its children.
             whole_group=False,
         )
     )
@@ -64,9 +64,9 @@ def _ensure_record(installation: Installation, node: Node) -> str:
     remembered = installation.layout.state / "records" / f"{node.name}-id"
     record = api.find("nodes", node.name)
     if record:
-        ours = remembered.exists() and remembered.read_text() == record["id"]
+        known = remembered.exists() and remembered.read_text() == record["id"]
         usable = secret.exists() and time.time() - secret.stat().st_mtime < SECRET_USABLE_SECONDS
-        if ours and (record["status"] in ("UP", "DOWN") or usable):
+        if known and (record["status"] in ("UP", "DOWN") or usable):
             return str(record["id"])
         # A run that ended between the creation and the writing of the secret: the API shows it only once.
         api.request("DELETE", f"/v1/nodes/{record['id']}")
@@ -78,7 +78,7 @@ def _ensure_record(installation: Installation, node: Node) -> str:
 
 
 def ready(installation: Installation, node: Node) -> bool:
-    """Whether the node reports and is UP, by the API's word."""
+    """Return whether the API reports the node UP."""
     if installation.node_supervisor(node.name).state(PROGRAM) != "RUNNING":
         return False
     record = Api(installation, "admin").find("nodes", node.name)

@@ -11,12 +11,12 @@ from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
-# Set as the device's alias, so that `clean` never takes away somebody else's bridge of the same name.
+# Set as the device's alias, so that `clean` never removes another owner's bridge of the same name.
 OWNER_MARK = "hypernetes-standalone"
 
 
 def link(name: str) -> dict[str, Any] | None:
-    """What the kernel knows of a network device; None when there is none."""
+    """Return the kernel's description of a network device; None if it does not exist."""
     try:
         found = json.loads(machine.run(["ip", "-details", "-json", "address", "show", "dev", name]))
     except machine.CommandFailed:
@@ -25,14 +25,14 @@ def link(name: str) -> dict[str, Any] | None:
 
 
 def start(_installation: Installation) -> None:
-    """Make the bridge and give it its address.
+    """Create the bridge and assign its address.
 
-    :raises StandaloneError: when a device of that name exists and is not ours
+    :raises StandaloneError: when a device of that name exists that was not created here.
     """
     device = link(addresses.BRIDGE)
     if device and device.get("ifalias") != OWNER_MARK:
         raise machine.StandaloneError(
-            f"a network device {addresses.BRIDGE} exists that was not made here; rename or remove it"
+            f"a network device {addresses.BRIDGE} exists that was not created here; rename or remove it"
         )
     if device is None:
         machine.run(["ip", "link", "add", addresses.BRIDGE, "type", "bridge"])
@@ -43,7 +43,7 @@ def start(_installation: Installation) -> None:
 
 
 def stop(_installation: Installation) -> None:
-    """Take the bridge away if it is ours."""
+    """Remove the bridge if it was created here."""
     device = link(addresses.BRIDGE)
     if device and device.get("ifalias") == OWNER_MARK:
         machine.run(["ip", "link", "delete", addresses.BRIDGE])

@@ -15,14 +15,14 @@ CREATE_TIMEOUT = 420.0
 
 
 def start(installation: Installation) -> None:
-    """Create it unless it is there, and wait until it is ACTIVE.
+    """Create it unless it exists, and wait until it is ACTIVE.
 
-    :raises StandaloneError: when it ends in ERROR, with the reason
+    :raises StandaloneError: when it goes to ERROR; the text has the reason.
     """
     api = Api(installation, "admin")
     record = api.find("clusters", CLUSTER)
     if record and record["status"] == "ERROR":
-        # As a person would after having mended the cause: the bootstrap goes on at the phase that failed.
+        # As an operator would after fixing the cause: the bootstrap resumes at the phase that failed.
         client.openstack(installation, "admin", "kube", "cluster", "retry", CLUSTER, "--wait", timeout=CREATE_TIMEOUT)
     if record is None:
         client.openstack(
@@ -43,7 +43,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether its apiserver says so, asked with a Keystone token."""
+    """Return whether its apiserver reports ready to a client with a Keystone token."""
     return client.kubectl_succeeds(installation, "admin", "get", "--raw", "/readyz")
 
 

@@ -105,7 +105,7 @@ def _pods(installation: Installation, user: str) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether both tenants have their pods."""
+    """Return whether both tenants have their pods."""
     return all(set(addresses_of(installation, user)) == set(ADDRESSES.values()) for user in tenants.TENANTS)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The distribution tree: Kubernetes, containerd, the runtime, the guest, images; built unless somebody else did."""
+"""The distribution tree: Kubernetes, containerd, the runtime, the guest, images; built unless one is named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUILD_TIMEOUT = 3600.0
 def start(installation: Installation) -> None:
     """Run ``distribution/build``, which does only what its cache lacks.
 
-    :raises StandaloneError: when a prebuilt tree was named and is not one
+    :raises StandaloneError: when the prebuilt tree that was named is not one.
     """
     layout = installation.layout
     group = cgroups.ProcessGroup("build")
@@ -24,7 +24,9 @@ def start(installation: Installation) -> None:
     group.end(grace=5)
     if layout.prebuilt:
         if not (layout.prebuilt / "distribution.json").exists():
-            raise machine.StandaloneError(f"{layout.prebuilt} (HYPERNETES_DIST) is not a distribution tree")
+            raise machine.StandaloneError(
+                f"{layout.prebuilt} (HYPERNETES_DIST) is not a distribution tree; build one with distribution/build"
+            )
         machine.write(layout.state / PREBUILT, str(layout.prebuilt))
         return
     machine.run_logged(
@@ -39,7 +41,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether there is a tree."""
+    """Return whether there is a tree."""
     return (installation.layout.dist / "distribution.json").exists()
 
 

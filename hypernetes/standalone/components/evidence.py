@@ -42,16 +42,16 @@ class Pod:
 
 
 def render(lines: list[Line]) -> str:
-    """The table as text, one line each."""
+    """Render the table as text."""
     width = max(len(line.statement) for line in lines)
     rows = [f"  {'ok  ' if line.holds else 'FAIL'}  {line.statement:<{width}}  {line.seen}" for line in lines]
     return "\n".join(["", "Evidence, measured now:", *rows, "", ""])
 
 
 def start(installation: Installation) -> None:
-    """Measure and show.
+    """Measure and show the evidence.
 
-    :raises StandaloneError: when a line does not hold
+    :raises StandaloneError: when a line does not hold.
     """
     pods = _look(installation)
     checks: list[Callable[[], Line]] = [
@@ -70,11 +70,11 @@ def start(installation: Installation) -> None:
     installation.say(render(lines))
     failed = [line.statement for line in lines if not line.holds]
     if failed:
-        raise machine.StandaloneError(f"does not hold: {'; '.join(failed)}")
+        raise machine.StandaloneError(f"evidence does not hold: {'; '.join(failed)}")
 
 
 def _measured(check: Callable[[], Line]) -> Line:
-    """A check that could not be made has failed."""
+    """Run a check; one that raises has failed."""
     try:
         return check()
     except (machine.StandaloneError, OSError, ValueError, KeyError) as error:
@@ -84,8 +84,8 @@ def _measured(check: Callable[[], Line]) -> Line:
 def _look(installation: Installation) -> list[Pod]:
     def show(place: tuple[str, str, str]) -> Pod:
         user, address, name = place
-        told = json.loads(execute(installation, user, name, "demo", "show"))
-        return Pod(user, name, address, told["kernel"], told["boot_id"])
+        shown = json.loads(execute(installation, user, name, "demo", "show"))
+        return Pod(user, name, address, shown["kernel"], shown["boot_id"])
 
     places = [
         (user, address, name)
@@ -97,12 +97,12 @@ def _look(installation: Installation) -> list[Pod]:
 
 
 def execute(installation: Installation, user: str, pod: str, *words: str) -> str:
-    """Run a command in one of the user's pods; its output."""
+    """Run a command in one of the user's pods and return its output."""
     return client.kubectl(installation, user, "-n", user, "exec", pod, "--", *words)
 
 
 def kernels(pods: list[Pod], host: str) -> Line:
-    """Every pod's kernel beside the host's."""
+    """Compare every pod's kernel with the host's."""
     theirs = sorted({pod.kernel for pod in pods})
     expected = len(tenants.TENANTS) * len(demonstration.PODS)
     return Line(
@@ -113,13 +113,13 @@ def kernels(pods: list[Pod], host: str) -> Line:
 
 
 def own_machines(pods: list[Pod]) -> Line:
-    """A boot id is made by a kernel when it boots, so equal ones would be one machine."""
+    """Compare the boot IDs: a kernel generates one when it boots, so equal ones would mean one machine."""
     ids = {pod.boot_id for pod in pods}
     return Line("each pod is a machine of its own", len(ids) == len(pods) > 0, f"{len(ids)} different boot ids")
 
 
 def equal_addresses(pods: list[Pod]) -> Line:
-    """Both tenants use the same addresses at the same time."""
+    """Check that both tenants use the same addresses at the same time."""
     by_user = {user: sorted(pod.address for pod in pods if pod.user == user) for user in tenants.TENANTS}
     same = len({tuple(found) for found in by_user.values()}) == 1
     seen = "; ".join(f"{user}: {', '.join(found)}" for user, found in by_user.items())
@@ -127,7 +127,7 @@ def equal_addresses(pods: list[Pod]) -> Line:
 
 
 def reachable(installation: Installation, pods: list[Pod], user: str) -> Line:
-    """Inside a tenant, each pod answers the other at its address, and it is really that pod."""
+    """Check that within a tenant each pod answers at its address, and that it is that pod."""
     own = [pod for pod in pods if pod.user == user]
     answered = [
         f"{asker.name}→{asked.name}"
@@ -140,7 +140,7 @@ def reachable(installation: Installation, pods: list[Pod], user: str) -> Line:
 
 
 def unreachable(installation: Installation, pods: list[Pod], user: str, other: str) -> Line:
-    """Whatever answers at the other tenant's addresses is never the other tenant's pod."""
+    """Check that the other tenant's pods never answer at their addresses."""
     asker = next(pod for pod in pods if pod.user == user)
     theirs = [pod for pod in pods if pod.user == other]
     foreign = {pod.boot_id for pod in theirs}
@@ -151,7 +151,7 @@ def unreachable(installation: Installation, pods: list[Pod], user: str, other: s
 
 
 def fetch(installation: Installation, asker: Pod, address: str) -> Mapping[str, str]:
-    """What a server says of itself, asked from a pod; empty when there is no answer."""
+    """Return what a server says about itself, asked from a pod; empty without an answer."""
     try:
         answer = execute(
             installation, asker.user, asker.name, "demo", "get", "--timeout", "4s", f"http://{address}:{PORT}/"
@@ -162,14 +162,14 @@ def fetch(installation: Installation, asker: Pod, address: str) -> Mapping[str, 
 
 
 def foreign_namespace(installation: Installation) -> Line:
-    """Red is refused in blue's namespace, and served in its own."""
+    """Check that red is refused in blue's namespace, and served in its own."""
     own = client.kubectl_succeeds(installation, "red", "-n", "red", "get", "pods")
     refusal = _refusal(installation, "red", "-n", "blue", "get", "pods")
     return Line("red is refused in blue's namespace", own and "Forbidden" in refusal, refusal or "not refused")
 
 
 def foreign_record(installation: Installation) -> Line:
-    """The API does not even tell red that blue's namespace is there."""
+    """Check that the API does not reveal the existence of blue's namespace to red."""
     theirs = Api(installation, "blue").find("namespaces", "blue")
     path = f"/v1/namespaces/{theirs['id']}" if theirs else ""
     status, _ = Api(installation, "red").request("GET", path)
@@ -178,7 +178,7 @@ def foreign_record(installation: Installation) -> Line:
 
 
 def runc_refused(installation: Installation) -> Line:
-    """No tenant can leave virtual machines."""
+    """Check that a tenant cannot run a pod without a virtual machine."""
     manifest = demonstration.pod("runc")
     manifest["spec"]["runtimeClassName"] = "runc"
     refusal = _refusal(
@@ -191,7 +191,7 @@ def runc_refused(installation: Installation) -> Line:
 
 
 def _refusal(installation: Installation, user: str, *words: str, stdin: str | None = None) -> str:
-    """The message a command is refused with, on one line; empty when it is not refused."""
+    """Return the message with which a command is refused, on one line; empty when it is not refused."""
     try:
         client.kubectl(installation, user, *words, stdin=stdin)
     except machine.CommandFailed as error:

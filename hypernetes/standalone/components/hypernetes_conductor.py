@@ -87,7 +87,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether the processes run; that they work shows when a node enrolls."""
+    """Return whether the processes run; that they work shows when a node enrolls."""
     return all(installation.control.state(name) == "RUNNING" for name in programs(installation))
 
 

@@ -43,7 +43,7 @@ USERS = (
     # Validates tokens, nothing else: what API and webhook hold.
     ServiceUser("hypernetes-validator"),
     # Keystone's domain manager may grant member and reader in the domain's projects, and no higher role; Neutron
-    # takes `service` for setting a port's host. This account is no administrator of anything.
+    # takes `service` for setting a port's host. This account is not an administrator of anything.
     ServiceUser("hypernetes", domain_roles=("manager",)),
 )
 
@@ -195,7 +195,7 @@ def write_clouds(installation: Installation, users: dict[str, str]) -> Path:
 
 
 def gets_token(installation: Installation, user: str, project: str) -> bool:
-    """Whether Keystone gives this user a token of the project now."""
+    """Return whether Keystone gives this user a token of the project now."""
     try:
         cloud(installation, user, project=project).authorize()
     except (exceptions.ClientException, SDKException, OSError):
@@ -204,7 +204,7 @@ def gets_token(installation: Installation, user: str, project: str) -> bool:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether Hypernetes' own service user gets a token."""
+    """Return whether Hypernetes' own service user gets a token."""
     return gets_token(installation, "hypernetes", SERVICE_PROJECT)
 
 

@@ -17,7 +17,7 @@ from hypernetes.standalone.installation import Installation
 
 
 def configuration(installation: Installation) -> ini.Sections:
-    """Keystone's options: Fernet tokens, memcached, our database."""
+    """Return Keystone's options: Fernet tokens, memcached, its database."""
     directory = installation.layout.service("keystone")
     memcached = f"{addresses.CONTROL}:{addresses.MEMCACHED_PORT}"
     return {
@@ -33,7 +33,7 @@ def configuration(installation: Installation) -> ini.Sections:
 
 
 def manage(installation: Installation, *words: str, environment: dict[str, str] | None = None) -> None:
-    """Run keystone-manage with our configuration."""
+    """Run keystone-manage with this configuration."""
     path = installation.layout.service("keystone") / "keystone.conf"
     command: list[str | Path] = [installation.executable("keystone-manage"), "--config-file", path, *words]
     machine.run(command, timeout=120, environment=environment)
@@ -56,7 +56,7 @@ def start(installation: Installation) -> None:
         port=addresses.KEYSTONE_PORT,
         processes=3,
         threads=2,
-        # Keystone takes the server's arguments for its own unless it is told where its file is.
+        # Keystone parses the server's arguments unless the location of its file is given.
         environment={"OS_KEYSTONE_CONFIG_DIR": str(directory), "OS_KEYSTONE_CONFIG_FILES": "keystone.conf"},
         arguments="",
         files=[path],
@@ -74,7 +74,7 @@ def _bootstrap(installation: Installation) -> None:
 
 
 def ready(_installation: Installation) -> bool:
-    """Whether the API answers."""
+    """Return whether the API answers."""
     return probes.answers(addresses.KEYSTONE_URL)
 
 

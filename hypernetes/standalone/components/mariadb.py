@@ -90,7 +90,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether the server lets root in."""
+    """Return whether the server lets root in."""
     return _answers(installation.layout.service("mariadb"))
 
 

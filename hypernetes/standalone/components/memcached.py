@@ -19,7 +19,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(_installation: Installation) -> bool:
-    """Whether it answers."""
+    """Return whether it answers."""
     try:
         with socket.create_connection((addresses.CONTROL, addresses.MEMCACHED_PORT), timeout=2) as connection:
             connection.sendall(b"version\r\n")

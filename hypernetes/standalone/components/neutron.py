@@ -97,7 +97,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(_installation: Installation) -> bool:
-    """Whether the API answers; its first answer comes only after the plugin has read OVN's databases."""
+    """Return whether the API answers; its first answer comes only after the plugin has read OVN's databases."""
     return probes.answers(f"{addresses.NEUTRON_URL}/")
 
 

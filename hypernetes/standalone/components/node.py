@@ -130,7 +130,7 @@ def _supervise(installation: Installation, node: Node) -> None:
 
 
 def ready(installation: Installation, node: Node) -> bool:
-    """Whether OVN knows the chassis under its own certificate and the switch has its integration bridge."""
+    """Return whether OVN knows the chassis under its own certificate and the switch has its integration bridge."""
     socket = ovn.socket(installation, "sb")
     found = machine.run(
         ["ovn-sbctl", f"--db=unix:{socket}", "--timeout=5", "--bare", "--columns=name", "find", "chassis",

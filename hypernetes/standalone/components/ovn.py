@@ -80,14 +80,14 @@ def start(installation: Installation) -> None:
 
 
 def ready_database(installation: Installation, database: str) -> bool:
-    """Whether a database answers on its socket."""
+    """Return whether a database answers on its socket."""
     return machine.succeeds(
         ["ovsdb-client", "--timeout=5", "list-dbs", f"unix:{socket(installation, database)}"], timeout=10
     )
 
 
 def ready(installation: Installation) -> bool:
-    """Whether northd has carried a change from north to south: it answers ``--wait=sb sync``."""
+    """Return whether northd has carried a change from north to south: it answers ``--wait=sb sync``."""
     northbound = f"--db=unix:{socket(installation, 'nb')}"
     return machine.succeeds(["ovn-nbctl", northbound, "--timeout=5", "--wait=sb", "sync"], timeout=10)
 

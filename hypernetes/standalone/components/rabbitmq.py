@@ -159,7 +159,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether the virtual host works: RabbitMQ's own check sends a message through it."""
+    """Return whether the virtual host works: RabbitMQ's own check sends a message through it."""
     url = f"{addresses.RABBITMQ_MANAGEMENT_URL}/api/health/checks/virtual-hosts"
     request = urllib.request.Request(url)  # noqa: S310 - https
     password = installation.password(f"rabbitmq-{MANAGEMENT_USER}")

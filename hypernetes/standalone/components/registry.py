@@ -52,7 +52,7 @@ def start(installation: Installation) -> None:
         Program(
             name="registry",
             command=[layout.dist / "bin/registry", "serve", configuration],
-            # Without this it looks for a collector of traces and complains for ever.
+            # Without this it looks for a trace collector and logs errors forever.
             environment={"OTEL_TRACES_EXPORTER": "none"},
             files=[configuration],
         )
@@ -74,7 +74,7 @@ def _fill(installation: Installation, store: Path) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether it answers over TLS."""
+    """Return whether it answers over TLS."""
     return probes.answers(f"https://{addresses.REGISTRY}/v2/", ca_file=installation.layout.ca_certificate)
 
 

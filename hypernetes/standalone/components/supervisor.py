@@ -11,7 +11,7 @@ from hypernetes.standalone.installation import Installation
 
 
 def start(installation: Installation) -> None:
-    """Mount control groups where nobody did, start the daemon."""
+    """Mount control groups where no init system did, and start the daemon."""
     layout = installation.layout
     layout.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     installation.record("mounts", *(str(path) for path in cgroups.ensure_mounted()))
@@ -26,7 +26,7 @@ def start(installation: Installation) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether the recorded daemon runs."""
+    """Return whether the recorded daemon runs."""
     return installation.control.identity is not None
 
 

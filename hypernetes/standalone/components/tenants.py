@@ -37,7 +37,7 @@ def _fill(installation: Installation) -> None:
 
 
 def ready(installation: Installation) -> bool:
-    """Whether both users get a token."""
+    """Return whether both users get a token."""
     return all(identity.gets_token(installation, name, name) for name in TENANTS)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The certificate authority and the servers' certificates."""
+"""The CA and the servers' certificates."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ def start(installation: Installation) -> None:
     ca.issue("rabbitmq", addresses=[addresses.CONTROL], owner=(rabbitmq.pw_uid, rabbitmq.pw_gid))
 
 
-COMPONENT = Component(name="tls", summary="certificate authority and server certificates", start=start)
+COMPONENT = Component(name="tls", summary="CA and server certificates", start=start)

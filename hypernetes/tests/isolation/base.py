@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the isolation tests stand on: the living stack, seen as its users and as somebody who is root on the node."""
+"""The base of the isolation tests: the running deployment, seen by its users and by root on the node."""
 
 import json
 import subprocess
@@ -53,7 +53,7 @@ def settings(who: str) -> Mapping[str, str]:
     script = f'eval "$("{QUICKSTART}" env {who})" && env -0'
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=120, check=True)
     pairs = (line.partition("=") for line in done.stdout.decode().split("\0") if line)
-    # The tests' own users have tokens that nobody would clear away below the home directory.
+    # Otherwise the tokens of the tests' own users would stay below the home directory.
     return {name: value for name, _, value in pairs} | {"XDG_CACHE_HOME": str(LAYOUT.clients / "cache")}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypernetes.tests.isolation import base
 
 RULE = r"hypernetes/[a-z-]+|hypernetes-[a-z-]+"
-"""Every refusal of ours names its rule in this form."""
+"""Every refusal by Hypernetes' policies names its rule in this form."""
 
 
 def template(spec: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody can do with the credential an agent holds on the living message bus: nothing to anybody else."""
+"""What the holder of an agent's credential can do on the message bus: nothing to other nodes or services."""
 
 import json
 import ssl
@@ -43,7 +43,7 @@ class BusTest(base.IsolationTest):
     def test_the_agents_own_exchange_and_queues_are_its_own(self) -> None:
         """The positive control of this class."""
         own = f"hypernetes.{base.NODE}"
-        self.publish(own, "nobody-listens-here")
+        self.publish(own, "unbound-routing-key")
         self.channel().queue_declare(f"hypernetes-agent.{base.NODE}.probe", auto_delete=True)
 
     def test_publishing_to_others_is_refused(self) -> None:

@@ -52,7 +52,7 @@ def hits(content: bytes, secrets: dict[str, bytes]) -> list[str]:
 
 
 def files(roots: Iterable[Path], without: Iterable[Path]) -> Iterator[Path]:
-    """Regular files of a size that can hold a credential for somebody to read."""
+    """Regular files of a size that can hold a credential."""
     excluded = [str(path) for path in without]
     for root in roots:
         for directory, names, leaves in os.walk(root):

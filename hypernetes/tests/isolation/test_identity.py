@@ -124,7 +124,7 @@ class IdentityTest(base.IsolationTest):
         self.assertEqual(200, apiserver(path, token))
         admin.identity.unassign_project_role_from_user(project, user, role)
         start = time.monotonic()
-        base.eventually(lambda: apiserver(path, token) in (401, 403), "access taken away", timeout=60, interval=1)
+        base.eventually(lambda: apiserver(path, token) in (401, 403), "access revoked", timeout=60, interval=1)
         print(f"access was gone after {time.monotonic() - start:.1f} s")
 
 

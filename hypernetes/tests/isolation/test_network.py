@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two tenants may use the same addresses at the same time, and nothing crosses, not even when somebody forges."""
+"""Two tenants may use the same addresses at the same time, and nothing crosses, not even forged packets."""
 
 import json
 import subprocess

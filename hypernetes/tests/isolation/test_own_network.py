@@ -56,5 +56,5 @@ class OwnNetworkTest(base.IsolationTest):
                 [], list(base.cloud("blue").network.ports(network_id=theirs.id, device_owner="compute:hypernetes"))
             )
             self.assertNotEqual(0, base.kubectl("admin", "get", "namespace", namespace.name).status)
-        # Nothing in the words tells red that blue's network exists.
+        # Nothing in the message reveals that blue's network exists.
         self.assertEqual(reasons[0], reasons[1])

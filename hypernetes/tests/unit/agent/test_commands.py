@@ -23,13 +23,13 @@ class CommandsTest(testtools.TestCase):
 
     def test_a_failure_carries_status_and_last_words(self) -> None:
         failure = self.assertRaises(commands.CommandFailed, self.commands.run, ["/bin/sh", "-c", "echo why; exit 3"])
-        self.assertEqual(("sh", "ended with status 3", "why"), (failure.program, failure.problem, failure.last_words))
+        self.assertEqual(("sh", "exited with status 3", "why"), (failure.program, failure.problem, failure.last_words))
 
     def test_a_program_that_takes_too_long_is_killed_with_what_it_started(self) -> None:
         failure = self.assertRaises(
             commands.CommandFailed, self.commands.run, ["/bin/sh", "-c", "echo begun; sleep 60 & wait"], timeout=0.3
         )
-        self.assertIn("did not end within 0.3 s", failure.problem)
+        self.assertIn("timed out after 0.3 s", failure.problem)
         self.assertEqual("begun", failure.last_words)
 
     def test_a_missing_program_is_a_failure(self) -> None:
@@ -52,7 +52,7 @@ class CommandsTest(testtools.TestCase):
         self.assertLess(len(output), 2 * (commands.HEAD_BYTES + commands.TAIL_BYTES))
 
     def test_a_program_that_a_killed_agent_left_behind_is_waited_for(self) -> None:
-        # The lock's holder is the program itself: whoever started it is gone.
+        # The lock's holder is the program itself: the agent that started it is gone.
         with self.lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             orphan = subprocess.Popen(["sleep", "0.5"], pass_fds=[file.fileno()])
@@ -64,7 +64,7 @@ class CommandsTest(testtools.TestCase):
         with self.lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             failure = self.assertRaises(commands.CommandFailed, impatient.run, ["/bin/true"])
-        self.assertIn("waited in vain", failure.problem)
+        self.assertIn("timed out waiting", failure.problem)
 
 
 class SecretsTest(testtools.TestCase):

@@ -93,7 +93,7 @@ class EnrollmentTest(testtools.TestCase):
         return str(self.assertRaises(enrollment.EnrollmentFailed, enrollment.present, self.conf, choice, "one-time"))
 
     def test_a_refused_secret_is_told_with_what_to_do(self) -> None:
-        self.assertIn("create the node anew", self._refusal(_response(401, {})))
+        self.assertIn("create it again", self._refusal(_response(401, {})))
 
     def test_the_record_of_another_node_is_refused(self) -> None:
         self.assertIn("[node] name is node1", self._refusal(_response(200, ANSWER | {"node": "node2"})))
@@ -105,7 +105,7 @@ class EnrollmentTest(testtools.TestCase):
     def test_an_answer_of_something_else_is_refused(self) -> None:
         bodies: list[Any] = [[], {}, "x"]
         for body in bodies:
-            self.assertIn("not the one of an enrollment", self._refusal(_response(200, body)))
+            self.assertIn("not that of an enrollment", self._refusal(_response(200, body)))
 
     def test_no_failure_shows_a_secret(self) -> None:
         text = self._refusal(requests.ConnectionError("cut"))

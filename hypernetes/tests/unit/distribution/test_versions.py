@@ -12,7 +12,7 @@ from distribution.builder import toolchain
 
 DISTRIBUTION = command.ROOT / "distribution"
 VERSIONS = tomllib.loads((DISTRIBUTION / "versions.toml").read_text())
-# Module of ours, what it is there for, and the version it must have.
+# Hypernetes' module, the program it pins, and the version it must have.
 PINNED = (
     ("kubernetes", "k8s.io/kubernetes", VERSIONS["kubernetes"]["version"]),
     ("kubernetes", "go.etcd.io/etcd/server/v3", VERSIONS["kubernetes"]["etcd"]),

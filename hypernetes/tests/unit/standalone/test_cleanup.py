@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stopping and taking away touch what is ours, and nothing of the operator's beside or below it."""
+"""Stopping and removing touch what belongs to the installation, and nothing of the operator beside or below it."""
 
 import tempfile
 import unittest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person's kubectl has cached with our kubeconfigs is found again."""
+"""The tokens that kubectl has cached with the stack's kubeconfigs are found again."""
 
 import os
 import tempfile

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``status`` tells of a machine on which parts are down, as after a reboot."""
+"""What ``status`` reports on a machine on which parts are down, as after a reboot."""
 
 import contextlib
 import io

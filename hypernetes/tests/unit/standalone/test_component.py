@@ -33,7 +33,7 @@ class TableTest(unittest.TestCase):
         self.assertEqual({"a", "b", "c"}, component.closure(rows, ["c"]))
 
     def test_an_unknown_component_is_answered_with_those_there_are(self) -> None:
-        with self.assertRaisesRegex(component.TableInvalid, "there are: a"):
+        with self.assertRaisesRegex(component.TableInvalid, "choose from: a"):
             component.closure(component.by_name([row("a")]), ["b"])
 
 

@@ -21,8 +21,8 @@ class MachineLockTest(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.place = Path(directory.name).resolve()
         self.lock = self.place / "lock"
-        self.ours = self.place / "ours"
-        self.theirs = self.place / "theirs"
+        self.own = self.place / "own"
+        self.other = self.place / "theirs"
         hierarchy = cgroups.Hierarchy(self.place / "cgroup", frozenset(), unified=True)
         for target, name, value in (
             (machine_lock, "LOCK", self.lock),
@@ -39,39 +39,39 @@ class MachineLockTest(unittest.TestCase):
         (group / "cgroup.procs").write_text("1\n")
 
     def test_two_at_once_are_refused_whatever_their_directories(self) -> None:
-        for state in (self.ours, self.theirs):
+        for state in (self.own, self.other):
             with (
-                machine_lock.held(self.ours),
-                self.assertRaisesRegex(machine.StandaloneError, "at work: .*ours"),
+                machine_lock.held(self.own),
+                self.assertRaisesRegex(machine.StandaloneError, "at work.*own"),
                 machine_lock.held(state),
             ):
                 self.fail("both went on")
 
     def test_another_installation_that_runs_keeps_the_machine(self) -> None:
-        with machine_lock.held(self.theirs):
+        with machine_lock.held(self.other):
             self.run_a_process()
-        with self.assertRaisesRegex(machine.StandaloneError, f"HYPERNETES_STATE={self.theirs} "):
-            machine_lock.held(self.ours).__enter__()
-        with machine_lock.held(self.theirs):
+        with self.assertRaisesRegex(machine.StandaloneError, f"HYPERNETES_STATE={self.other} "):
+            machine_lock.held(self.own).__enter__()
+        with machine_lock.held(self.other):
             pass
 
     def test_a_pod_that_outlived_its_installation_counts_too(self) -> None:
-        with machine_lock.held(self.theirs):
+        with machine_lock.held(self.other):
             self.run_a_process(cgroups.NODES_DIRECTORY)
         with self.assertRaises(machine.StandaloneError):
-            machine_lock.held(self.ours).__enter__()
+            machine_lock.held(self.own).__enter__()
 
     def test_the_machine_of_one_that_was_stopped_is_free(self) -> None:
-        with machine_lock.held(self.theirs):
+        with machine_lock.held(self.other):
             pass
-        with machine_lock.held(self.ours):
+        with machine_lock.held(self.own):
             pass
-        self.assertEqual(f"{self.ours}\n", self.lock.read_text())
+        self.assertEqual(f"{self.own}\n", self.lock.read_text())
 
     def test_what_runs_without_a_name_is_the_default_installations(self) -> None:
         self.run_a_process()
         with self.assertRaises(machine.StandaloneError):
-            machine_lock.held(self.ours).__enter__()
+            machine_lock.held(self.own).__enter__()
         with machine_lock.held(self.place / "default"):
             pass
 
@@ -86,14 +86,14 @@ class MachineLockTest(unittest.TestCase):
                 # A clean that ended between our open and our lock, and an up that came after it.
                 self.lock.unlink()
 
-        with mock.patch.object(fcntl, "flock", flock), machine_lock.held(self.ours):
+        with mock.patch.object(fcntl, "flock", flock), machine_lock.held(self.own):
             self.assertEqual(2, len(tries))
-            self.assertEqual(f"{self.ours}\n", self.lock.read_text())
+            self.assertEqual(f"{self.own}\n", self.lock.read_text())
             with self.assertRaises(machine.StandaloneError):
-                machine_lock.held(self.ours).__enter__()
+                machine_lock.held(self.own).__enter__()
 
     def test_clean_leaves_no_lock_file_and_down_keeps_it(self) -> None:
-        layout = Layout(state=self.ours, cache=self.place / "cache", repository=self.place)
+        layout = Layout(state=self.own, cache=self.place / "cache", repository=self.place)
         with (
             mock.patch.object(Layout, "from_environment", return_value=layout),
             mock.patch.object(cleanup, "down"),
@@ -105,6 +105,6 @@ class MachineLockTest(unittest.TestCase):
         self.assertEqual([], list(self.place.iterdir()))
 
     def test_a_clean_that_failed_keeps_the_file(self) -> None:
-        with self.assertRaises(KeyError), machine_lock.held(self.ours):
+        with self.assertRaises(KeyError), machine_lock.held(self.own):
             raise KeyError
         self.assertTrue(self.lock.exists())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Only a directory that was empty becomes ours, and only one of ours is ever removed."""
+"""Only an empty directory is marked, and only a marked one is ever removed."""
 
 import subprocess
 import tempfile
@@ -93,7 +93,7 @@ class OwnershipTest(unittest.TestCase):
 
 
 class CacheOfTheScriptTest(unittest.TestCase):
-    """``claim_cache`` of tools/quickstart, which runs before there is a Python of ours."""
+    """``claim_cache`` of tools/quickstart, which runs before Python packages are installed."""
 
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory()

@@ -68,8 +68,8 @@ class WsgiTest(unittest.TestCase):
 
 class RegistryTest(unittest.TestCase):
     def test_nodes_cannot_push(self) -> None:
-        told = json.loads(registry.render(Path("/store"), Path("/c"), Path("/k")))
-        self.assertTrue(told["storage"]["maintenance"]["readonly"]["enabled"])
+        rendered = json.loads(registry.render(Path("/store"), Path("/c"), Path("/k")))
+        self.assertTrue(rendered["storage"]["maintenance"]["readonly"]["enabled"])
 
 
 class RabbitmqTest(unittest.TestCase):

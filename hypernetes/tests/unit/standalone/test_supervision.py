@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A supervisor that hangs holds nobody up for good."""
+"""A supervisor that hangs does not block the caller forever."""
 
 import os
 import socket

@@ -256,6 +256,6 @@ class TurnsTest(testtools.TestCase):
 
 class PeerTest(testtools.TestCase):
     def test_the_kernel_says_who_is_at_the_other_end(self) -> None:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            self.assertEqual(os.getuid(), server._peer_user(ours))
+        server_end, client_end = socket.socketpair()
+        with server_end, client_end:
+            self.assertEqual(os.getuid(), server._peer_user(server_end))
