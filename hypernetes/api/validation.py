@@ -39,8 +39,8 @@ def _is_ipv4_cidr(value: object) -> bool:
 
 def _dns_label_rule(_value: str) -> str:
     return (
-        "is not a DNS label: use lower-case letters, digits and hyphens, at most 63, and begin and end with a letter or "
-        "a digit"
+        "is not a DNS label: use lower-case letters, digits and hyphens, at most 63, and begin and end with a letter "
+        "or a digit"
     )
 
 
@@ -82,8 +82,8 @@ def require(schema: Mapping[str, Any], value: object, where: str) -> None:
     error = _first_error(schema, value)
     if error is None:
         return
-    rule = _RULES.get(str(error.schema.get("format"))) if error.validator == "format" else None
-    message = f"{error.instance!r} {rule(error.instance)}" if rule else error.message
+    rule = _RULES.get(str(error.validator_value)) if error.validator == "format" else None
+    message = f"{error.instance!r} {rule(str(error.instance))}" if rule else error.message
     field = ".".join(str(part) for part in error.absolute_path)
     place = f"{where}, field {field}" if field else where
     raise errors.BadRequest(reason=f"{place}: {message}"[:_LONGEST_REASON])
