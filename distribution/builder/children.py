@@ -39,9 +39,9 @@ class Children:
     ) -> int:
         """Run a command and return its exit status.
 
-        Raises FileNotFoundError when there is no such program, subprocess.TimeoutExpired
-        after ``timeout`` seconds (the command's whole group is killed), and Interrupted
-        when ``end`` was called.
+        :raises FileNotFoundError: when the program does not exist.
+        :raises subprocess.TimeoutExpired: when it takes longer than ``timeout`` seconds; its whole group is killed.
+        :raises Interrupted: when ``end`` was called.
         """
         with self._lock:
             if self._ended:

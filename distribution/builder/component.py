@@ -51,7 +51,7 @@ class Component:
 def source_files(root: pathlib.Path, inputs: tuple[str, ...]) -> Iterator[pathlib.Path]:
     """Return every file below the named inputs, in a fixed order, without generated clutter.
 
-    Raises BuildError when an input does not exist: a typing error would otherwise make a
+    :raises BuildError: when an input does not exist: a typing error would otherwise make a
     key that never changes.
     """
     for name in inputs:

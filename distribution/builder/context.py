@@ -66,9 +66,10 @@ class Context:
     ) -> None:
         """Run a command to completion; ``env`` is added to the environment.
 
-        Output goes to the log, or standard output to the file ``stdout``. Raises BuildError
-        with the last lines of the log when the command is missing, fails, or takes longer
-        than ``timeout`` seconds.
+        Output goes to the log, or standard output to the file ``stdout``.
+
+        :raises BuildError: when the command is missing, fails or takes longer than ``timeout`` seconds; with the last
+            lines of the log.
         """
         words = [str(word) for word in argv]
         with self.log.open("ab") as log:

@@ -44,12 +44,12 @@ def file(name: str, data: bytes) -> Entry:
 
 def archive(entries: Iterable[Entry]) -> bytes:
     """Return the archive, uncompressed: decompression costs boot time, size does not."""
-    parts = [_one(number, entry) for number, entry in enumerate(entries, start=1)]
-    parts.append(_one(0, Entry(TRAILER, 0)))
+    parts = [_member(number, entry) for number, entry in enumerate(entries, start=1)]
+    parts.append(_member(0, Entry(TRAILER, 0)))
     return b"".join(parts)
 
 
-def _one(number: int, entry: Entry) -> bytes:
+def _member(number: int, entry: Entry) -> bytes:
     name = entry.name.encode() + b"\0"
     links = 2 if stat.S_ISDIR(entry.mode) else 1
     fields = (number, entry.mode, 0, 0, links, 0, len(entry.data), 0, 0, *entry.device, len(name), 0)

@@ -22,7 +22,9 @@ def unpack(context: Context, package: str, version: str, target: pathlib.Path) -
 
     ``version`` is a wish: Debian's mirrors drop a version when an update replaces it, so
     that the archive's newest is taken where the wished one is gone, or none was wished.
-    The log shows which one was used. Raises BuildError when apt gives neither.
+    The log shows which one was used.
+
+    :raises BuildError: when apt has neither.
     """
     try:
         file = _fetch(context, package, f"{package}={version}" if version else package)

@@ -37,7 +37,7 @@ def build_order(components: Sequence[Component], wanted: Sequence[str]) -> list[
     while names:
         name = names.pop()
         if name not in by_name:
-            raise BuildError(f"there is no component {name}; there are: {', '.join(sorted(by_name))}")
+            raise BuildError(f"unknown component {name}; choose from: {', '.join(sorted(by_name))}")
         if name not in needed:
             needed[name] = by_name[name]
             names += by_name[name].needs
@@ -125,7 +125,10 @@ class _Run:
         self.children = Children()
 
     def build(self, component: Component) -> None:
-        """Bring one component into the cache and the tree, and report it; raises BuildError."""
+        """Bring one component into the cache and the tree, and report it.
+
+        :raises BuildError: when that fails.
+        """
         try:
             self._bring(component)
         except (BuildError, OSError) as error:

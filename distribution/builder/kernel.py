@@ -19,9 +19,11 @@ SIGNATURE_HEADER = 12
 
 
 def compressed_payload(image: bytes) -> bytes:
-    """Return the compressed kernel of a bzImage; raises BuildError if it is not LZ4.
+    """Return the compressed kernel of a bzImage.
 
     Where it lies is said in the header (Documentation/arch/x86/boot.rst, since 2.08).
+
+    :raises BuildError: when the kernel is not compressed with LZ4.
     """
     setup_sectors = image[0x1F1] or 4
     offset, length = struct.unpack_from("<II", image, 0x248)
@@ -55,8 +57,9 @@ def dependencies(module: bytes) -> list[str]:
 def in_loading_order(wanted: Iterable[str], available: Mapping[str, pathlib.Path], loaded: set[str]) -> list[str]:
     """Return ``wanted`` and what they need, each after what it needs, without ``loaded``.
 
-    What is given is added to ``loaded``. Raises BuildError for a module that the kernel
-    does not have.
+    What is given is added to ``loaded``.
+
+    :raises BuildError: when the kernel does not have a module.
     """
     order: list[str] = []
 

@@ -46,7 +46,10 @@ class Target:
 
 
 def target(url: str, ca_file: pathlib.Path | None) -> Target:
-    """Read a registry's URL; raises BuildError for anything but ``https://HOST[:PORT]``."""
+    """Read a registry's URL.
+
+    :raises BuildError: when it is not of the form ``https://HOST[:PORT]``.
+    """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "https" or not parts.netloc or parts.path.strip("/") or parts.query or "@" in parts.netloc:
         raise BuildError(f"the URL of a registry is https://HOST:PORT, not {url}")
@@ -72,7 +75,10 @@ def private_registry_configuration(address: str, store: pathlib.Path) -> dict[st
 
 
 def layouts(tree: pathlib.Path) -> list[pathlib.Path]:
-    """Return the image layouts of a distribution tree; raises BuildError when there is none."""
+    """Return the image layouts of a distribution tree.
+
+    :raises BuildError: when there is none.
+    """
     found = sorted(marker.parent for marker in (tree / "images").rglob("oci-layout"))
     if not found:
         raise BuildError(f"{tree} holds no images; build them first")
@@ -82,7 +88,9 @@ def layouts(tree: pathlib.Path) -> list[pathlib.Path]:
 def push(tree: pathlib.Path, where: Target, report: Callable[[str], None]) -> None:
     """Push every image of the tree to the registry; images already present are skipped.
 
-    Reports a line per image. Raises BuildError when the registry does not take one.
+    Reports a line per image.
+
+    :raises BuildError: when the registry does not take an image.
     """
     crane = tree / "bin" / "crane"
     if not crane.is_file():
@@ -115,7 +123,10 @@ def _digest_at(crane: pathlib.Path, where: Target, full: str) -> str | None:
 
 
 def _crane(crane: pathlib.Path, where: Target, arguments: list[str], timeout: float) -> str:
-    """Run crane and return its output; raises BuildError with its last message."""
+    """Run crane and return its output.
+
+    :raises BuildError: when it fails; with its last message.
+    """
     argv = [str(crane), *arguments, *(["--insecure"] if where.plain else [])]
     # Go reads the trusted CA certificates from this file.
     environment = {**os.environ, **({"SSL_CERT_FILE": str(where.ca_file)} if where.ca_file else {})}
@@ -136,7 +147,10 @@ def pause(number: int, chance: float) -> float:
 
 
 def _with_retries(attempt: Callable[[], object], reference: str) -> None:
-    """Retry with exponential backoff and jitter; raises BuildError with the last reason."""
+    """Retry with exponential backoff and jitter.
+
+    :raises BuildError: when every attempt fails; with the last reason.
+    """
     for number in range(ATTEMPTS):
         try:
             attempt()
@@ -194,7 +208,10 @@ def _free_port() -> int:
 
 
 def _wait_for(process: subprocess.Popen[bytes], address: str, log: Any) -> None:
-    """Wait until the registry accepts connections; raises BuildError with its log otherwise."""
+    """Wait until the registry accepts connections.
+
+    :raises BuildError: when it does not; with its log.
+    """
     host, port = address.rsplit(":", 1)
     deadline = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
