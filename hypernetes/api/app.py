@@ -2,13 +2,11 @@
 """The WSGI application: the pipeline, and the Pecan application at its end."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from wsgiref.types import WSGIApplication
 
 import oslo_middleware
 import pecan
 import webob
-import webob.dec
 from oslo_config import cfg
 from oslo_middleware import cors
 from oslo_middleware import healthcheck
@@ -19,6 +17,7 @@ from hypernetes.api import authentication
 from hypernetes.api import context
 from hypernetes.api import errors
 from hypernetes.api import microversion
+from hypernetes.api import middleware
 from hypernetes.api import policy
 from hypernetes.api import routes
 from hypernetes.api import routing
@@ -30,10 +29,10 @@ _LARGEST_BODY = 64 * 1024
 """Bytes. The largest request of this API, a cluster's, is far below 4 KiB."""
 
 
-def build(offered: services.Services, authenticate: authentication.Middleware | None = None) -> Any:
-    """The application.
+def build(offered: services.Services, authenticate: middleware.Middleware | None = None) -> WSGIApplication:
+    """Build the application.
 
-    :param authenticate: stands in for keystonemiddleware, in tests.
+    :param authenticate: replaces keystonemiddleware, in tests.
     """
     conf = offered.conf
     _set_defaults(conf)
@@ -48,49 +47,48 @@ def build(offered: services.Services, authenticate: authentication.Middleware | 
     protected = context.attach(pecan_application, policy.make_enforcer(conf))
     authenticate = authenticate or authentication.keystone(conf)
 
-    # Outermost first: a request passes from the top to the bottom, its answer from the bottom to the top.
-    pipeline: tuple[Callable[[Any], Any], ...] = (
-        # Gives the request the id that every answer, log line and error carries.
+    # Outermost first: a request passes from the top to the bottom, its response from the bottom to the top.
+    pipeline: tuple[middleware.Middleware, ...] = (
+        # Gives the request the ID that every response, log line and error carries.
         request_id.RequestId,
-        # Takes scheme and host from the proxy in front, if the operator has said that there is one.
+        # Takes scheme and host from the proxy in front, if the configuration says that there is one.
         functools.partial(http_proxy_to_wsgi.HTTPProxyToWSGI, conf=conf),
         # Answers browsers' preflight requests, which carry no token.
         functools.partial(cors.CORS, conf=conf),
         # Answers /healthcheck, for load balancers: no token, no database.
         functools.partial(_attach_healthcheck, conf=conf),
-        # Everything that fails below leaves in the form of the API-SIG.
-        errors.attach,
+        # Gives every error from below the form of the API-SIG.
+        functools.partial(errors.attach, help_url=conf.api.error_help_url),
         # Before anything reads a body.
         functools.partial(oslo_middleware.RequestBodySizeLimiter, conf=conf),
-        # Also before the token is looked at, so that every answer says its version.
+        # Also before the token is looked at, so that every response has its version.
         microversion.attach,
         # The token, except on public paths; then the context made of it, then Pecan.
         functools.partial(
             authentication.attach,
             public=pecan_application,
             is_public=routes.TABLE.is_public,
-            middleware=authenticate,
+            authenticate=authenticate,
         ),
     )
     application = protected
-    for middleware in reversed(pipeline):
-        application = middleware(application)
+    for wrap in reversed(pipeline):
+        application = wrap(application)
     return application
 
 
-def _attach_healthcheck(application: Any, *, conf: cfg.ConfigOpts) -> Any:
-    """oslo.middleware's health check at its path; by itself it would answer every request."""
+def _attach_healthcheck(application: WSGIApplication, *, conf: cfg.ConfigOpts) -> WSGIApplication:
+    """Add oslo.middleware's health check at its path; by itself it would answer every request."""
     check = healthcheck.Healthcheck(None, conf)
 
-    @webob.dec.wsgify  # type: ignore[untyped-decorator]
-    def middleware(request: webob.Request) -> webob.Response:
+    def respond(request: webob.Request) -> webob.Response:
         return request.get_response(check if request.environ.get("PATH_INFO") == _HEALTHCHECK_PATH else application)
 
-    return middleware
+    return middleware.wsgi_application(respond)
 
 
 def _set_defaults(conf: cfg.ConfigOpts) -> None:
-    """Defaults of other projects' options that suit this API; the operator's configuration still wins."""
+    """Set defaults of other projects' options that suit this API; the operator's configuration takes precedence."""
     conf.register_opts(oslo_middleware.sizelimit.OPTS, group="oslo_middleware")
     conf.set_default("max_request_body_size", _LARGEST_BODY, group="oslo_middleware")
     cors.set_defaults(

@@ -1,47 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: the context that Keystone's token gives a request, and what policy lets it do."""
+"""The context of a request: the caller by its Keystone token, and what policy allows it."""
 
 from typing import Any
 from typing import Self
+from wsgiref.types import WSGIApplication
 
 import webob
-import webob.dec
 from oslo_context import context
 from oslo_policy import policy
 
+from hypernetes.api import middleware
 from hypernetes.model import errors
 from hypernetes.model import ids
 
 
 class ScopeRefused(errors.HypernetesError):
-    """The token is not scoped to a project, so nothing here could belong to it."""
+    """The token is scoped to a domain or to the system, and not to a project."""
 
     status = 403
     code = "hypernetes.token.scope"
-    template = "A token with {scope} scope was sent; this service takes project-scoped tokens only."
-    remedy = "Ask Keystone for a token of the project you work in."
+    template = "The token has {scope} scope; this service accepts project-scoped tokens only."
+    remedy = "Ask Keystone for a token that is scoped to your project."
 
 
 class Unscoped(errors.HypernetesError):
-    """The token says who, but not for which project."""
+    """The token is not scoped."""
 
     status = 401
     code = "hypernetes.token.unscoped"
     template = "The token has no scope."
-    remedy = "Ask Keystone for a token of the project you work in."
+    remedy = "Ask Keystone for a token that is scoped to your project."
 
 
 class RequestContext(context.RequestContext):
-    """oslo.context's, with policy."""
+    """The context of oslo.context, with policy."""
 
     enforcer: policy.Enforcer
 
     @classmethod
-    def of(cls, environ: dict[str, Any], enforcer: policy.Enforcer) -> Self:
-        """The context of a request whose token the authentication middleware has verified.
+    def from_verified(cls, environ: dict[str, Any], enforcer: policy.Enforcer) -> Self:
+        """Return the context of a request whose token the authentication middleware has validated.
 
-        :raises ScopeRefused: the token is scoped to a domain or to the system.
-        :raises Unscoped: it has no scope at all.
+        :raises ScopeRefused: when the token is scoped to a domain or to the system.
+        :raises Unscoped: when it has no scope.
         """
         made: Self = cls.from_environ(environ)
         made.enforcer = enforcer
@@ -55,21 +56,21 @@ class RequestContext(context.RequestContext):
 
     @property
     def project(self) -> ids.ProjectId:
-        """The tenant."""
+        """ID of the tenant."""
         if self.project_id is None:
             raise Unscoped
         return ids.ProjectId(self.project_id)
 
     def require(self, rule: str) -> None:
-        """Go on only if policy allows ``rule`` in the token's own project.
+        """Check that policy allows ``rule`` in the token's own project.
 
-        :raises errors.Forbidden: it does not.
+        :raises errors.Forbidden: when it does not.
         """
         if not self.can(rule):
             raise errors.Forbidden(rule=rule)
 
     def can(self, rule: str) -> bool:
-        """Whether policy allows ``rule`` in the token's own project."""
+        """Return whether policy allows ``rule`` in the token's own project."""
         target = {"project_id": self.project_id}
         try:
             return bool(self.enforcer.authorize(rule, target, self, do_raise=True))
@@ -77,12 +78,11 @@ class RequestContext(context.RequestContext):
             return False
 
 
-def attach(application: Any, enforcer: policy.Enforcer) -> Any:
-    """Middleware: puts the context into the request."""
+def attach(application: WSGIApplication, enforcer: policy.Enforcer) -> WSGIApplication:
+    """Wrap an application so that each request has its context in the environment."""
 
-    @webob.dec.wsgify  # type: ignore[untyped-decorator]
-    def middleware(request: webob.Request) -> Any:
-        request.environ["hypernetes.context"] = RequestContext.of(request.environ, enforcer)
+    def respond(request: webob.Request) -> webob.Response:
+        request.environ["hypernetes.context"] = RequestContext.from_verified(request.environ, enforcer)
         return request.get_response(application)
 
-    return middleware
+    return middleware.wsgi_application(respond)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Microversions: ``OpenStack-API-Version: kubernetes 1.N`` chooses what a request and its answer look like.
+"""Microversions: ``OpenStack-API-Version: kubernetes 1.N`` selects the form of a request and of its response.
 
 =======  ==================================================
 1.0      The first one: clusters, nodes, namespaces.
@@ -9,11 +9,12 @@
 from typing import Any
 from typing import ClassVar
 from typing import NamedTuple
+from wsgiref.types import WSGIApplication
 
 import microversion_parse
 import webob
-import webob.dec
 
+from hypernetes.api import middleware
 from hypernetes.model import errors
 from hypernetes.model import names
 
@@ -36,16 +37,16 @@ MAXIMUM = Version(1, 0)
 
 
 class VersionMalformed(errors.HypernetesError):
-    """The header cannot be read."""
+    """The header is not well formed."""
 
     status: ClassVar[int] = 400
     code = "hypernetes.version.malformed"
-    template = "The header OpenStack-API-Version names no version: {value}."
+    template = "The header OpenStack-API-Version does not name a version: {value}."
     remedy = "Send for instance: kubernetes 1.0."
 
 
 class VersionNotSupported(errors.HypernetesError):
-    """The version is outside of what this release speaks."""
+    """The version is outside of the range of this release."""
 
     status = 406
     code = "hypernetes.version.not_supported"
@@ -54,10 +55,10 @@ class VersionNotSupported(errors.HypernetesError):
 
 
 def choose(headers: Any) -> Version:
-    """The version a request asks for; the minimum where it asks for none.
+    """Return the version that a request asks for; the minimum if it asks for none.
 
-    :raises VersionMalformed: the header cannot be read.
-    :raises VersionNotSupported: the version is outside of what we speak.
+    :raises VersionMalformed: when the header is not well formed.
+    :raises VersionNotSupported: when the version is outside of the range of this release.
     """
     text = microversion_parse.get_version(headers, service_type=names.SERVICE_TYPE)
     if text is None:
@@ -73,19 +74,18 @@ def choose(headers: Any) -> Version:
     return version
 
 
-def attach(application: Any) -> Any:
-    """Middleware: puts the version into the request."""
+def attach(application: WSGIApplication) -> WSGIApplication:
+    """Wrap an application so that each request has its version in the environment."""
 
-    @webob.dec.wsgify  # type: ignore[untyped-decorator]
-    def middleware(request: webob.Request) -> Any:
+    def respond(request: webob.Request) -> webob.Response:
         request.environ[_KEY] = choose(request.headers)
         return request.get_response(application)
 
-    return middleware
+    return middleware.wsgi_application(respond)
 
 
 def label(request: webob.Request, response: webob.Response) -> None:
-    """Say in an answer which version it is, and that it depends on the header."""
+    """Add the version to a response, and that the response depends on the header."""
     if _KEY in request.environ:
         response.headers[HEADER] = f"{names.SERVICE_TYPE} {request.environ[_KEY]}"
     response.vary = (*(response.vary or ()), HEADER)

@@ -75,9 +75,9 @@ class Table:
     """Finds routes by path."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self._routes = tuple((re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", r.path)), r) for r in routes)
+        self._routes = tuple((re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/\\0]+)", r.path)), r) for r in routes)
 
-    def at(self, path: str) -> tuple[dict[str, Route], Mapping[str, str]]:
+    def match(self, path: str) -> tuple[dict[str, Route], Mapping[str, str]]:
         """The routes of a path by method, and the values of its variables. A trailing slash is nothing."""
         path = path.rstrip("/") or "/"
         found: dict[str, Route] = {}
@@ -90,7 +90,7 @@ class Table:
 
     def is_public(self, request: webob.Request) -> bool:
         """Whether the request's path needs no token."""
-        routes, _ = self.at(request.path_info)
+        routes, _ = self.match(request.path_info)
         return any(route.policy is None for route in routes.values())
 
 
@@ -104,7 +104,7 @@ class Dispatcher:
     # Pecan calls this before it reads parameters itself, which it would do with less care than is needed.
     @pecan.expose()  # type: ignore[untyped-decorator]
     def _route(self, _segments: list[str], request: webob.Request) -> tuple[Any, list[str]]:
-        routes, variables = self._table.at(request.path_info)
+        routes, variables = self._table.match(request.path_info)
         if not routes:
             raise webob.exc.HTTPNotFound
         method = "GET" if request.method == "HEAD" else request.method

@@ -39,8 +39,8 @@ def _is_ipv4_cidr(value: object) -> bool:
 
 def _dns_label_rule(_value: str) -> str:
     return (
-        "is not a DNS label: use lower-case letters, digits and hyphens, at most 63, and begin and end with a letter "
-        "or a digit"
+        "is not a DNS label: use lower-case letters, digits and hyphens, at most 63, "
+        "and begin and end with a letter or a digit"
     )
 
 
@@ -57,8 +57,10 @@ def _uuid_rule(_value: str) -> str:
 
 
 _RULES: Mapping[str, Callable[[str], str]] = {
-    "dns-label": _dns_label_rule, "ipv4-cidr": _ipv4_cidr_rule, "uuid": _uuid_rule,
-}  # fmt: skip
+    "dns-label": _dns_label_rule,
+    "ipv4-cidr": _ipv4_cidr_rule,
+    "uuid": _uuid_rule,
+}
 """The end of the message about a value, by the format that it does not conform to."""
 
 
@@ -74,25 +76,35 @@ def _first_error(schema: Mapping[str, Any], value: object) -> exceptions.Validat
 
 
 def require(schema: Mapping[str, Any], value: object, where: str) -> None:
-    """Go on only if ``value`` conforms.
+    """Check that ``value`` conforms.
 
     :param where: what it is, for the message: the body, the query.
-    :raises errors.BadRequest: it does not; the reason names the field.
+    :raises errors.BadRequest: when it does not; the reason names the field.
     """
     error = _first_error(schema, value)
     if error is None:
         return
-    rule = _RULES.get(str(error.validator_value)) if error.validator == "format" else None
-    message = f"{error.instance!r} {rule(str(error.instance))}" if rule else error.message
     field = ".".join(str(part) for part in error.absolute_path)
     place = f"{where}, field {field}" if field else where
-    raise errors.BadRequest(reason=f"{place}: {message}"[:_LONGEST_REASON])
+    raise errors.BadRequest(reason=f"{place}: {_message(error)}"[:_LONGEST_REASON])
+
+
+def _message(error: exceptions.ValidationError) -> str:
+    """Return what is wrong in words; the library quotes formats and regular expressions."""
+    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
+    rule = _RULES.get(str(schema.get("format")))
+    if error.validator == "format" and rule is not None:
+        return f"{error.instance!r} {rule(str(error.instance))}"
+    description = schema.get("description")
+    if error.validator == "pattern" and description:
+        return f"{error.instance!r} is not {description}"
+    return str(description if error.validator == "not" and description else error.message)
 
 
 def require_conforming(schema: Mapping[str, Any], answer: object) -> None:
-    """Check what we are about to answer.
+    """Check a response.
 
-    :raises jsonschema.ValidationError: it is not what the API reference promises: a fault of ours.
+    :raises jsonschema.ValidationError: when it is not what the API reference promises.
     """
     error = _first_error(schema, answer)
     if error is not None:

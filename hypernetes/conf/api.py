@@ -44,6 +44,12 @@ OPTIONS = [
         help="CIDR of the virtual addresses of Services in clusters whose request names none. Tenants' subnets may not "
         "overlap it. Change it if tenants use these addresses; existing clusters keep theirs.",
     ),
+    cfg.StrOpt(
+        "error_help_url",
+        default="https://docs.openstack.org/hypernetes/latest/user/errors.html",
+        help="URL of the page to which each error links, with the error's code as fragment. Change it to a copy of the "
+        "documentation that your users can reach; an empty value omits the links.",
+    ),
     cfg.BoolOpt(
         "validate_responses",
         default=False,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests on clusters and their answers look like."""
+"""Requests on clusters and their responses."""
 
 from hypernetes.api.schemas import common
 from hypernetes.model import states
@@ -9,7 +9,12 @@ CREATE = common.closed(
         "name": common.DNS_LABEL,
         # One for now; several need a shared address for their apiservers.
         "control_nodes": {"type": "array", "items": common.ID_OR_NAME, "minItems": 1, "maxItems": 1},
-        "kubernetes_version": {"type": "string", "pattern": r"^v\d+\.\d+\.\d+$", "maxLength": 32},
+        "kubernetes_version": {
+            "type": "string",
+            "pattern": r"^v\d+\.\d+\.\d+$",
+            "maxLength": 32,
+            "description": "a version such as v1.37.2",
+        },
         "service_subnet": common.IPV4_CIDR,
     },
     optional=("kubernetes_version", "service_subnet"),
@@ -25,8 +30,8 @@ CLUSTER = common.closed(
         "service_subnet": common.IPV4_CIDR,
         "api_address": common.nullable({"type": "string"}),
         "ca_certificate": common.nullable({"type": "string"}),
-        "created_at": common.MOMENT,
-        "updated_at": common.nullable(common.MOMENT),
+        "created_at": common.TIMESTAMP,
+        "updated_at": common.nullable(common.TIMESTAMP),
         "control_node_ids": {"type": "array", "items": common.UUID},
         "phase": common.nullable({"type": "string"}),
     },
@@ -35,4 +40,4 @@ CLUSTER = common.closed(
 
 CLUSTERS = common.listing("clusters", CLUSTER)
 
-LIST_QUERY = common.list_query(name=common.DNS_LABEL)
+LIST_QUERY = common.list_query(name=common.NAME_FILTER)

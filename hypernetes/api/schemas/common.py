@@ -8,8 +8,10 @@ Schema = dict[str, Any]
 
 UUID: Schema = {"type": "string", "format": "uuid"}
 DNS_LABEL: Schema = {"type": "string", "format": "dns-label"}
+NAME_FILTER: Schema = {"type": "string", "maxLength": 255, "pattern": r"^[^\x00]*$", "description": "text without NUL"}
+"""A name to look for. One that no object can have is not an error: it finds nothing."""
 ID_OR_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 63}
-MOMENT: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$"}
+TIMESTAMP: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$"}
 IPV4_CIDR: Schema = {"type": "string", "format": "ipv4-cidr", "maxLength": 18}
 
 LINKS: Schema = {
@@ -24,23 +26,23 @@ LINKS: Schema = {
 
 
 def nullable(schema: Schema) -> Schema:
-    """What the schema describes, or null."""
+    """Allow null besides what the schema describes."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
 def closed(properties: Mapping[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
-    """An object with these properties, all but the optional ones required, and no others."""
+    """Describe an object with these properties and no others; all but the optional ones are required."""
     required = sorted(properties.keys() - set(optional))
     return {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
 
 
 def listing(collection: str, item: Schema) -> Schema:
-    """One page of a collection."""
+    """Describe one page of a collection."""
     return closed({collection: {"type": "array", "items": item}, "links": LINKS})
 
 
 def list_query(**filters: Schema) -> Schema:
-    """The query of a list: its page and what filters it."""
-    limit = {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"}
+    """Describe the query of a list: its page and its filters."""
+    limit = {"type": "string", "pattern": "^[1-9][0-9]{0,5}$", "description": "a number from 1 to 999999"}
     properties = {"limit": limit, "marker": UUID, **filters}
     return closed(properties, optional=tuple(properties))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests on namespaces and their answers look like."""
+"""Requests on namespaces and their responses."""
 
 from hypernetes.api.schemas import common
 from hypernetes.model import states
@@ -12,7 +12,7 @@ CREATE = common.closed(
         "subnet_cidr": common.IPV4_CIDR,
     },
     optional=("network_id", "subnet_cidr"),
-) | {"not": {"required": ["network_id", "subnet_cidr"]}}
+) | {"not": {"required": ["network_id", "subnet_cidr"]}, "description": "network_id and subnet_cidr exclude each other"}
 
 NAMESPACE = common.closed(
     {
@@ -27,11 +27,13 @@ NAMESPACE = common.closed(
         "subnet_cidr": common.nullable({"type": "string"}),
         "router_id": common.nullable(common.UUID),
         "security_group_id": common.nullable(common.UUID),
-        "created_at": common.MOMENT,
-        "updated_at": common.nullable(common.MOMENT),
+        "created_at": common.TIMESTAMP,
+        "updated_at": common.nullable(common.TIMESTAMP),
     }
 )
 
 NAMESPACES = common.listing("namespaces", NAMESPACE)
 
-LIST_QUERY = common.list_query(name=common.DNS_LABEL, cluster_id=common.UUID, all_projects={"enum": ["true", "false"]})
+LIST_QUERY = common.list_query(
+    name=common.NAME_FILTER, cluster_id=common.UUID, all_projects={"enum": ["true", "false"]}
+)

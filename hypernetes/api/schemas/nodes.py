@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests on nodes and their answers look like."""
+"""Requests on nodes and their responses."""
 
 from hypernetes.api.schemas import common
 from hypernetes.model import states
@@ -15,20 +15,20 @@ _NODE = {
     "address": common.nullable({"type": "string"}),
     "agent_version": common.nullable({"type": "string"}),
     "boot_id": common.nullable({"type": "string"}),
-    "last_seen_at": common.nullable(common.MOMENT),
-    "created_at": common.MOMENT,
-    "updated_at": common.nullable(common.MOMENT),
+    "last_seen_at": common.nullable(common.TIMESTAMP),
+    "created_at": common.TIMESTAMP,
+    "updated_at": common.nullable(common.TIMESTAMP),
 }
 
 NODE = common.closed(_NODE)
 
 CREATED = common.closed(
-    _NODE | {"enrollment_secret": {"type": "string"}, "enrollment_secret_expires_at": common.MOMENT}
+    _NODE | {"enrollment_secret": {"type": "string"}, "enrollment_secret_expires_at": common.TIMESTAMP}
 )
 
 NODES = common.listing("nodes", NODE)
 
-LIST_QUERY = common.list_query(name=common.DNS_LABEL)
+LIST_QUERY = common.list_query(name=common.NAME_FILTER)
 
 ENROLL = common.closed(
     {

@@ -1,15 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client gets when something is wrong with its request, or with us."""
 
+import inspect
 import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
 import testtools
 import webob
 
+import hypernetes
+from hypernetes.api import context
+from hypernetes.api import errors as api_errors
+from hypernetes.api import microversion
 from hypernetes.model import errors
+from hypernetes.openstack import failures as openstack_failures
+from hypernetes.rpc import failures as rpc_failures
 from hypernetes.tests.support import application
+
+ERROR_MODULES = (errors, context, microversion, rpc_failures, openstack_failures)
+
+
+def _errors(module: ModuleType) -> Iterator[type[errors.HypernetesError]]:
+    for _, kind in inspect.getmembers(module, inspect.isclass):
+        if issubclass(kind, errors.HypernetesError):
+            yield kind
 
 
 class ErrorsTest(testtools.TestCase):
@@ -97,6 +116,29 @@ class ErrorsTest(testtools.TestCase):
     def test_a_version_that_is_none_is_400(self) -> None:
         for value in ("kubernetes x", "kubernetes 1", "kubernetes 1.-1", "kubernetes 1.0.0"):
             self.error(400, "GET", "/v1/clusters", "operator", OpenStack_API_Version=value)
+
+    def test_each_error_links_to_the_section_of_its_code(self) -> None:
+        error = self.error(404, "GET", "/v1/pods", "red_reader")
+        self.assertEqual(
+            "https://docs.openstack.org/hypernetes/latest/user/errors.html#hypernetes-path-not-found",
+            error["links"][0]["href"],
+        )
+
+    def test_every_code_has_a_section_in_the_documentation(self) -> None:
+        page = (Path(hypernetes.__file__).parent.parent / "doc/source/user/errors.rst").read_text()
+        sections = set(re.findall(r"^(hypernetes\.[a-z_.]+)\n-+$", page, re.MULTILINE))
+        codes = {kind.code for module in ERROR_MODULES for kind in _errors(module)}
+        self.assertLess(20, len(codes))
+        self.assertEqual(codes | set(api_errors.CODES.values()) | {api_errors.OTHER_CODE}, sections)
+
+    def test_a_name_that_nothing_can_have_finds_nothing(self) -> None:
+        for name in ("UPPER", "a%20b", "%2e%2e", "x" * 255):
+            for collection in ("namespaces", "clusters", "nodes"):
+                response = self.api.request("GET", f"/v1/{collection}?name={name}", "operator")
+                self.assertEqual((200, []), (response.status_int, response.json_body[collection]))
+        self.error(404, "GET", "/v1/namespaces/UPPER", "operator")
+        self.error(400, "GET", "/v1/namespaces?name=%00", "operator")
+        self.error(404, "GET", "/v1/namespaces/%00", "operator")
 
     def test_policy_comes_before_the_body(self) -> None:
         self.error(403, "POST", "/v1/nodes", "red_manager", {"nonsense": 1})

@@ -39,6 +39,15 @@ class MessageTest(testtools.TestCase):
     def test_a_wrong_id_is_refused_in_words(self) -> None:
         self.assertIn("'nonsense' is not a UUID", self._detail(network_id="nonsense"))
 
+    def test_rules_of_other_fields_are_in_words_too(self) -> None:
+        network = "11111111-1111-4111-8111-111111111111"
+        self.assertIn("exclude each other", self._detail(network_id=network, subnet_cidr="10.1.0.0/24"))
+        cluster = {"name": "c", "control_nodes": ["n"], "kubernetes_version": "1.37"}
+        response = self.api.request("POST", "/v1/clusters", "operator", cluster)
+        self.assertIn("'1.37' is not a version such as v1.37.2", response.text)
+        response = self.api.request("GET", "/v1/clusters?limit=0", "operator")
+        self.assertIn("'0' is not a number from 1 to 999999", response.text)
+
 
 class EncodingTest(testtools.TestCase):
     """A caller cannot fill the log."""
