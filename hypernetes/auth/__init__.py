@@ -2,6 +2,6 @@
 """The TokenReview webhook: validates Keystone tokens for apiservers.
 
 ``review`` reads and writes TokenReviews, ``identity`` maps a validated token to a Kubernetes user, ``access_rules``
-judges an application credential's rules, ``validator`` asks Keystone, ``cache`` keeps answers for seconds, ``webhook``
-is the WSGI application.
+judges an application credential's rules, ``validator`` calls Keystone, ``cache`` keeps validations for seconds, and
+``webhook`` is the WSGI application.
 """

@@ -19,7 +19,7 @@ _PATTERN_PART = re.compile(r"(?P<one>\{[^}]*\}|\*(?!\*))|(?P<many>\*\*)|(?P<lite
 
 
 def allow_login(credential: Mapping[str, Any] | None, cluster_id: ids.ClusterId) -> bool:
-    """Whether a token made with ``credential`` (None: made otherwise) may be used to log in.
+    """Return whether a token obtained with ``credential`` (None: without one) may be used to log in.
 
     A credential without rules is not restricted; one with an empty list allows nothing.
     """
@@ -37,7 +37,7 @@ def _matches(rule: Mapping[str, Any], path: str) -> bool:
 
 
 def path_matches(path: str, pattern: str) -> bool:
-    """Whether a pattern as Keystone documents them (``{name}`` and ``*`` one segment, ``**`` any number) fits.
+    """Return whether a path matches a pattern of Keystone: ``{name}`` and ``*`` one segment, ``**`` any number.
 
     keystonemiddleware, whose reading this follows, takes other characters for a regular expression's; they are
     literal here.

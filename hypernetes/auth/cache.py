@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remembers answers for seconds, so that a busy kubectl does not ask Keystone for each request."""
+"""Caches validations for seconds, so that a busy kubectl does not cause a request to Keystone each time."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Cache(Generic[T]):
-    """Bounded in time and in number; the oldest entry goes first. Safe to use from many threads."""
+    """A cache bounded in time and size; the oldest entry is dropped first. Safe for threads."""
 
     def __init__(self, size: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Make an empty cache.
@@ -26,7 +26,7 @@ class Cache(Generic[T]):
         self._entries: OrderedDict[str, tuple[float, T]] = OrderedDict()
 
     def get(self, key: str) -> T | None:
-        """What was put under ``key``, unless its time is over."""
+        """Return the value of ``key``, or None if there is none or it has expired."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -38,7 +38,7 @@ class Cache(Generic[T]):
             return value
 
     def put(self, key: str, value: T, seconds: float) -> None:
-        """Remember ``value`` for ``seconds``; none or fewer forgets it at once."""
+        """Keep ``value`` for ``seconds``; with 0 or less, remove it."""
         with self._lock:
             self._entries.pop(key, None)
             if seconds <= 0:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Maps a validated Keystone token to a Kubernetes user, without I/O.
 
-Everything Kubernetes decides by is an id that Keystone made. Names, which people choose, go to ``extra`` only, so a
-Keystone user called ``system:kube-controller-manager`` is nobody special.
+Kubernetes decides by IDs that Keystone generated. Names, which users choose, appear in ``extra`` only, so a Keystone
+user called ``system:kube-controller-manager`` has no special rights.
 """
 
 import datetime
@@ -17,12 +17,12 @@ from hypernetes.model import names
 
 
 class TokenRefused(Exception):
-    """The token is good for Keystone but not for a cluster; the text says why and holds nothing secret."""
+    """The token is valid in Keystone but not at the cluster; the text says why and contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who a token stands for, in Kubernetes' terms."""
+    """The Kubernetes user that a token stands for."""
 
     name: str
     uid: str
@@ -32,11 +32,11 @@ class User:
 
 
 def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
-    """The Kubernetes user for the ``token`` object of Keystone's answer, at one cluster.
+    """Return the Kubernetes user for the ``token`` object of Keystone's response, at one cluster.
 
     :raises TokenRefused: the token is not scoped to a project, is of a domain or of the system, carries no role that
         means something here, or access rules that do not allow a login to this cluster.
-    :raises KeyError, TypeError, ValueError: Keystone's answer is not what its API promises.
+    :raises KeyError, TypeError, ValueError: when Keystone's response does not conform to its API.
     """
     if "system" in token:
         raise TokenRefused("the token is scoped to the system; use one that is scoped to a project")
@@ -62,9 +62,9 @@ def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
 
 
 def groups_of(project_id: ids.ProjectId, role_names: set[str]) -> tuple[str, ...]:
-    """The groups for the strongest role that is known here and for every weaker one it implies.
+    """Return the groups of the strongest known role and of each weaker role that it implies.
 
-    :raises TokenRefused: no role is known here.
+    :raises TokenRefused: when no role is known.
     """
     held = [position for position, role in enumerate(names.KEYSTONE_ROLES) if role in role_names]
     if not held:
@@ -73,7 +73,7 @@ def groups_of(project_id: ids.ProjectId, role_names: set[str]) -> tuple[str, ...
 
 
 def _extra(token: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """For logs and audits only; nothing is ever decided by it."""
+    """Return facts for logs and audits; no decision depends on them."""
     user, project = token["user"], token["project"]
     facts = {
         "user-name": user.get("name"),
@@ -86,7 +86,7 @@ def _extra(token: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _identifier(value: object) -> str:
-    """An id as Keystone makes them. Federated and LDAP users have up to 64 hex digits."""
+    """Return an ID in the form Keystone generates; federated and LDAP users have up to 64 hex digits."""
     if not isinstance(value, str) or not value or len(value) > 64 or not value.isascii() or not value.isprintable():
-        raise ValueError("Keystone's answer holds an id of an unknown form")
+        raise ValueError("Keystone's response contains an ID of an unknown form")
     return value

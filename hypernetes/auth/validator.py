@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks Keystone whether a token is valid and what it stands for."""
+"""Validates tokens at Keystone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,27 +12,27 @@ from keystoneauth1 import plugin
 from oslo_config import cfg
 
 ACCESS_RULES_HEADER = {"OpenStack-Identity-Access-Rules": "1.0"}
-"""Without it Keystone answers 404 for a token that was made with access rules: who does not know them cannot
-enforce them. We do, in :mod:`hypernetes.auth.access_rules`."""
+"""Without it Keystone answers 404 for a token with access rules, since a service that does not know them cannot enforce
+them. :mod:`hypernetes.auth.access_rules` enforces them."""
 
 CONNECT_RETRIES = 1
 _RETRIABLE = [502, 503, 504]
 
 _KEYSTONE = {"service_type": "identity", "interface": plugin.AUTH_INTERFACE, "version": (3, 0)}
-"""The Keystone we authenticate with, not what a catalog says."""
+"""The Keystone at ``[webhook] auth_url``, not the catalog's."""
 
 
 class KeystoneUnavailable(Exception):
-    """Keystone gave no usable answer; nothing is known about the token."""
+    """Keystone did not answer properly; nothing is known about the token."""
 
 
 class Validator(Protocol):
-    """What the webhook needs of Keystone."""
+    """Validates tokens."""
 
     def validate(self, token: str) -> Mapping[str, Any] | None:
-        """Keystone's ``token`` object, or None if the token is unknown, expired or revoked.
+        """Return Keystone's ``token`` object, or None if the token is unknown, expired or revoked.
 
-        :raises KeystoneUnavailable: Keystone does not answer, or refuses us.
+        :raises KeystoneUnavailable: when Keystone does not answer, or refuses the service user.
         """
 
 
@@ -40,7 +40,7 @@ class KeystoneValidator:
     """Validates with a service user whose only role lets it validate tokens."""
 
     def __init__(self, conf: cfg.ConfigOpts, group: str) -> None:
-        """Load session and credentials from a configuration group; nothing is sent yet."""
+        """Load session and credentials from a configuration group, without I/O."""
         auth = loading.load_auth_from_conf_options(conf, group)
         self._session = loading.load_session_from_conf_options(conf, group, auth=auth)
 
@@ -52,7 +52,7 @@ class KeystoneValidator:
                 endpoint_filter=_KEYSTONE,
                 headers={"X-Subject-Token": token, **ACCESS_RULES_HEADER},
                 raise_exc=False,
-                # keystoneauth's own log would hold names of people; tokens it hides by itself.
+                # keystoneauth would log the names of users; it hides tokens itself.
                 log=False,
                 connect_retries=CONNECT_RETRIES,
                 status_code_retries=1,
@@ -67,4 +67,4 @@ class KeystoneValidator:
         try:
             return cast(Mapping[str, Any], response.json()["token"])
         except (ValueError, KeyError, TypeError):
-            raise KeystoneUnavailable("Keystone's answer holds no token object") from None
+            raise KeystoneUnavailable("Keystone's response contains no token object") from None

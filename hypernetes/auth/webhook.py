@@ -2,7 +2,7 @@
 """The TokenReview webhook as a WSGI application.
 
 ``POST /v1/clusters/<cluster id>/tokenreview`` with a TokenReview answers 200 with one, whatever the token is worth;
-503 while Keystone gives no answer, so that the apiserver neither trusts nor remembers anything. ``GET /healthcheck``
+503 while Keystone is unavailable, so that the apiserver neither trusts nor caches anything. ``GET /healthcheck``
 answers 200. Tokens are never logged, and remembered only as a digest.
 """
 
@@ -37,18 +37,18 @@ _INVALID = "the token is not valid, has expired or was revoked"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the webhook behaves."""
+    """The webhook's configuration."""
 
     audiences: tuple[str, ...]
     """Audiences an apiserver may ask for; Keystone's tokens have none of their own."""
     cache_seconds: float = 10.0
     refusal_cache_seconds: float = 5.0
-    """For bad tokens, so that a flood of one does not reach Keystone."""
+    """For invalid tokens, so that a client that repeats one does not reach Keystone."""
     cache_size: int = 10_000
 
 
-class Answer(Exception):
-    """Ends a request with a status other than 200; the text holds nothing secret."""
+class HttpError(Exception):
+    """Ends a request with a status other than 200; the text contains no secret."""
 
     def __init__(self, status: str, text: str) -> None:
         super().__init__(text)
@@ -56,7 +56,7 @@ class Answer(Exception):
 
 
 class Webhook:
-    """The application. Safe to use from many threads."""
+    """The WSGI application. Safe for threads."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Webhook:
         """Answer one request (PEP 3333)."""
         try:
             status, document = "200 OK", self._respond(environ)
-        except Answer as answer:
-            status, document = answer.status, {"error": str(answer)}
+        except HttpError as error:
+            status, document = error.status, {"error": str(error)}
         body = json.dumps(document).encode()
         start_response(
             status,
@@ -93,22 +93,22 @@ class Webhook:
             return {"status": "ok"}
         matched = _PATH.fullmatch(path)
         if matched is None or not ids.is_uuid(matched["cluster"]):
-            raise Answer("404 Not Found", "there is nothing here")
+            raise HttpError("404 Not Found", "the requested path does not exist")
         if method != "POST":
-            raise Answer("405 Method Not Allowed", "only POST is allowed")
+            raise HttpError("405 Method Not Allowed", "only POST is allowed")
         try:
-            question = review.parse(_body(environ))
+            asked = review.parse(_body(environ))
         except review.Malformed as error:
-            raise Answer("400 Bad Request", str(error)) from error
-        return self._review(question, ids.ClusterId(matched["cluster"]))
+            raise HttpError("400 Bad Request", str(error)) from error
+        return self._authenticate(asked, ids.ClusterId(matched["cluster"]))
 
-    def _review(self, question: review.Question, cluster_id: ids.ClusterId) -> dict[str, Any]:
-        audiences = tuple(a for a in question.audiences if a in self._settings.audiences)
-        if question.audiences and not audiences:
+    def _authenticate(self, asked: review.TokenReviewRequest, cluster_id: ids.ClusterId) -> dict[str, Any]:
+        audiences = tuple(a for a in asked.audiences if a in self._settings.audiences)
+        if asked.audiences and not audiences:
             return review.refused("the token is not meant for any of these audiences")
-        if not review.is_plausible(question.token):
+        if not review.is_plausible(asked.token):
             return review.refused(_INVALID)
-        answer = self._user(question.token, cluster_id)
+        answer = self._user(asked.token, cluster_id)
         if isinstance(answer, str):
             return review.refused(answer)
         if answer.expires_at <= self._now():
@@ -132,24 +132,24 @@ class Webhook:
                 return _INVALID
             return identity.user_of(found, cluster_id)
         except identity.TokenRefused as refusal:
-            LOG.info("Cluster %s: a valid token is refused: %s", cluster_id, refusal)
+            LOG.info("Cluster %s: refused a valid token: %s", cluster_id, refusal)
             return str(refusal)
         except validators.KeystoneUnavailable as error:
-            LOG.error("Keystone gave no usable answer: %s", error)
-            raise Answer("503 Service Unavailable", "Keystone gives no usable answer; try again") from error
+            LOG.error("Keystone is unavailable: %s", error)
+            raise HttpError("503 Service Unavailable", "Keystone is temporarily unavailable; try again") from error
         except (KeyError, TypeError, ValueError) as error:
-            # Only the kind of error: its text may hold parts of the answer.
-            LOG.error("Keystone's answer is not what its API promises: %s", type(error).__name__)
-            raise Answer("503 Service Unavailable", "Keystone gives no usable answer; try again") from None
+            # Only the type of the error: its text may contain parts of the response.
+            LOG.error("Keystone's response does not conform to its API: %s", type(error).__name__)
+            raise HttpError("503 Service Unavailable", "Keystone is temporarily unavailable; try again") from None
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """The request's body, never more than a question may have."""
+    """Return the body of a request; it has at most the size of a TokenReview."""
     try:
         length = int(environ.get("CONTENT_LENGTH") or "")
     except ValueError:
-        raise Answer("411 Length Required", "Content-Length is missing") from None
+        raise HttpError("411 Length Required", "Content-Length is missing") from None
     if length < 0 or length > review.MAX_BODY:
-        raise Answer("413 Content Too Large", f"the body may have {review.MAX_BODY} bytes")
+        raise HttpError("413 Content Too Large", f"the body may have {review.MAX_BODY} bytes")
     body: bytes = environ["wsgi.input"].read(length)
     return body

@@ -21,7 +21,7 @@ REQUIRED = (("agent", "api_url"), ("agent", "node_id"), ("node", "name"), ("node
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; 1 if the configuration lacks something."""
+    """Run until SIGTERM or SIGINT; return the exit status, 1 if a required option is missing."""
     # The global configuration: privsep and oslo.concurrency know no other.
     conf = cfg.CONF
     log.register_options(conf)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hypernetes-conductor: makes what the API's records ask for."""
+"""``hypernetes-conductor``: creates and deletes what the API's records ask for."""
 
 # Before anything imports oslo.messaging.
 from hypernetes import threads
@@ -17,7 +17,7 @@ from hypernetes.conf import opts  # noqa: E402
 
 
 class ConductorService(service.ServiceBase):
-    """Makes the conductor in the process that runs it: connections and threads do not survive a fork."""
+    """Creates the conductor in the process that runs it: connections and threads do not survive a fork."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
@@ -29,25 +29,25 @@ class ConductorService(service.ServiceBase):
         self._conductor.start()
 
     def stop(self, graceful: bool = False) -> None:  # noqa: ARG002
-        """Stop it, always gracefully; the launcher's ``graceful_shutdown_timeout`` bounds it."""
+        """Stop the conductor, always gracefully; the launcher's ``graceful_shutdown_timeout`` bounds it."""
         if self._conductor is not None:
             self._conductor.stop()
 
     def wait(self) -> None:
-        """Return when it has stopped."""
+        """Wait until the conductor has stopped."""
         if self._conductor is not None:
             self._conductor.wait()
 
     def reset(self) -> None:
-        """A hang-up signal: options are read at start only."""
+        """Ignore SIGHUP: options are read at the start only."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until a signal ends it; the exit status."""
+    """Run until a signal ends the process; return the exit status."""
     conf = cfg.CONF
     log.register_options(conf)
     opts.register(conf, "conductor", "openstack", "messaging", "kubernetes")
-    # One line for each request to an apiserver is the apiserver's audit log's business.
+    # The apiserver's audit log has a line for each request; it is not repeated here.
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "httpx=WARN", "httpx2=WARN", "httpcore2=WARN"])
     conf(arguments, project="hypernetes", prog="hypernetes-conductor")
     log.setup(conf, "hypernetes")

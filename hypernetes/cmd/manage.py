@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hypernetes-manage: what an operator does by hand. ``db upgrade [expand|contract]``, ``db version``."""
+"""``hypernetes-manage``: maintenance by the operator. ``db upgrade [expand|contract]``, ``db version``."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from hypernetes.db import migration
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Carry out one command; the exit status: 0, or 1 where ``db version`` finds scripts that have not run."""
+    """Run one command; return the exit status, 1 if ``db version`` finds migrations that have not run."""
     conf = cfg.ConfigOpts()
     conf.register_cli_opt(cfg.SubCommandOpt("command", title="Commands", handler=_add_commands))
     log.register_options(conf)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hypernetes-status upgrade check: whether this host's configuration and the database are ready for this release.
+"""``hypernetes-status upgrade check``: reports whether configuration and database are ready for this release.
 
-To be run after the packages were replaced and before the services are restarted.
+Run it after the packages were replaced and before the services are restarted.
 """
 
 import sys
@@ -18,7 +18,7 @@ from hypernetes.model import errors
 
 
 class Checks(upgradecheck.UpgradeCommands):
-    """What has to hold; each check says what to do where it does not."""
+    """The upgrade checks; each failure says what to do."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def _failure(details: str) -> upgradecheck.Result:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Carry the checks out; the exit status is the worst result: 0 success, 1 warning, 2 failure."""
+    """Run the checks; return the worst result: 0 success, 1 warning, 2 failure."""
     conf = cfg.ConfigOpts()
     opts.register(conf, "conductor")
     words = sys.argv[1:] if arguments is None else arguments

@@ -150,7 +150,7 @@ class WebhookTest(testtools.TestCase):
         self.assertIn("refused", logged.output)
         self.assertNotIn("planted-token", logged.output)
         self.assertNotIn("planted-token", repr(self.webhook._answers._entries))
-        self.assertNotIn("planted-token", repr(review.Question("planted-token", ())))
+        self.assertNotIn("planted-token", repr(review.TokenReviewRequest("planted-token", ())))
 
 
 class CacheTest(testtools.TestCase):
