@@ -34,8 +34,8 @@ class User:
 def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
     """Return the Kubernetes user for the ``token`` object of Keystone's response, at one cluster.
 
-    :raises TokenRefused: the token is not scoped to a project, is of a domain or of the system, carries no role that
-        means something here, or access rules that do not allow a login to this cluster.
+    :raises TokenRefused: when the token is not scoped to a project, has no known role, or has access rules that do not
+        allow a login to this cluster.
     :raises KeyError, TypeError, ValueError: when Keystone's response does not conform to its API.
     """
     if "system" in token:
