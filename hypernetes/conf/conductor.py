@@ -44,6 +44,14 @@ OPTIONS = [
         "are gone. Lower values repair manual changes sooner and cause more requests to Neutron and the apiservers.",
     ),
     cfg.FloatOpt(
+        "finalizer_timeout",
+        default=300.0,
+        min=30.0,
+        help="Time limit, in seconds, for the controllers of tenants' finalizers once a namespace is being deleted. "
+        "After it, finalizers are removed from the objects that block the deletion, except those of Kubernetes' own "
+        "controllers. Raise it if tenants run controllers that need longer to clean up.",
+    ),
+    cfg.FloatOpt(
         "backoff_base",
         default=1.0,
         min=0.01,

@@ -6,6 +6,7 @@ to disk, and deletion only of the object that carries the recorded UID.
 """
 
 import contextlib
+import json
 import logging
 import os
 import re
@@ -141,6 +142,28 @@ class ClusterClient:
             answer.raise_for_status()
             return True
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> Any:
+        """Send a request that no type of lightkube's covers; return the decoded answer.
+
+        :param path: the path at the apiserver; its parts must come from the apiserver itself.
+        :raises errors.NotFound, errors.Unavailable, errors.Refused: as :meth:`get` does.
+        """
+        content = json.dumps(body).encode() if body is not None else None
+        headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
+        with _errors("object", path):
+            answer = self._http.request(method, path, params=parameters, content=content, headers=headers)
+            answer.raise_for_status()
+            return answer.json()
+
     def is_ready(self) -> bool:
         """Tell whether the apiserver reports that it can serve requests."""
         try:
@@ -186,8 +209,14 @@ def _require_segments(kind: type[resource.Resource], *parts: str | None) -> None
 
 @contextlib.contextmanager
 def _translated(kind: type[resource.Resource], name: str, *, creating: bool = False) -> Iterator[None]:
-    noun = resource.api_info(kind).resource.kind
     decoding.prepare(kind)
+    with _errors(resource.api_info(kind).resource.kind, name, creating=creating):
+        yield
+
+
+@contextlib.contextmanager
+def _errors(noun: str, name: str, *, creating: bool = False) -> Iterator[None]:
+    """Raise the apiserver's errors as those of the model."""
     try:
         yield
     except ApiError as error:

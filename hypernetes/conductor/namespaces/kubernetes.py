@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Kubernetes namespace with its quota, defaults and role bindings."""
 
+import contextlib
 import time
+from collections.abc import Sequence
+
+from oslo_log import log
 
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import outcome
+from hypernetes.kubernetes import client as clients
+from hypernetes.kubernetes import finalizers
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import errors
@@ -12,6 +18,12 @@ from hypernetes.model import labels
 from hypernetes.model import records
 
 _POLL = 2.0
+_BLOCKED_POLL = 10.0
+"""Every kind of the namespace is listed then."""
+_NAMED_OBJECTS = 3
+_WAITING = "Waiting for Kubernetes to terminate the namespace's pods."
+
+LOG = log.getLogger(__name__)
 
 _BLOCKING_CONDITIONS = frozenset(
     {
@@ -62,12 +74,37 @@ def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
         return namespace
     if found.metadata is not None and found.metadata.deletionTimestamp is None:
         client.delete(resources.Namespace, namespace.name, uid=namespace.kubernetes_uid)
-    reason = "Waiting for Kubernetes to terminate the namespace's pods."
     began = found.metadata.deletionTimestamp if found.metadata is not None else None
+    elapsed = time.time() - began.timestamp() if began is not None else 0.0
     # At first, remaining objects are expected.
-    if began is not None and time.time() - began.timestamp() > _GRACE_SECONDS:
-        reason = " ".join((reason, *_blocking_conditions(found)))
-    raise outcome.Waiting(reason, _POLL)
+    if elapsed <= _GRACE_SECONDS:
+        raise outcome.Waiting(_WAITING, _POLL)
+    timeout = dependencies.conf.conductor.finalizer_timeout
+    blocked = _blocked_objects(client, namespace, remove=elapsed > timeout)
+    sentences = (_WAITING, *_blocking_conditions(found), *_blocked_sentences(blocked, timeout))
+    raise outcome.Waiting(" ".join(sentences), _BLOCKED_POLL)
+
+
+def _blocked_objects(
+    client: clients.ClusterClient, namespace: records.Namespace, *, remove: bool
+) -> list[finalizers.BlockedObject]:
+    """Return the objects whose finalizers block the deletion; with ``remove``, remove those that nothing else will."""
+    blocked = finalizers.blocked_objects(client, namespace.name)
+    for item in blocked if remove else ():
+        if item.remaining == item.finalizers:
+            continue
+        LOG.warning("Namespace %s: removing the finalizers of %s", namespace.id, item)
+        with contextlib.suppress(errors.NotFound):
+            finalizers.remove_finalizers(client, item)
+    return blocked
+
+
+def _blocked_sentences(blocked: Sequence[finalizers.BlockedObject], timeout: float) -> list[str]:
+    if not blocked:
+        return []
+    names = ", ".join(str(item)[:_CONDITION_LENGTH] for item in blocked[:_NAMED_OBJECTS])
+    more = f" and {len(blocked) - _NAMED_OBJECTS} more" if len(blocked) > _NAMED_OBJECTS else ""
+    return [f"Finalizers keep {names}{more}; they are removed {timeout:.0f} s after the deletion began."]
 
 
 def apply_contents(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:

@@ -19,6 +19,12 @@ def ensure_network(dependencies: context.Dependencies, namespace: records.Namesp
         found = networks.network(namespace.requested_network_id)
         if found is None:
             raise errors.NotFound(kind="network", id=namespace.requested_network_id)
+        if not found.port_security:
+            reason = (
+                f"the network {found.id} has port security disabled, so that no security group would isolate its pods; "
+                "enable it (openstack network set --enable-port-security) or choose another network"
+            )
+            raise errors.Refused(service="The conductor", reason=reason)
     else:
         found = networks.ensure_network(namespace.id, namespace.name)
     return dependencies.db.namespaces.observe(namespace.id, network_id=found.id)

@@ -18,6 +18,8 @@ class FakeApiserver:
         self.fate = fate
         self.objects: dict[tuple[type, str | None, str], Any] = {}
         self.ready = True
+        self.blocked: dict[str, dict[str, Any]] = {}
+        """Metadata of objects that finalizers keep, by name."""
         self.policies_in_force = True
         self._numbers = itertools.count(1)
 
@@ -28,6 +30,17 @@ class FakeApiserver:
         """What the admission policies would say, once they are in force."""
         in_force = self.policies_in_force and item.spec.hostNetwork
         return "hypernetes/host-namespaces: no" if in_force else None
+
+    def request(self, method: str, path: str, *, body: Any = None, **options: Any) -> Any:
+        """Serve ConfigMaps that are being deleted and have finalizers, and nothing else."""
+        if path == "/apis":
+            return {"groups": []}
+        if path == "/api/v1":
+            return {"resources": [{"name": "configmaps", "namespaced": True, "verbs": ["list", "patch"]}]}
+        if method == "PATCH":
+            self.blocked[path.rpartition("/")[2]]["finalizers"] = body["metadata"]["finalizers"]
+            return {}
+        return {"items": [{"metadata": metadata} for metadata in self.blocked.values()]}
 
     def find(self, kind: type, name: str, namespace: str | None = None) -> Any:
         return self.objects.get((kind, namespace, name))

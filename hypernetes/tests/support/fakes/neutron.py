@@ -110,7 +110,8 @@ class FakeNamespaceNetworking(_ProjectScope):
         thing = self._fake.things.get(network_id)
         if thing is None or thing["project_id"] != self._project_id:
             return None
-        return neutron.Network(ids.NetworkId(network_id), ids.ProjectId(self._project_id), 1442, ())
+        port_security = thing.get("port_security", True)
+        return neutron.Network(ids.NetworkId(network_id), ids.ProjectId(self._project_id), 1442, (), port_security)
 
     def ensure_network(self, record_id: str, name: str) -> neutron.Network:
         made = self._ensure("network", record_id)

@@ -71,6 +71,17 @@ class ClientTest(testtools.TestCase):
         self._fails_with(404)
         self.assertIsNone(self.client.find(core.Pod, "a", "ns"))
 
+    def test_a_request_of_no_type_is_sent_as_it_is_and_its_errors_are_the_same(self) -> None:
+        self.answer = httpx2.Response(200, json={"items": []})
+        answer = self.client.request("PATCH", "/api/v1/x", body={"a": 1}, content_type="application/merge-patch+json")
+        self.assertEqual({"items": []}, answer)
+        sent = self.requests[-1]
+        self.assertEqual(("PATCH", "/api/v1/x", b'{"a": 1}'), (sent.method, sent.url.path, sent.read()))
+        self.assertEqual("application/merge-patch+json", sent.headers["Content-Type"])
+        for status, error in ((404, errors.NotFound), (403, errors.Refused), (503, errors.Unavailable)):
+            self._fails_with(status)
+            self.assertRaises(error, self.client.request, "GET", "/api/v1/x")
+
     def test_a_deletion_names_the_uid_it_is_meant_for(self) -> None:
         self.assertTrue(self.client.delete(core.Namespace, "web", uid="u-1"))
         (request,) = self.requests

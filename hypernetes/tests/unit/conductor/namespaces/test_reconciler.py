@@ -222,7 +222,37 @@ class NamespaceTest(testtools.TestCase):
         reason = self.db.namespaces.get(namespace.id).status_reason or ""
         self.assertIn("has 1 resource instances.", reason)
         self.assertNotIn("successfully", reason)
-        self.assertLess(len(reason), 500)
+        self.assertLess(len(reason), 600)
+
+    def test_finalizers_that_block_the_deletion_are_named_and_removed_in_the_end(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        held = self.apiserver.find(core.Namespace, "web")
+        self.apiserver.blocked["locked"] = {
+            "name": "locked",
+            "uid": "u-1",
+            "deletionTimestamp": "2026-01-01T00:00:00Z",
+            "finalizers": ["example.com/never"],
+        }
+        self.db.namespaces.mark_deleting(namespace.id)
+        now = datetime.datetime.now(datetime.UTC)
+        held.metadata.deletionTimestamp = now - datetime.timedelta(seconds=60)
+        self.assertIsInstance(self.reconcile(namespace), outcome.Again)
+        reason = self.db.namespaces.get(namespace.id).status_reason or ""
+        self.assertIn("configmaps/locked (example.com/never)", reason)
+        self.assertIn("300 s", reason)
+        self.assertEqual(["example.com/never"], self.apiserver.blocked["locked"]["finalizers"])
+        held.metadata.deletionTimestamp = now - datetime.timedelta(seconds=301)
+        self.assertIsInstance(self.reconcile(namespace), outcome.Again)
+        self.assertIsNone(self.apiserver.blocked["locked"]["finalizers"])
+
+    def test_a_network_without_port_security_is_refused(self) -> None:
+        network = self.neutron.make("network", "mine", project_id=database.RED, port_security=False)
+        namespace = self.make(requested_network_id=network)
+        self.assertIsInstance(self.reconcile(namespace), outcome.Failed)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIs(ERROR, now.status)
+        self.assertIn("--enable-port-security", now.status_reason or "")
 
     def test_a_fault_of_ours_is_told_without_its_text_and_tried_again(self) -> None:
         namespace = self.make()

@@ -160,7 +160,7 @@ class FindTest(PortsCase):
         self.services.put("subnets", BLUE, id=SUBNET, network_id=NETWORK, cidr="10.0.0.0/24", ip_version=4)
         port, network, subnet = self.ports.get(PORT), self.ports.network(NETWORK), self.ports.subnet(SUBNET)
         self.assertEqual((BLUE, "node1"), (port.project_id, port.host) if port else None)
-        self.assertEqual(neutron.Network(NETWORK, BLUE, 1442, (SUBNET,)), network)
+        self.assertEqual(neutron.Network(NETWORK, BLUE, 1442, (SUBNET,), port_security=True), network)
         self.assertEqual(neutron.Subnet(SUBNET, NETWORK, "10.0.0.0/24", 4, None), subnet)
         self.assertEqual(
             [f"/ports/{PORT}", f"/networks/{NETWORK}", f"/subnets/{SUBNET}"], [r.path for r in self.services.sent()]
