@@ -19,7 +19,7 @@ def ensure_network(dependencies: context.Dependencies, namespace: records.Namesp
         found = networks.network(namespace.requested_network_id)
         if found is None:
             raise errors.NotFound(kind="network", id=namespace.requested_network_id)
-        if not found.port_security:
+        if not found.port_security and networks.has_port_security_extension():
             reason = (
                 f"the network {found.id} has port security disabled, so that no security group would isolate its pods; "
                 "enable it (openstack network set --enable-port-security) or choose another network"

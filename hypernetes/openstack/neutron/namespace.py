@@ -25,6 +25,11 @@ class NamespaceNetworking(owned.ProjectScope):
         # A shared network of another project is visible too, but does not belong to the tenant.
         return records.read_network(found) if found is not None and found.project_id == self._project_id else None
 
+    def has_port_security_extension(self) -> bool:
+        """Tell whether port security can be disabled at all; without the extension security groups always apply."""
+        with failures.translated(owned.SERVICE):
+            return self._proxy.find_extension("port-security", ignore_missing=True) is not None
+
     def find_network(self, record_id: ids.NamespaceId) -> records.Network | None:
         """Return the network created for a namespace whose network ID was not recorded, or None."""
         mark = owned.owner_mark("namespace", record_id)

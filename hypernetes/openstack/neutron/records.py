@@ -15,8 +15,8 @@ class Network:
     project_id: ids.ProjectId
     mtu: int
     subnet_ids: tuple[ids.SubnetId, ...]
-    port_security: bool = True
-    """Whether new ports on it have port security, without which no security group applies."""
+    port_security: bool
+    """Whether new ports on it have port security; False also where Neutron has no such extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def read_network(item: Any) -> Network:
         project_id=ids.ProjectId(item.project_id),
         mtu=int(item.mtu or 1500),
         subnet_ids=tuple(ids.SubnetId(subnet) for subnet in item.subnet_ids or ()),
-        port_security=item.is_port_security_enabled is not False,
+        port_security=item.is_port_security_enabled,
     )
 
 

@@ -113,9 +113,12 @@ class FakeNamespaceNetworking(_ProjectScope):
         port_security = thing.get("port_security", True)
         return neutron.Network(ids.NetworkId(network_id), ids.ProjectId(self._project_id), 1442, (), port_security)
 
+    def has_port_security_extension(self) -> bool:
+        return True
+
     def ensure_network(self, record_id: str, name: str) -> neutron.Network:
         made = self._ensure("network", record_id)
-        return neutron.Network(ids.NetworkId(made), ids.ProjectId(self._project_id), 1442, ())
+        return neutron.Network(ids.NetworkId(made), ids.ProjectId(self._project_id), 1442, (), port_security=True)
 
     def find_network(self, record_id: str) -> neutron.Network | None:
         found = self._fake.find("network", record_id)
@@ -200,7 +203,7 @@ class FakePorts:
         return neutron.Subnet(ids.SubnetId(subnet_id), ids.NetworkId("n"), "10.0.0.0/24", 4, "10.0.0.1")
 
     def network(self, network_id: str) -> neutron.Network:
-        return neutron.Network(ids.NetworkId(network_id), database.RED, 1442, ())
+        return neutron.Network(ids.NetworkId(network_id), database.RED, 1442, (), port_security=True)
 
     def _port(self, identifier: str) -> neutron.Port:
         thing = self._fake.things[identifier]

@@ -25,6 +25,7 @@ MEMBER_ROLE_ID = "9fe2ff9ee4384b1894a90878d3e92bab"
 
 _REGIONS = ("RegionOne", "RegionTwo")
 _SINGULAR = {
+    "extensions": "extension",
     "networks": "network",
     "subnets": "subnet",
     "subnetpools": "subnetpool",

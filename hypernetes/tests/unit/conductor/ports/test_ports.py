@@ -243,7 +243,7 @@ class BindingTest(testtools.TestCase):
         port = neutron.Port(
             ids.NeutronPortId("p"), database.RED, subnet.network_id, "fa:16", ((subnet.id, "10.1.2.3"),), "node1", "uid"
         )
-        network = neutron.Network(subnet.network_id, database.RED, 1442, (subnet.id,))
+        network = neutron.Network(subnet.network_id, database.RED, 1442, (subnet.id,), port_security=True)
         answer = binding.port_binding(ids.NamespaceId("record"), port, network, [subnet])
         self.assertEqual(("10.1.2.3/20",), answer.addresses)
         self.assertEqual(

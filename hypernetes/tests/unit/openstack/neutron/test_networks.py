@@ -105,6 +105,8 @@ class NetworksCase(testtools.TestCase):
     def put(self, collection: str, project_id: str = RED, **fields: Any) -> str:
         """Something that exists already."""
         defaults: dict[str, Any] = {}
+        if collection == "networks":
+            defaults = {"port_security_enabled": True}
         if collection == "subnets":
             defaults = {"network_id": NETWORK, "cidr": "10.0.0.0/24", "ip_version": 4, "gateway_ip": "10.0.0.1"}
         return self.services.put(collection, project_id, **(defaults | fields))
@@ -340,8 +342,17 @@ class ReadTest(NetworksCase):
     def test_a_network_of_the_project(self) -> None:
         self.put("networks", id=NETWORK, mtu=1442, subnets=["s1", "s2"])
         self.assertEqual(
-            records.Network(NETWORK, RED, 1442, (SUBNET, ids.SubnetId("s2"))), self.networks.namespace.network(NETWORK)
+            records.Network(NETWORK, RED, 1442, (SUBNET, ids.SubnetId("s2")), port_security=True),
+            self.networks.namespace.network(NETWORK),
         )
+
+    def test_port_security_can_be_disabled_where_neutron_has_the_extension(self) -> None:
+        self.assertIs(False, self.networks.namespace.has_port_security_extension())
+        self.services.put("extensions", RED, id="port-security", alias="port-security", name="Port Security")
+        self.assertIs(True, self.networks.namespace.has_port_security_extension())
+        self.put("networks", id=NETWORK, port_security_enabled=False)
+        network = self.networks.namespace.network(NETWORK)
+        self.assertIs(False, network is None or network.port_security)
 
     def test_a_network_that_another_project_shares_is_not_the_tenants(self) -> None:
         self.put("networks", BLUE, id=NETWORK, shared=True)

@@ -156,7 +156,8 @@ class FindTest(PortsCase):
 
     def test_what_there_is_is_read_by_id_whosever_it_is(self) -> None:
         self.put(BLUE, id=PORT)
-        self.services.put("networks", BLUE, id=NETWORK, mtu=1442, subnets=[SUBNET])
+        network_fields = {"mtu": 1442, "subnets": [SUBNET], "port_security_enabled": True}
+        self.services.put("networks", BLUE, id=NETWORK, **network_fields)
         self.services.put("subnets", BLUE, id=SUBNET, network_id=NETWORK, cidr="10.0.0.0/24", ip_version=4)
         port, network, subnet = self.ports.get(PORT), self.ports.network(NETWORK), self.ports.subnet(SUBNET)
         self.assertEqual((BLUE, "node1"), (port.project_id, port.host) if port else None)
