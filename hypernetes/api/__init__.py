@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The REST API: writes intent, answers from the records, and tells the conductors that there is work."""
+"""The REST API: it writes intent to the database, responds from the records, and notifies the conductors."""

@@ -16,14 +16,14 @@ def page(
     view: Callable[[Any], Mapping[str, Any]],
     **filters: Any,
 ) -> Mapping[str, Any]:
-    """One page of a collection as the API answers it.
+    """Return one page of a collection.
 
     :param find: a repository's ``list``.
     :param view: how one record is shown.
     """
     most = call.services.conf.api.max_limit
     limit = min(int(call.query.get("limit", most)), most)
-    # One more than asked for tells whether there is a next page.
+    # One more than requested shows whether there is a next page.
     found = find(marker=call.query.get("marker"), limit=limit + 1, **filters)
     links = []
     if len(found) > limit:

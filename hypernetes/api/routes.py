@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole API on one screen. A route without a policy is public."""
+"""All routes of the API. A route without a policy is public."""
 
 from hypernetes import policies
 from hypernetes.api.routing import Route
@@ -52,7 +52,7 @@ ROUTES = (
     ),
     Route("GET", "/v1/nodes/{id}", nodes.show, policies.nodes.GET, node_schemas.NODE),
     Route("DELETE", "/v1/nodes/{id}", nodes.delete, policies.nodes.DELETE, status=202),
-    # An agent has no Keystone token; the one-time secret in the body stands for the node.
+    # An agent has no Keystone token; the one-time secret in the body authorizes the request.
     Route("POST", "/v1/nodes/{id}/enroll", nodes.enroll, None, node_schemas.ENROLLED, body=node_schemas.ENROLL),
     # namespaces
     Route(

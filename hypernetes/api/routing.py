@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a request to a handler: the table's lines, how they are found, and what is checked on the way.
+"""From a request to a handler: the table of routes, the look-up, and the checks in between.
 
 The order of the checks is: path (404), method (405), ``Accept`` (406), ``Content-Type`` (415), query (400),
-policy (403), body (400). Policy comes before the body, so that nobody learns of fields he may not set.
+policy (403), body (400). Policy comes before the body, so that a caller does not learn of fields that it may not set.
 """
 
 import json
@@ -31,11 +31,11 @@ _NO_QUERY: Schema = {"type": "object", "properties": {}, "additionalProperties":
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, checked: what a handler gets."""
+    """A request that was checked, as a handler gets it."""
 
     services: services.Services
     url: str
-    """The request's own URL without its query."""
+    """URL of the request without its query."""
     path: Mapping[str, str]
     """The values of the path's variables."""
     query: Mapping[str, str]
@@ -45,7 +45,7 @@ class Call:
 
     @property
     def context(self) -> context.RequestContext:
-        """Who asks. Only on paths that need a token."""
+        """The caller's context; only on paths that need a token."""
         if self.caller is None:
             raise RuntimeError("a public path has no context")
         return self.caller
@@ -56,7 +56,7 @@ Handler = Callable[[Call], Mapping[str, Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A line of the table. ``policy`` None makes it public: no token is asked for."""
+    """A line of the table. With ``policy`` None it is public: no token is needed."""
 
     method: str
     path: str
@@ -66,7 +66,7 @@ class Route:
     answer: Schema | None = None
     """JSON Schema of the answer; None for an empty one."""
     body: Schema | None = None
-    """JSON Schema of the body; None takes none."""
+    """JSON Schema of the body; None if there is none."""
     query: Schema = field(default_factory=lambda: _NO_QUERY)
     status: int = 200
 
@@ -78,7 +78,7 @@ class Table:
         self._routes = tuple((re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/\\0]+)", r.path)), r) for r in routes)
 
     def match(self, path: str) -> tuple[dict[str, Route], Mapping[str, str]]:
-        """The routes of a path by method, and the values of its variables. A trailing slash is nothing."""
+        """Return the routes of a path by method, and the values of its variables. A trailing slash is ignored."""
         path = path.rstrip("/") or "/"
         found: dict[str, Route] = {}
         variables: Mapping[str, str] = {}
@@ -89,7 +89,7 @@ class Table:
         return found, variables
 
     def is_public(self, request: webob.Request) -> bool:
-        """Whether the request's path needs no token."""
+        """Return whether the request's path needs no token."""
         routes, _ = self.match(request.path_info)
         return any(route.policy is None for route in routes.values())
 
@@ -101,7 +101,7 @@ class Dispatcher:
         self._table = table
         self._services = offered
 
-    # Pecan calls this before it reads parameters itself, which it would do with less care than is needed.
+    # Pecan calls this before it parses parameters, which it would do without the checks below.
     @pecan.expose()  # type: ignore[untyped-decorator]
     def _route(self, _segments: list[str], request: webob.Request) -> tuple[Any, list[str]]:
         routes, variables = self._table.match(request.path_info)
@@ -123,18 +123,18 @@ class Dispatcher:
         body = _body(request, route)
         call = Call(self._services, request.path_url.rstrip("/"), variables, query, body, caller)
         request.environ["hypernetes.call"] = (route, call)
-        # Pecan goes on to guess from these what the method wants.
+        # Pecan would guess from these what the method expects.
         request.environ["QUERY_STRING"] = ""
         request.environ["HTTP_ACCEPT"] = _JSON
         return self.dispatch, []
 
     @pecan.expose("json")  # type: ignore[untyped-decorator]
     def dispatch(self, request: webob.Request, _response: webob.Response, **_parameters: Any) -> webob.Response:
-        """Call the handler, and put its answer into the form the client gets."""
+        """Call the handler, and return its result as the response."""
         route, call = request.environ["hypernetes.call"]
         content = route.handler(call)
         answer = webob.Response(status=route.status, content_type=_JSON, charset="UTF-8")
-        # Answers hold secrets and states of the moment; nothing on the way may keep them.
+        # Responses have secrets and current states; no cache may keep them.
         answer.cache_control = "no-store"
         if route.answer is None:
             answer.content_type = None
@@ -160,12 +160,12 @@ def _body(request: webob.Request, route: Route) -> Mapping[str, Any]:
     raw = request.body
     if route.body is None:
         if raw.strip() not in (b"", b"{}"):
-            raise errors.BadRequest(reason="this request takes no body")
+            raise errors.BadRequest(reason="this request has no body")
         return {}
     try:
         content = json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise errors.BadRequest(reason="the body is not JSON") from error
+        raise errors.BadRequest(reason="the body is not valid JSON") from error
     validation.require(route.body, content, "the body")
     return dict(content)
 

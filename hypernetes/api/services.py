@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What handlers work with: the configuration, the database, the conductors."""
+"""What handlers use: the configuration, the database, the conductors."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,13 +16,13 @@ LOG = logging.getLogger(__name__)
 
 
 class Conductor(Protocol):
-    """What the API asks of :class:`hypernetes.rpc.client.ConductorApi`."""
+    """What the API calls of :class:`hypernetes.rpc.client.ConductorApi`."""
 
     def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
-        """Have the node's RabbitMQ user made."""
+        """Have the node's RabbitMQ user created."""
 
     def wake(self, message: messages.Wake) -> None:
-        """Say that an object's intent has changed."""
+        """Report that an object's intent has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,13 @@ class Services:
     conductor: Conductor
 
     def wake(self, kind: kinds.Kind, identifier: str) -> None:
-        """Tell the conductors that there is work. Intent is in the database by now, so losing this is no error."""
+        """Notify the conductors. The intent is in the database by now, so a lost notification is not an error."""
         try:
             self.conductor.wake(messages.Wake(kind=kind, id=identifier))
         except errors.HypernetesError as error:
-            LOG.warning("The conductors could not be told of %s %s, they will find it: %s", kind, identifier, error)
+            LOG.warning(
+                "The conductors were not notified of %s %s; they find it at their next resync: %s",
+                kind,
+                identifier,
+                error,
+            )

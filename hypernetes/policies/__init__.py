@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: one module per resource, personas in :mod:`hypernetes.policies.base`."""
+"""The rules of oslo.policy: one module per resource, personas in :mod:`hypernetes.policies.base`."""
 
 import itertools
 from collections.abc import Iterable
@@ -13,5 +13,5 @@ from hypernetes.policies import nodes
 
 
 def list_rules() -> Iterable[policy.RuleDefault]:
-    """All rules, personas first; what ``oslopolicy-sample-generator`` asks for."""
+    """Return all rules, personas first, as ``oslopolicy-sample-generator`` needs them."""
     return itertools.chain(base.RULES, clusters.RULES, namespaces.RULES, nodes.RULES)

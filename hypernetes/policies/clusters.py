@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with clusters."""
+"""Rules for clusters."""
 
 from hypernetes.policies import base
 

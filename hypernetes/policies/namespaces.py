@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with namespaces."""
+"""Rules for namespaces."""
 
 from hypernetes.policies import base
 
@@ -15,7 +15,7 @@ RULES = [
     base.rule(
         ALL_PROJECTS,
         base.ADMIN,
-        "Reach the namespaces of all projects; without it those of others do not exist.",
+        "Access the namespaces of all projects; without it those of other projects are not found.",
         ("GET", "/v1/namespaces?all_projects=true"),
         ("GET", "/v1/namespaces/{id}"),
         ("DELETE", "/v1/namespaces/{id}"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with nodes. ``POST /v1/nodes/{id}/enroll`` has no rule: the node's secret stands for itself."""
+"""Rules for nodes. ``POST /v1/nodes/{id}/enroll`` has no rule: the node's one-time secret authorizes it."""
 
 from hypernetes.policies import base
 

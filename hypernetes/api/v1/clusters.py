@@ -7,7 +7,7 @@ from typing import Any
 from hypernetes import policies
 from hypernetes.api import paging
 from hypernetes.api import routing
-from hypernetes.api.v1 import moments
+from hypernetes.api.v1 import timestamps
 from hypernetes.db import api as db_api
 from hypernetes.model import errors
 from hypernetes.model import ids
@@ -17,19 +17,19 @@ from hypernetes.model import states
 
 
 def index(call: routing.Call) -> Mapping[str, Any]:
-    """One page of the clusters."""
+    """List the clusters, one page at a time."""
     view = _view_for(call)
     filters = {"name": call.query["name"]} if "name" in call.query else {}
     return paging.page(call, "clusters", call.services.database.clusters.list, view, **filters)
 
 
 def show(call: routing.Call) -> Mapping[str, Any]:
-    """A cluster."""
+    """Return a cluster."""
     return _view_for(call)(call.services.database.clusters.get(call.path["id"]))
 
 
 def create(call: routing.Call) -> Mapping[str, Any]:
-    """Ask for a cluster. 409 if its name or its node is taken."""
+    """Request a cluster. 409 if its name or its node is taken."""
     api = call.services.conf.api
     version = call.body.get("kubernetes_version", api.kubernetes_versions[0])
     if version not in api.kubernetes_versions:
@@ -57,7 +57,7 @@ def retry(call: routing.Call) -> Mapping[str, Any]:
 
 
 def delete(call: routing.Call) -> None:
-    """Ask for the cluster to go away. 409 while namespaces are in it."""
+    """Request the deletion of the cluster. 409 while it has namespaces."""
     cluster = call.services.database.clusters.mark_deleting(call.path["id"])
     call.services.wake(kinds.Kind.CLUSTER, cluster.id)
 
@@ -71,7 +71,7 @@ def _node_id(database: db_api.Database, text: str) -> ids.NodeId:
 
 
 class _View:
-    """How a cluster is shown to one caller."""
+    """How a cluster is shown to a caller."""
 
     def __init__(self, *, with_control_nodes: bool) -> None:
         self._with_control_nodes = with_control_nodes
@@ -86,8 +86,8 @@ class _View:
             "service_subnet": cluster.service_subnet,
             "api_address": cluster.api_address,
             "ca_certificate": cluster.ca_certificate,
-            "created_at": moments.written(cluster.created_at),
-            "updated_at": moments.written(cluster.updated_at),
+            "created_at": timestamps.format(cluster.created_at),
+            "updated_at": timestamps.format(cluster.updated_at),
         }
         if self._with_control_nodes:
             shown |= {"control_node_ids": list(cluster.control_node_ids), "phase": cluster.phase}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tenants' namespaces. Another project's do not exist for whoever policy does not let see all projects."""
+"""Tenants' namespaces. Unless policy allows access to all projects, those of other projects are not found."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from hypernetes import policies
 from hypernetes.api import paging
 from hypernetes.api import routing
-from hypernetes.api.v1 import moments
+from hypernetes.api.v1 import timestamps
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import kinds
@@ -17,11 +17,11 @@ from hypernetes.model import records
 from hypernetes.model import states
 
 _LONGEST_PREFIX = 28
-"""Neutron takes three addresses of a subnet for itself; smaller ones would hardly hold a pod."""
+"""Neutron uses three addresses of a subnet itself; a smaller one has no room for pods."""
 
 
 def index(call: routing.Call) -> Mapping[str, Any]:
-    """One page of the project's namespaces, or of all projects' for the operator."""
+    """List the project's namespaces, or those of all projects for the operator, one page at a time."""
     filters: dict[str, str] = {name: call.query[name] for name in ("name", "cluster_id") if name in call.query}
     if call.query.get("all_projects") == "true":
         call.context.require(policies.namespaces.ALL_PROJECTS)
@@ -31,12 +31,12 @@ def index(call: routing.Call) -> Mapping[str, Any]:
 
 
 def show(call: routing.Call) -> Mapping[str, Any]:
-    """A namespace. 404 if it is another project's."""
+    """Return a namespace. 404 if it is another project's."""
     return view(_visible(call))
 
 
 def create(call: routing.Call) -> Mapping[str, Any]:
-    """Ask for a namespace. 409 if the name is taken in the cluster, 400 if it is reserved."""
+    """Request a namespace. 409 if the name is taken in the cluster, 400 if it is reserved."""
     name = call.body["name"]
     if rule := names.reserved_rule(name):
         raise errors.NameReserved(name=name, rule=rule)
@@ -59,7 +59,7 @@ def create(call: routing.Call) -> Mapping[str, Any]:
 
 
 def delete(call: routing.Call) -> None:
-    """Ask for the namespace to go away. 404 if it is another project's."""
+    """Request the deletion of the namespace. 404 if it is another project's."""
     namespace = call.services.database.namespaces.mark_deleting(_visible(call).id)
     call.services.wake(kinds.Kind.NAMESPACE, namespace.id)
 
@@ -80,7 +80,7 @@ def _cluster(call: routing.Call) -> records.Cluster:
 
 
 def _require_usable(text: str, cluster: records.Cluster) -> None:
-    """Refuse a subnet in which pods could not work."""
+    """Check that pods can work in a subnet."""
     subnet = ipaddress.IPv4Network(text)
     if subnet.prefixlen > _LONGEST_PREFIX:
         raise errors.BadRequest(reason=f"subnet_cidr {text} is too small, /{_LONGEST_PREFIX} is the smallest")
@@ -93,7 +93,7 @@ def _require_usable(text: str, cluster: records.Cluster) -> None:
 
 
 def view(namespace: records.Namespace) -> Mapping[str, Any]:
-    """How a namespace is shown."""
+    """Return the representation of a namespace."""
     return {
         "id": namespace.id,
         "name": namespace.name,
@@ -106,6 +106,6 @@ def view(namespace: records.Namespace) -> Mapping[str, Any]:
         "subnet_cidr": namespace.subnet_cidr,
         "router_id": namespace.router_id,
         "security_group_id": namespace.security_group_id,
-        "created_at": moments.written(namespace.created_at),
-        "updated_at": moments.written(namespace.updated_at),
+        "created_at": timestamps.format(namespace.created_at),
+        "updated_at": timestamps.format(namespace.updated_at),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypernetes.api import paging
 from hypernetes.api import routing
-from hypernetes.api.v1 import moments
+from hypernetes.api.v1 import timestamps
 from hypernetes.model import digests
 from hypernetes.model import errors
 from hypernetes.model import ids
@@ -22,18 +22,18 @@ _SECRET_BYTES = 32
 
 
 def index(call: routing.Call) -> Mapping[str, Any]:
-    """One page of the nodes."""
+    """List the nodes, one page at a time."""
     filters = {"name": call.query["name"]} if "name" in call.query else {}
     return paging.page(call, "nodes", call.services.database.nodes.list, view, **filters)
 
 
 def show(call: routing.Call) -> Mapping[str, Any]:
-    """A node."""
+    """Return a node."""
     return view(call.services.database.nodes.get(call.path["id"]))
 
 
 def create(call: routing.Call) -> Mapping[str, Any]:
-    """Make a node's record and the secret its agent enrolls with; the secret is shown this once."""
+    """Create a node's record and the secret its agent enrolls with; the secret is shown only this once."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     lifetime = datetime.timedelta(seconds=call.services.conf.api.enrollment_secret_lifetime)
     node = call.services.database.nodes.create(
@@ -45,20 +45,20 @@ def create(call: routing.Call) -> Mapping[str, Any]:
             secret_expires_at=datetime.datetime.now(datetime.UTC) + lifetime,
         )
     )
-    expires = moments.written(node.secret_expires_at)
+    expires = timestamps.format(node.secret_expires_at)
     return dict(view(node)) | {"enrollment_secret": secret, "enrollment_secret_expires_at": expires}
 
 
 def delete(call: routing.Call) -> None:
-    """Ask for the node to go away; its token is worthless at once. 409 while it is a cluster's control node."""
+    """Request the deletion of the node; its token is invalid at once. 409 while it is a cluster's control node."""
     node = call.services.database.nodes.mark_deleting(call.path["id"])
     call.services.wake(kinds.Kind.NODE, node.id)
 
 
 def enroll(call: routing.Call) -> Mapping[str, Any]:
-    """Take an agent in: its secret for its way to the message bus. 401 for any secret that is not right and in time.
+    """Exchange an agent's secret for its access to the message bus. 401 if the secret is wrong, expired or used.
 
-    Repeating it with the same choices ends the same, so an agent may crash at any point of it.
+    Repeating the request with the same choices has the same result, so that an agent may crash at any point.
     """
     node = _verified(call)
     enrolled = call.services.conductor.enroll_node(
@@ -73,7 +73,7 @@ def enroll(call: routing.Call) -> Mapping[str, Any]:
 
 
 def _verified(call: routing.Call) -> records.Node:
-    """The node whose secret was presented, with the agent's token recorded."""
+    """Return the node whose secret was presented, after the agent's token was recorded."""
     nodes = call.services.database.nodes
     api = call.services.conf.api
     identifier = call.path["id"]
@@ -94,7 +94,7 @@ def _verified(call: routing.Call) -> records.Node:
 
 
 def view(node: records.Node) -> Mapping[str, Any]:
-    """How a node is shown; hashes of secrets never are."""
+    """Return the representation of a node, without the hashes of its secrets."""
     return {
         "id": node.id,
         "name": node.name,
@@ -104,7 +104,7 @@ def view(node: records.Node) -> Mapping[str, Any]:
         "address": node.address,
         "agent_version": node.agent_version,
         "boot_id": node.boot_id,
-        "last_seen_at": moments.written(node.last_seen_at),
-        "created_at": moments.written(node.created_at),
-        "updated_at": moments.written(node.updated_at),
+        "last_seen_at": timestamps.format(node.last_seen_at),
+        "created_at": timestamps.format(node.created_at),
+        "updated_at": timestamps.format(node.updated_at),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Discovery: what this endpoint speaks."""
+"""Discovery: the versions of this endpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from hypernetes.api import routing
 
 
 def index(call: routing.Call) -> Mapping[str, Any]:
-    """All major versions; there is one."""
+    """List the major versions; there is one."""
     return {"versions": [_version(call)]}
 
 
 def show(call: routing.Call) -> Mapping[str, Any]:
-    """The major version 1."""
+    """Return the major version 1."""
     return {"version": _version(call)}
 
 

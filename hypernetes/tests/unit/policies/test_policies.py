@@ -25,6 +25,12 @@ class PoliciesTest(testtools.TestCase):
                 self.assertLessEqual(set(rule.check_str.split(" or ")), personas)
                 self.assertEqual(["project"], rule.scope_types)
 
+    def test_every_persona_is_used(self) -> None:
+        used = {
+            check for rule in policies.list_rules() if rule not in base.RULES for check in rule.check_str.split(" or ")
+        }
+        self.assertEqual({f"rule:{persona.name}" for persona in base.RULES}, used)
+
     def test_every_guarded_route_is_documented_by_its_rule(self) -> None:
         documented = {
             (rule.name, operation["method"], operation["path"])
