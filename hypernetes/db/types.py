@@ -21,7 +21,7 @@ class UtcDateTime(TypeDecorator[datetime.datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        # MariaDB's DATETIME drops fractions of a second unless it is told to keep them; leases need them.
+        # MariaDB's DATETIME drops fractions of a second unless it has a precision; leases need them.
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
@@ -40,7 +40,7 @@ class UtcDateTime(TypeDecorator[datetime.datetime]):
 class _Moment(FunctionElement[datetime.datetime]):
     """The database's clock, moved by the one argument in seconds.
 
-    The database's and not ours: conductors on machines whose clocks differ must agree on when a lease ends.
+    Not this process's: conductors on machines whose clocks differ must agree on when a lease expires.
     """
 
     type = UtcDateTime()

@@ -5,16 +5,16 @@ import uuid
 from typing import NewType
 
 ClusterId = NewType("ClusterId", str)
-"""A cluster of ours (dashed UUID)."""
+"""A cluster (dashed UUID)."""
 
 NodeId = NewType("NodeId", str)
-"""A node of ours (dashed UUID)."""
+"""A node (dashed UUID)."""
 
 NamespaceId = NewType("NamespaceId", str)
-"""A namespace of ours (dashed UUID), not the uid Kubernetes gives its namespace."""
+"""A namespace (dashed UUID), not the UID that Kubernetes gives its namespace."""
 
 PortRecordId = NewType("PortRecordId", str)
-"""Our record of a pod's port (dashed UUID), not the Neutron port's id."""
+"""The record of a pod's port (dashed UUID), not the Neutron port's ID."""
 
 ProjectId = NewType("ProjectId", str)
 """A Keystone project (32 hex digits as Keystone writes it)."""

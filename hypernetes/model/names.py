@@ -41,7 +41,7 @@ CLUSTER_ROLE_OF = {
     "manager": "hypernetes:admin",
     "admin": "hypernetes:admin",
 }
-"""Keystone role → our ClusterRole, bound in each of the project's namespaces."""
+"""Keystone role → ClusterRole of Hypernetes, bound in each of the project's namespaces."""
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_SUBDOMAIN_LENGTH = 253

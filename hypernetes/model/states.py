@@ -8,16 +8,16 @@ class ClusterStatus(enum.StrEnum):
     """Where a cluster stands on its way from intent to a working control plane."""
 
     CREATING = "CREATING"
-    """Asked for; the conductor is driving the bootstrap phases on its control nodes."""
+    """Requested; the conductor is driving the bootstrap phases on its control nodes."""
 
     ACTIVE = "ACTIVE"
-    """The apiserver answers and every object of ours is installed in it."""
+    """The apiserver answers and has every object that Hypernetes installs."""
 
     ERROR = "ERROR"
     """A phase failed; ``status_reason`` names it and the remedy. The conductor resumes on request."""
 
     DELETING = "DELETING"
-    """Asked to go away; the record disappears when its control nodes have been reset."""
+    """Being deleted; the record disappears when its control nodes have been reset."""
 
 
 class NodeStatus(enum.StrEnum):
@@ -33,14 +33,14 @@ class NodeStatus(enum.StrEnum):
     """The agent has been silent for longer than that. What runs there may still be running."""
 
     DELETING = "DELETING"
-    """Asked to go away; the record disappears when its credentials have been revoked."""
+    """Being deleted; the record disappears when its credentials have been revoked."""
 
 
 class NamespaceStatus(enum.StrEnum):
     """Where a namespace stands between intent and a usable network and Kubernetes namespace."""
 
     CREATING = "CREATING"
-    """Asked for; network, Kubernetes namespace or roles are not all there yet."""
+    """Requested; network, Kubernetes namespace or roles are not all there yet."""
 
     ACTIVE = "ACTIVE"
     """Everything exists as recorded; pods can run."""
@@ -49,7 +49,7 @@ class NamespaceStatus(enum.StrEnum):
     """A step was refused for good (quota, a taken name); ``status_reason`` says which and what to do."""
 
     DELETING = "DELETING"
-    """Asked to go away; the record disappears when pods, ports and networks are gone."""
+    """Being deleted; the record disappears when pods, ports and networks are gone."""
 
 
 class PortStatus(enum.StrEnum):

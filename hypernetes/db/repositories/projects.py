@@ -12,7 +12,7 @@ from hypernetes.model import records
 
 
 class Projects(base.Repository[models.Project, records.Project]):
-    """Projects by their Keystone ID. Nobody asks for one, so there are observations only."""
+    """Projects by their Keystone ID. Clients do not ask for them, so there are observations only."""
 
     kind = kinds.Kind.PROJECT
     row = models.Project
