@@ -12,6 +12,7 @@ from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.kubernetes.bootstrap import order_names
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.rpc import codec
@@ -40,7 +41,7 @@ def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, 
 def spec(conf: cfg.ConfigOpts, cluster: records.Cluster, node: records.Node) -> kubeadm.ClusterSpec:
     """Return kubeadm's view of a cluster's control node."""
     if node.address is None:
-        raise errors.Conflict(kind="node", id=node.id, reason="it has not reported its address yet")
+        raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason="it has not reported its address yet")
     options = conf.kubernetes
     return kubeadm.ClusterSpec(
         cluster_name=cluster.name,
@@ -98,8 +99,8 @@ def _webhook(conf: cfg.ConfigOpts, cluster: records.Cluster) -> tuple[str, str]:
         reason = "[kubernetes] webhook_url and webhook_ca_file are not set in the conductor's configuration"
         raise errors.Refused(service="The conductor", reason=reason)
     try:
-        authority = Path(options.webhook_ca_file).read_text(encoding="ascii")
+        ca_pem = Path(options.webhook_ca_file).read_text(encoding="ascii")
     except OSError as error:
         reason = f"the file of [kubernetes] webhook_ca_file cannot be read ({error.strerror})"
         raise errors.Refused(service="The conductor", reason=reason) from error
-    return f"{options.webhook_url.rstrip('/')}{names.token_review_path(cluster.id)}", authority
+    return f"{options.webhook_url.rstrip('/')}{names.token_review_path(cluster.id)}", ca_pem

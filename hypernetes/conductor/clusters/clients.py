@@ -9,6 +9,7 @@ from hypernetes.conductor.clusters import keys
 from hypernetes.kubernetes import client
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import records
 
 
@@ -29,7 +30,7 @@ class ClusterClients:
         address, ca = cluster.api_address, cluster.ca_certificate
         certificate, key = cluster.client_certificate, cluster.client_key_encrypted
         if address is None or ca is None or certificate is None or key is None:
-            raise errors.Conflict(kind="cluster", id=cluster.id, reason="its apiserver is not set up yet")
+            raise errors.Conflict(kind=kinds.Kind.CLUSTER, id=cluster.id, reason="its apiserver is not set up yet")
         fingerprint = (address, ca, certificate, key)
         with self._lock:
             known = self._known.get(cluster.id)

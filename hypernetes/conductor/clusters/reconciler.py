@@ -16,6 +16,7 @@ from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
@@ -47,7 +48,7 @@ STEPS: dict[states.ClusterStatus, tuple[Step, ...]] = {
 class ClusterReconciler(steps.StepReconciler[records.Cluster]):
     """Bootstraps, maintains and deletes clusters."""
 
-    kind: ClassVar[str] = "cluster"
+    kind: ClassVar[str] = kinds.Kind.CLUSTER
 
     def load(self, identifier: str) -> records.Cluster:
         return self._dependencies.db.clusters.get(identifier)

@@ -13,6 +13,7 @@ from hypernetes.conductor.clusters import progress
 from hypernetes.conductor.engine import outcome
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import messages
@@ -36,7 +37,7 @@ def accept(dependencies: context.Dependencies, node: records.Node, result: messa
     dependencies.db.nodes.observe(node.id, order=None)
     if result.ok:
         # After a failure there is no hurry: the next listing of unsettled clusters is soon enough.
-        dependencies.wake(outcome.Key("cluster", order.cluster_id))
+        dependencies.wake(outcome.Key(kinds.Kind.CLUSTER, order.cluster_id))
 
 
 def _accept_phase(

@@ -14,6 +14,7 @@ from hypernetes.kubernetes import finalizers
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import labels
 from hypernetes.model import records
 
@@ -55,7 +56,7 @@ def ensure_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
     if found is None:
         found = client.create(namespace_objects.namespace(namespace))
     elif not _is_owned(found, namespace):
-        raise errors.NameTaken(kind="namespace", name=namespace.name)
+        raise errors.NameTaken(kind=kinds.Kind.NAMESPACE, name=namespace.name)
     return dependencies.db.namespaces.observe(namespace.id, kubernetes_uid=_uid(found))
 
 

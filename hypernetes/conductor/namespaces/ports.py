@@ -6,6 +6,7 @@ from oslo_log import log
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import outcome
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
@@ -21,7 +22,7 @@ def await_ports(dependencies: context.Dependencies, namespace: records.Namespace
     for port in ports:
         if port.status is not states.PortStatus.DELETING:
             dependencies.db.ports.mark_deleting(port.id)
-        dependencies.wake(outcome.Key("port", port.id))
+        dependencies.wake(outcome.Key(kinds.Kind.PORT, port.id))
     raise outcome.Waiting(f"{len(ports)} ports are being deleted.", 1.0)
 
 

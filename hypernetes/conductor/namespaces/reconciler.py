@@ -20,6 +20,7 @@ from hypernetes.conductor.namespaces import orphans
 from hypernetes.conductor.namespaces import ports
 from hypernetes.conductor.namespaces import project
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.openstack import failures
@@ -66,7 +67,7 @@ STEPS_DOWN: tuple[Step, ...] = (
 class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
     """Creates and deletes namespaces."""
 
-    kind: ClassVar[str] = "namespace"
+    kind: ClassVar[str] = kinds.Kind.NAMESPACE
 
     def load(self, identifier: str) -> records.Namespace:
         return self._dependencies.db.namespaces.get(identifier)

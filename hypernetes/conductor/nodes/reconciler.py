@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import steps
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
@@ -39,7 +40,7 @@ STEPS_DOWN: tuple[Step, ...] = (revoke, forget)
 class NodeReconciler(steps.StepReconciler[records.Node]):
     """Keeps the topology of enrolled nodes and revokes deleted ones."""
 
-    kind: ClassVar[str] = "node"
+    kind: ClassVar[str] = kinds.Kind.NODE
 
     def load(self, identifier: str) -> records.Node:
         return self._dependencies.db.nodes.get(identifier)

@@ -18,6 +18,7 @@ from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import limits
 from hypernetes.model import errors
 from hypernetes.model import ids
+from hypernetes.model import kinds
 from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
@@ -177,7 +178,7 @@ class PortAllocator:
 
     def _release(self, port: records.Port) -> None:
         self._dependencies.db.ports.mark_deleting(port.id)
-        self._dependencies.wake(outcome.Key("port", port.id))
+        self._dependencies.wake(outcome.Key(kinds.Kind.PORT, port.id))
 
     def _binding(self, namespace: records.Namespace, port: neutron.Port) -> messages.PortBinding:
         network = self._dependencies.cloud.ports.network(port.network_id)

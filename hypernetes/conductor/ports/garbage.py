@@ -18,6 +18,7 @@ from hypernetes.conductor.engine import steps
 from hypernetes.kubernetes import client as kubernetes
 from hypernetes.kubernetes import resources
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
@@ -76,4 +77,4 @@ def _release(dependencies: context.Dependencies, port: records.Port) -> None:
         dependencies.db.ports.mark_deleting(port.id)
     except errors.NotFound:
         return
-    dependencies.wake(outcome.Key("port", port.id))
+    dependencies.wake(outcome.Key(kinds.Kind.PORT, port.id))

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import steps
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
@@ -34,7 +35,7 @@ def delete(dependencies: context.Dependencies, port: records.Port) -> records.Po
 class PortReconciler(steps.StepReconciler[records.Port]):
     """Finishes ports that are DELETING; others are their agents' concern."""
 
-    kind: ClassVar[str] = "port"
+    kind: ClassVar[str] = kinds.Kind.PORT
 
     def load(self, identifier: str) -> records.Port:
         return self._dependencies.db.ports.get(identifier)

@@ -12,6 +12,7 @@ from hypernetes.conductor.nodes import heartbeats as node_heartbeats
 from hypernetes.conductor.ports import allocator
 from hypernetes.conductor.rpc import caller
 from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import messages
@@ -68,7 +69,7 @@ class AgentsEndpoint:
                 self._dependencies.db.ports.mark_deleting(port.id)
             except errors.NotFound:
                 return messages.Done()
-        self._dependencies.wake(outcome.Key("port", port.id))
+        self._dependencies.wake(outcome.Key(kinds.Kind.PORT, port.id))
         return messages.Done()
 
     def list_ports(self, message: messages.ListPorts) -> messages.PortList:

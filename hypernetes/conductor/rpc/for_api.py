@@ -23,7 +23,7 @@ class ApiEndpoint:
         """Make the RabbitMQ user of a node whose secret the API has verified and whose token it has recorded."""
         node = self._dependencies.db.nodes.get(message.node_id)
         if node.status is states.NodeStatus.DELETING or node.token_hash is None:
-            raise errors.Conflict(kind="node", id=node.id, reason="it is not being enrolled")
+            raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason="it is not being enrolled")
         self._dependencies.broker.ensure_node(node.name, message.amqp_password)
         # A deletion that ran meanwhile may not have seen the user, which must not outlive the record.
         try:
@@ -32,7 +32,7 @@ class ApiEndpoint:
             gone = True
         if gone:
             self._dependencies.broker.remove_node(node.name)
-            raise errors.Conflict(kind="node", id=node.id, reason="it is being deleted")
+            raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason="it is being deleted")
         template = self._dependencies.conf.messaging.node_transport_url
         return messages.Enrolled(
             transport_url=template.replace("{user}", rabbitmq_admin.node_user(node.name)),

@@ -25,21 +25,21 @@ ENCRYPTION_KEY_BYTES = 32
 _HEALTH_PATHS = ("/livez", "/readyz", "/healthz")
 
 
-def webhook_kubeconfig(url: str, authority_pem: str) -> str:
+def webhook_kubeconfig(url: str, ca_pem: str) -> str:
     """Return the kubeconfig with which kube-apiserver calls the TokenReview webhook.
 
     :param url: https URL of the webhook for this cluster.
-    :param authority_pem: the authority that signed the webhook's certificate; public.
+    :param ca_pem: the CA that signed the webhook's certificate; public.
     :raises ValueError: the URL is not https, so tokens would travel in the clear.
     """
     if not url.startswith("https://"):
         raise ValueError(f"the webhook's URL must be https, not {url}")
-    authority = base64.b64encode(authority_pem.encode()).decode()
+    ca = base64.b64encode(ca_pem.encode()).decode()
     return _yaml(
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "hypernetes", "cluster": {"server": url, "certificate-authority-data": authority}}],
+            "clusters": [{"name": "hypernetes", "cluster": {"server": url, "certificate-authority-data": ca}}],
             "users": [{"name": "kube-apiserver", "user": {}}],
             "contexts": [{"name": "webhook", "context": {"cluster": "hypernetes", "user": "kube-apiserver"}}],
             "current-context": "webhook",
@@ -110,10 +110,10 @@ def encryption_configuration(key: bytes) -> str:
     )
 
 
-def control_node_files(webhook_url: str, webhook_authority_pem: str) -> dict[str, str]:
+def control_node_files(webhook_url: str, webhook_ca_pem: str) -> dict[str, str]:
     """Return the content of every file that may be sent in a phase order, by its name below :data:`DIRECTORY`."""
     return {
-        "webhook.yaml": webhook_kubeconfig(webhook_url, webhook_authority_pem),
+        "webhook.yaml": webhook_kubeconfig(webhook_url, webhook_ca_pem),
         "authentication.yaml": authentication_configuration(),
         "audit-policy.yaml": audit_policy(),
     }

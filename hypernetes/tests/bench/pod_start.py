@@ -67,8 +67,8 @@ def main() -> int:
     namespace = base.Namespace("red", "bench").wait_active()
     pods, bare, memory, bare_memory = [], [], [], []
     try:
-        with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
-            authority = Path(folder, "ca.crt")
+        with tempfile.TemporaryDirectory() as directory, requests.Session() as session:
+            authority = Path(directory, "ca.crt")
             authority.write_text(cluster["ca_certificate"])
             # Else REQUESTS_CA_BUNDLE of the caller's environment would win over the session's authority.
             session.trust_env = False
@@ -84,7 +84,7 @@ def main() -> int:
                 guest = reference.guest_memory(arguments)
                 memory.append(reference.overhead(machine, guest) + reference.overhead(shim, guest))
                 namespace.kubectl("delete", "pod", name)
-                booted = reference.boot(arguments, Path(folder))
+                booted = reference.boot(arguments, Path(directory))
                 bare.append(booted.seconds)
                 bare_memory.append(booted.pss)
                 print(f"round {number + 1}: pod {pods[-1]:.2f} s, bare machine {bare[-1]:.2f} s", file=sys.stderr)

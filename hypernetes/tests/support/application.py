@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole API with nothing outside: a database in a file, a conductor that notes what it is told, personas.
+"""The whole API with nothing outside: a database in a file, a conductor that records what it is sent, personas.
 
 The personas stand where keystonemiddleware stands, and give the application the headers Keystone would have led to.
 """
@@ -59,7 +59,7 @@ def authenticate(application: Any) -> Any:
 
 
 class FakeConductor:
-    """Notes what it is told."""
+    """Records what it is sent."""
 
     def __init__(self) -> None:
         self.woken: list[messages.Wake] = []

@@ -37,8 +37,8 @@ FERNET_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 @functools.cache
 def _migrated() -> bytes:
     """The file of an empty database of this release's form; the migrations run once for each process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.sqlite"
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "template.sqlite"
         with database.MigratedDatabase(f"sqlite:///{path}"):
             pass
         return path.read_bytes()
@@ -77,7 +77,7 @@ class ConductorFixture(fixtures.Fixture):
         path.write_bytes(_migrated())
         made = api.Database(database.configuration(f"sqlite:///{path}"))
         self.addCleanup(made.transactions.dispose)
-        # Nobody reads it after a crash of the machine, and these tests write thousands of times.
+        # It is not read after a crash of the machine, and these tests write thousands of times.
         event.listen(made.transactions.engine(), "connect", lambda link, _: link.execute("PRAGMA synchronous = OFF"))
         return made
 

@@ -46,14 +46,14 @@ def _execute(server: str, statement: str) -> None:
 
 @functools.cache
 def _server() -> str:
-    """Start a server in a folder of its own that listens on a socket there only; its URL."""
-    folder = Path(tempfile.mkdtemp(prefix="hypernetes-mariadb-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    """Start a server in a directory of its own that listens on a socket there only; its URL."""
+    directory = Path(tempfile.mkdtemp(prefix="hypernetes-mariadb-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     # mariadbd refuses to run as root.
     user = pwd.getpwnam("mysql").pw_name if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     if os.geteuid() == 0:
-        shutil.chown(folder, user)
-    data, socket = folder / "data", folder / "socket"
+        shutil.chown(directory, user)
+    data, socket = directory / "data", directory / "socket"
     subprocess.run(
         [
             _binary("mariadb-install-db"),
@@ -68,7 +68,7 @@ def _server() -> str:
         stderr=subprocess.DEVNULL,
         timeout=_START_DEADLINE,
     )
-    with (folder / "log").open("wb") as log:
+    with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [
                 _binary("mariadbd"),
@@ -87,7 +87,7 @@ def _server() -> str:
         )
     atexit.register(_stop, process)
     url = f"mysql+pymysql://root@/?unix_socket={socket}"
-    _await(url, process, folder / "log")
+    _await(url, process, directory / "log")
     return url
 
 

@@ -72,7 +72,7 @@ class RaceTest(MariaDBTest):
     """What many do at once."""
 
     def race(self, attempt: Callable[[int], T]) -> list[T | errors.HypernetesError]:
-        """What each of the threads got, an error of ours included, when all began together."""
+        """What each of the threads got, an error included, when all began together."""
         barrier = threading.Barrier(_AT_ONCE)
 
         def run(number: int) -> T | errors.HypernetesError:

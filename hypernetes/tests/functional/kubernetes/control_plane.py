@@ -135,7 +135,7 @@ class ControlPlane:
 
     def __enter__(self) -> "ControlPlane":
         self._programs = distribution() / "bin"
-        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hypernetes-test-")))
+        self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hypernetes-test-")))
         self._stack.callback(self._stop)
         try:
             self._start()
@@ -195,7 +195,7 @@ class ControlPlane:
         client_url, peer_url = (f"http://127.0.0.1:{self._ports[name]}" for name in ("etcd", "peer"))
         self._run(
             "etcd",
-            data_dir=str(self.folder / "etcd"),
+            data_dir=str(self.directory / "etcd"),
             listen_client_urls=client_url,
             advertise_client_urls=client_url,
             listen_peer_urls=peer_url,
@@ -215,8 +215,8 @@ class ControlPlane:
             eviction={},
         )
         arguments = {
-            name: value.replace(apiserver_files.DIRECTORY, str(self.folder)).replace(
-                apiserver_files.AUDIT_LOG_DIRECTORY, str(self.folder)
+            name: value.replace(apiserver_files.DIRECTORY, str(self.directory)).replace(
+                apiserver_files.AUDIT_LOG_DIRECTORY, str(self.directory)
             )
             for name, value in kubeadm.api_server_arguments(spec).items()
         }
@@ -227,14 +227,14 @@ class ControlPlane:
             "advertise-address": "127.0.0.1",
             # The reconciler refuses a loopback address; no test needs the kubernetes Service's endpoints.
             "endpoint-reconciler-type": "none",
-            "tls-cert-file": str(self.folder / "apiserver.crt"),
-            "tls-private-key-file": str(self.folder / "apiserver.key"),
-            "client-ca-file": str(self.folder / "ca.crt"),
+            "tls-cert-file": str(self.directory / "apiserver.crt"),
+            "tls-private-key-file": str(self.directory / "apiserver.key"),
+            "client-ca-file": str(self.directory / "ca.crt"),
             "authorization-mode": "Node,RBAC",
             "service-cluster-ip-range": spec.service_subnet,
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
-            "service-account-key-file": str(self.folder / "service-accounts.key"),
-            "service-account-signing-key-file": str(self.folder / "service-accounts.key"),
+            "service-account-key-file": str(self.directory / "service-accounts.key"),
+            "service-account-signing-key-file": str(self.directory / "service-accounts.key"),
             "allow-privileged": "true",
         }
         self._run("kube-apiserver", **{name.replace("-", "_"): value for name, value in arguments.items()})
@@ -247,11 +247,11 @@ class ControlPlane:
             authentication_kubeconfig=manager,
             authorization_kubeconfig=manager,
             use_service_account_credentials="true",
-            service_account_private_key_file=str(self.folder / "service-accounts.key"),
-            root_ca_file=str(self.folder / "ca.crt"),
+            service_account_private_key_file=str(self.directory / "service-accounts.key"),
+            root_ca_file=str(self.directory / "ca.crt"),
             secure_port=str(self._ports["manager"]),
             bind_address="127.0.0.1",
-            cert_dir=str(self.folder),
+            cert_dir=str(self.directory),
             leader_elect="false",
         )
         scheduler = self._kubeconfig("system:kube-scheduler")
@@ -262,7 +262,7 @@ class ControlPlane:
             authorization_kubeconfig=scheduler,
             secure_port=str(self._ports["scheduler"]),
             bind_address="127.0.0.1",
-            cert_dir=str(self.folder),
+            cert_dir=str(self.directory),
             leader_elect="false",
         )
 
@@ -275,7 +275,7 @@ class ControlPlane:
             "clusters": [
                 {
                     "name": "test",
-                    "cluster": {"server": self.address, "certificate-authority": str(self.folder / "ca.crt")},
+                    "cluster": {"server": self.address, "certificate-authority": str(self.directory / "ca.crt")},
                 }
             ],
             "users": [
@@ -294,14 +294,14 @@ class ControlPlane:
 
     def _run(self, program: str, **arguments: str) -> None:
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in arguments.items()]
-        log = self._stack.enter_context((self.folder / f"{program}.log").open("wb"))
+        log = self._stack.enter_context((self.directory / f"{program}.log").open("wb"))
         process = subprocess.Popen(
             [self._programs / program, *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
         self._processes.append(process)
 
     def _write(self, name: str, text: str) -> str:
-        path = self.folder / name
+        path = self.directory / name
         path.touch(0o600)
         path.write_text(text)
         return str(path)
@@ -313,7 +313,7 @@ class ControlPlane:
         return True
 
     def _end_of_logs(self) -> str:
-        logs = sorted(self.folder.glob("*.log"))
+        logs = sorted(self.directory.glob("*.log"))
         return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in logs)
 
     def _stop(self) -> None:

@@ -66,7 +66,7 @@ class LoginTest(unittest.TestCase):
         tenant.install_cluster(administrator)
         tenant.make_namespace(administrator, "red-one", tenant.RED_PROJECT)
         tenant.make_namespace(administrator, "blue-one", tenant.BLUE_PROJECT)
-        trusted = ssl.create_default_context(cafile=str(cls.plane.folder / "ca.crt"))
+        trusted = ssl.create_default_context(cafile=str(cls.plane.directory / "ca.crt"))
         cls.http = cls.enterClassContext(httpx2.Client(base_url=cls.plane.address, verify=trusted, timeout=30.0))
 
     def _get(self, path: str, token: str | None) -> httpx2.Response:

@@ -111,10 +111,10 @@ class RolesTest(unittest.TestCase):
                 {"metadata": {"name": "marked", "namespace": "red-one"}, "data": {"a": "plain-" + marker}}
             )
         )
-        database = b"".join(path.read_bytes() for path in (self.plane.folder / "etcd").rglob("*") if path.is_file())
+        database = b"".join(path.read_bytes() for path in (self.plane.directory / "etcd").rglob("*") if path.is_file())
         self.assertIn(b"plain-" + marker.encode(), database)
         self.assertNotIn(base64.b64encode(marker.encode()), database)
         self.assertEqual(database.count(marker.encode()), database.count(b"plain-" + marker.encode()))
-        log = (self.plane.folder / "audit.log").read_text()
+        log = (self.plane.directory / "audit.log").read_text()
         self.assertIn('"name":"marked"', log)
         self.assertNotIn(marker, log)

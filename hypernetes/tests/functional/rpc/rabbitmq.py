@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A RabbitMQ of the tests' own: in a temporary folder, on ports of its own, gone afterwards."""
+"""A RabbitMQ of the tests' own: in a temporary directory, on ports of its own, gone afterwards."""
 
 import os
 import secrets
@@ -28,24 +28,24 @@ class RabbitMQ:
 
     def __init__(self) -> None:
         self.password = secrets.token_hex(8)
-        self._folder = Path(tempfile.mkdtemp(prefix="hypernetes-rabbitmq-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="hypernetes-rabbitmq-"))
         self.port, self.management_port, epmd_port, distribution_port = _free_ports(4)
-        (self._folder / "rabbitmq.conf").write_text(
+        (self._directory / "rabbitmq.conf").write_text(
             f"listeners.tcp.default = 127.0.0.1:{self.port}\n"
             "management.tcp.ip = 127.0.0.1\n"
             f"management.tcp.port = {self.management_port}\n"
             f"default_user = {USER}\ndefault_pass = {self.password}\n"
             "log.console = true\nlog.console.level = error\nlog.file = false\n"
         )
-        (self._folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        (self._directory / "enabled_plugins").write_text("[rabbitmq_management].\n")
         environment = {
             "PATH": os.environ["PATH"],
-            "HOME": str(self._folder),
+            "HOME": str(self._directory),
             "RABBITMQ_NODENAME": f"test{self.port}@localhost",
-            "RABBITMQ_CONFIG_FILE": str(self._folder / "rabbitmq.conf"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "enabled_plugins"),
-            "RABBITMQ_MNESIA_BASE": str(self._folder / "data"),
-            "RABBITMQ_LOG_BASE": str(self._folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(self._directory / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._directory / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self._directory / "data"),
+            "RABBITMQ_LOG_BASE": str(self._directory / "log"),
             "RABBITMQ_DIST_PORT": str(distribution_port),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +A 4",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -62,7 +62,7 @@ class RabbitMQ:
             raise
 
     def close(self) -> None:
-        """End it and remove its folder."""
+        """Stop it and remove its directory."""
         for process in reversed(self._processes):
             os.killpg(process.pid, signal.SIGTERM)
             try:
@@ -70,7 +70,7 @@ class RabbitMQ:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(10)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def configuration(self) -> cfg.ConfigOpts:
         """The configuration of a conductor or an API that uses this broker."""
@@ -108,12 +108,12 @@ class RabbitMQ:
         return connection.channel()
 
     def _spawn(self, command: list[str], environment: dict[str, str]) -> None:
-        with (self._folder / "output").open("ab") as output:
+        with (self._directory / "output").open("ab") as output:
             self._processes.append(
                 subprocess.Popen(
                     command,
                     env=environment,
-                    cwd=self._folder,
+                    cwd=self._directory,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -131,7 +131,7 @@ class RabbitMQ:
             except requests.RequestException:
                 pass
             if self._processes[-1].poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self._folder / "output").read_text(errors="replace")[-4000:])
+                raise RuntimeError((self._directory / "output").read_text(errors="replace")[-4000:])
             time.sleep(0.2)
 
 

@@ -39,7 +39,7 @@ _NEUTRON = re.compile(r"/neutron/(?P<place>\w+/\w+)/v2.0/(?P<collection>[-a-z]+)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked. ``path`` has no prefix: ``/networks/<id>`` of Neutron, ``/projects/…`` of Keystone."""
+    """A request. ``path`` has no prefix: ``/networks/<id>`` of Neutron, ``/projects/…`` of Keystone."""
 
     method: str
     path: str

@@ -15,9 +15,9 @@ class ManageTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        folder = Path(self.useFixture(fixtures.TempDir()).path)
-        self.configuration = folder / "hypernetes.conf"
-        self.configuration.write_text(f"[database]\nconnection = sqlite:///{folder / 'test.sqlite'}\n")
+        directory = Path(self.useFixture(fixtures.TempDir()).path)
+        self.configuration = directory / "hypernetes.conf"
+        self.configuration.write_text(f"[database]\nconnection = sqlite:///{directory / 'test.sqlite'}\n")
         # oslo.log and alembic write to standard error.
         self.useFixture(fixtures.FakeLogger())
         self.output = self.useFixture(fixtures.StringStream("stdout")).stream

@@ -19,13 +19,13 @@ SUCCESS, FAILURE = 0, 2
 class StatusTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        folder = Path(self.useFixture(fixtures.TempDir()).path)
-        self.key_file = folder / "conductor.key"
+        directory = Path(self.useFixture(fixtures.TempDir()).path)
+        self.key_file = directory / "conductor.key"
         self.key = fernet.Fernet.generate_key().decode()
         self.key_file.write_text(self.key)
         self.key_file.chmod(0o600)
-        self.connection = f"sqlite:///{folder / 'test.sqlite'}"
-        self.configuration = folder / "hypernetes.conf"
+        self.connection = f"sqlite:///{directory / 'test.sqlite'}"
+        self.configuration = directory / "hypernetes.conf"
         self.configure(self.connection)
         self.useFixture(fixtures.FakeLogger())
         self.output = self.useFixture(fixtures.StringStream("stdout")).stream

@@ -85,7 +85,7 @@ class ConductorCase(testtools.TestCase):
         self.useFixture(fixtures.FakeLogger())
         self.migrated = self.useFixture(database.MigratedDatabase())
         self.db = self.migrated.database
-        self.folder = Path(self.useFixture(fixtures.TempDir()).path)
+        self.directory = Path(self.useFixture(fixtures.TempDir()).path)
         self.conf = self.configuration()
 
     def configuration(self) -> cfg.ConfigOpts:
@@ -94,7 +94,7 @@ class ConductorCase(testtools.TestCase):
         for module in (conductor, openstack, kubernetes):
             conf.register_opts(module.OPTIONS, group=cfg.OptGroup(module.GROUP.name))
         transport.register_options(conf)
-        key_file = self.folder / "conductor.key"
+        key_file = self.directory / "conductor.key"
         key_file.write_text(conductor_fixture.FERNET_KEY)
         key_file.chmod(0o600)
         conf.set_override("transport_url", "fake://")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every WSGI server of ours loads an object that its module holds, as uWSGI looks for it."""
+"""Each WSGI server of Hypernetes loads an object that its module holds, as uWSGI looks for it."""
 
 import configparser
 import inspect

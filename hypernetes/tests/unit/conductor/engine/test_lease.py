@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leases: one holder at a time, and a holder that is told when it is one no longer."""
+"""Leases: one holder at a time, and a holder that learns when it is one no longer."""
 
 import testtools
 

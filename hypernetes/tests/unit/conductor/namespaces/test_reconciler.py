@@ -207,12 +207,12 @@ class NamespaceTest(testtools.TestCase):
         held = self.apiserver.find(core.Namespace, "web")
         now = datetime.datetime.now(datetime.UTC)
         held.metadata.deletionTimestamp = now
-        told = (
+        listed = (
             ("NamespaceContentRemaining", "True", "Some resources are remaining: pods. has 1 resource instances"),
             ("NamespaceFinalizersRemaining", "True", "x" * 1000),
             ("NamespaceDeletionContentFailure", "False", "All content successfully deleted"),
         )
-        conditions = [models.NamespaceCondition(type=kind, status=on, message=text) for kind, on, text in told]
+        conditions = [models.NamespaceCondition(type=kind, status=on, message=text) for kind, on, text in listed]
         held.status = models.NamespaceStatus(conditions=conditions)
         self.db.namespaces.mark_deleting(namespace.id)
         self.assertIsInstance(self.reconcile(namespace), outcome.Again)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a control node is told."""
+"""The inputs of a control node."""
 
 import testtools
 import yaml
@@ -42,7 +42,7 @@ class ConfigurationTest(testtools.TestCase):
     def test_the_two_caches_together_stay_under_a_minute(self) -> None:
         self.assertLess(kubeadm.WEBHOOK_CACHE_SECONDS + webhook.MAX_CACHE_SECONDS, 60)
 
-    def test_every_file_of_the_apiserver_lies_in_a_mounted_folder(self) -> None:
+    def test_every_file_of_the_apiserver_lies_in_a_mounted_directory(self) -> None:
         document = kubeadm.cluster_configuration(builders.cluster_spec())
         mounted = tuple(volume["mountPath"] for volume in document["apiServer"]["extraVolumes"])
         paths = [a["value"] for a in document["apiServer"]["extraArgs"] if a["value"].startswith("/")]

@@ -41,7 +41,7 @@ class Networking(NamedTuple):
 
 Call = Callable[[Networking], Any]
 
-# What finds a thing of ours, where, and by which mark.
+# What finds an object of Hypernetes, where, and by which mark.
 FINDS: tuple[tuple[Call, str, str], ...] = (
     (lambda n: n.project.find_router(), "routers", PROJECT_MARK),
     (lambda n: n.project.find_subnet_pool(), "subnetpools", PROJECT_MARK),
