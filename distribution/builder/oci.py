@@ -178,10 +178,27 @@ def write_layouts(images: Sequence[Image], target: pathlib.Path, architecture: s
                 layer = _store_layer(blobs, entries)
                 made[id(entries)] = (blobs / layer.digest.removeprefix("sha256:"), layer)
             layers.append(layer)
-        configuration = _store(blobs, config(image, [layer.digest for layer in layers], architecture))
-        stored = _store(blobs, manifest(configuration, layers))
-        (layout / "index.json").write_bytes(_json(index(image.reference, stored, architecture)))
-        (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
+        _complete(layout, image, layers, architecture)
+
+
+def write_layout_of_archive(
+    image: Image, archive: pathlib.Path, target: pathlib.Path, architecture: str = "amd64"
+) -> None:
+    """Write an image whose lowest layer is an archive that another program made; the archive is moved."""
+    layout = target / directory_name(image.reference)
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    layers = [_store_archive(blobs, archive), *(_store_layer(blobs, entries) for entries in image.layers)]
+    _complete(layout, image, layers, architecture)
+
+
+def _complete(layout: pathlib.Path, image: Image, layers: Sequence[Blob], architecture: str) -> None:
+    """Write all of a layout except its layers."""
+    blobs = layout / "blobs" / "sha256"
+    configuration = _store(blobs, config(image, [layer.digest for layer in layers], architecture))
+    stored = _store(blobs, manifest(configuration, layers))
+    (layout / "index.json").write_bytes(_json(index(image.reference, stored, architecture)))
+    (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
 
 
 def reference_and_digest(layout: pathlib.Path) -> tuple[str, str]:
@@ -205,8 +222,12 @@ def _store_layer(blobs: pathlib.Path, entries: Mapping[str, Entry]) -> Blob:
     partial = blobs / "layer.partial"
     with partial.open("wb") as stream:
         write_layer(entries, stream)
-    with partial.open("rb") as stream:
+    return _store_archive(blobs, partial)
+
+
+def _store_archive(blobs: pathlib.Path, archive: pathlib.Path) -> Blob:
+    with archive.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    blob = Blob(f"sha256:{digest}", partial.stat().st_size)
-    partial.rename(blobs / digest)
+    blob = Blob(f"sha256:{digest}", archive.stat().st_size)
+    archive.rename(blobs / digest)
     return blob

@@ -26,8 +26,11 @@ TIERS: dict[str, Callable[[Sequence[str]], Count]] = {
     "go": go_tests.run,
     "functional": python_tests.functional,
     "isolation": python_tests.isolation,
+    "software": python_tests.software,
 }
-NEED_THE_DISTRIBUTION = {"go", "functional", "isolation"}
+NEED_THE_DISTRIBUTION = {"go", "functional", "isolation", "software"}
+# All of the software takes hours.
+QUICK = {"software": ["quick"]}
 
 
 def prepare() -> bool:
@@ -35,7 +38,7 @@ def prepare() -> bool:
     argv = [str(REPOSITORY / "tools" / "quickstart"), "prepare", "--distribution"]
     done = subprocess.run(argv, cwd=REPOSITORY, stdin=subprocess.DEVNULL, timeout=3600, check=False)
     if done.returncode:
-        say("quickstart failed: go, functional and isolation cannot run")
+        say("quickstart failed: go, functional, isolation and software cannot run")
     return done.returncode == 0
 
 
@@ -56,7 +59,7 @@ def run(tier: str, names: Sequence[str]) -> Count:
 def main(words: Sequence[str]) -> int:
     """Run the tiers named on the command line, or all; 1 if a test failed, 2 if there is no such tier."""
     try:
-        selected = selection.by_tier(words, TIERS)
+        selected = selection.by_tier(words, TIERS, QUICK)
     except ValueError as error:
         say(f"tools/test: {error}; see tools/test --help")
         return 2

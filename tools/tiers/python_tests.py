@@ -37,6 +37,15 @@ def functional(names: Sequence[str]) -> Count:
 
 def isolation(names: Sequence[str]) -> Count:
     """Run the attacks on a running deployment, which tools/quickstart starts or repairs first."""
+    return _on_the_deployment("isolation", names)
+
+
+def software(names: Sequence[str]) -> Count:
+    """Run Debian's software in pods of a running deployment; a full run of hours unless names select less."""
+    return _on_the_deployment("software", names)
+
+
+def _on_the_deployment(tier: str, names: Sequence[str]) -> Count:
     # Two conductors, since leases must keep them apart under everything the tests do.
     up = subprocess.run(
         [golang.REPOSITORY / "tools" / "quickstart", "up"],
@@ -47,9 +56,9 @@ def isolation(names: Sequence[str]) -> Count:
         check=False,
     )
     if up.returncode:
-        say("quickstart failed: the isolation tests have no deployment to attack")
+        say(f"quickstart failed: the {tier} tests have no running deployment")
         return FAILED
-    return PASSED + _stestr("isolation", names, services_environment(), "--concurrency", "1")
+    return PASSED + _stestr(tier, names, services_environment(), "--concurrency", "1")
 
 
 def _stestr(tier: str, names: Sequence[str], environment: Mapping[str, str], *options: str) -> Count:

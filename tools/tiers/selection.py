@@ -4,17 +4,21 @@
 import os
 import re
 from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
 
-def by_tier(words: Sequence[str], tiers: Collection[str]) -> dict[str, list[str]]:
+def by_tier(
+    words: Sequence[str], tiers: Collection[str], quick: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, list[str]]:
     """Return the tiers named, each with the words that follow it; all tiers if there are no words.
 
+    :param quick: the part of a long tier that runs when all tiers do.
     :raises ValueError: when the first word is not a tier.
     """
     if not words:
-        return {name: [] for name in tiers}
+        return {name: list((quick or {}).get(name, ())) for name in tiers}
     if words[0] not in tiers:
         raise ValueError(f"no tier {words[0]}; there are {', '.join(tiers)}")
     selected: dict[str, list[str]] = {}

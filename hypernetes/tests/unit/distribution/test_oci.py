@@ -78,6 +78,16 @@ class Layout(unittest.TestCase):
         self.assertEqual(layer["size"], len(self.blob(layout, layer["digest"])))
         self.assertEqual([layer["digest"]], self.document(layout, manifest["config"]["digest"])["rootfs"]["diff_ids"])
 
+    def test_an_archive_of_another_program_is_the_lowest_layer(self) -> None:
+        content = layer_bytes({"bin/sh": oci.File(b"shell")})
+        archive = self.directory / "root.tar"
+        archive.write_bytes(content)
+        oci.write_layout_of_archive(oci.Image("library/one:1", [LAYER]), archive, self.directory)
+        layout = self.directory / "library" / "one"
+        _reference, digest = oci.reference_and_digest(layout)
+        layers = [self.blob(layout, layer["digest"]) for layer in self.document(layout, digest)["layers"]]
+        self.assertEqual([content, layer_bytes(LAYER)], layers)
+
     def test_the_process_is_described(self) -> None:
         image = oci.Image("one:1", [LAYER], entrypoint=["/program"], command=["serve"], user="65535")
         process = oci.config(image, [], "amd64")["config"]

@@ -13,6 +13,11 @@ class TiersTest(testtools.TestCase):
     def test_without_words_all_tiers_run(self) -> None:
         self.assertEqual({"lint": [], "unit": [], "go": []}, selection.by_tier([], TIERS))
 
+    def test_without_words_a_long_tier_runs_its_quick_part(self) -> None:
+        selected = selection.by_tier([], TIERS, {"go": ["quick"]})
+        self.assertEqual({"lint": [], "unit": [], "go": ["quick"]}, selected)
+        self.assertEqual({"go": []}, selection.by_tier(["go"], TIERS, {"go": ["quick"]}))
+
     def test_words_after_a_tier_are_names_of_its_tests(self) -> None:
         selected = selection.by_tier(["unit", "osc", "api.policy", "lint", "mypy"], TIERS)
         self.assertEqual({"unit": ["osc", "api.policy"], "lint": ["mypy"]}, selected)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pods of the software tier on the living stack, and how a row of the table is run in one of them."""
+
+import json
+import re
+import shlex
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from typing import ClassVar
+from typing import TypeVar
+
+from hypernetes.tests.isolation import base
+from hypernetes.tests.software import image
+from hypernetes.tests.software.programs import Program
+
+IMAGE_FILES = "/work"
+"""A directory on the image's file system."""
+EMPTY_DIR = "/volume"
+"""Where every pod has its emptyDir."""
+DIRECTORIES = {"image": IMAGE_FILES, "emptyDir": EMPTY_DIR}
+PULL_SECONDS = 300
+"""What the first pod with an image of 2 GB may take longer to start."""
+SMALL_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
+"""With limits alone, requests equal them: a small node's processors would already be taken."""
+RESULTS = base.LAYOUT.log / "software.tsv"
+
+C = TypeVar("C", bound="type[SoftwareTest]")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a program."""
+
+    passed: bool
+    seconds: float
+    output: str
+
+
+def manifest(
+    name: str,
+    reference: str,
+    *,
+    command: Sequence[str] = ("sh", "-c", "sleep infinity & wait"),
+    resources: Mapping[str, Any] | None = None,
+    security: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a pod of one container with an emptyDir; the default command reaps what daemons leave."""
+    container = {
+        "name": "main",
+        "image": reference,
+        "command": list(command),
+        "volumeMounts": [{"name": "volume", "mountPath": EMPTY_DIR}],
+        **({"resources": resources} if resources else {}),
+        **({"securityContext": security} if security else {}),
+    }
+    return base.pod(name, containers=[container], volumes=[{"name": "volume", "emptyDir": {}}])
+
+
+def shell(program: Program, directory: str) -> list[str]:
+    """Return the command that runs a program in a directory of its own and ends it when it takes too long."""
+    own = shlex.quote(f"{directory}/{re.sub(r'[^a-z0-9]+', '-', program.name.lower())}")
+    script = f"mkdir -p {own}\ncd {own}\n{program.script}"
+    return ["timeout", "--kill-after=10", str(program.seconds), "sh", "-euc", script]
+
+
+class SoftwareTest(base.IsolationTest):
+    """Base of the tests: a namespace of project red, with the recipe's image in the registry."""
+
+    recipe: ClassVar[image.Recipe]
+    red: ClassVar[base.Namespace]
+    reference: ClassVar[str]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.reference = image.provide(cls.recipe, base.LAYOUT, lambda _line: None)
+        cls.red = cls.namespace("red", "software").wait_active()
+
+    @classmethod
+    def create(cls, pod: Mapping[str, Any]) -> None:
+        """Ask for a pod."""
+        created = cls.red.kubectl("create", "-f", "-", stdin=json.dumps(pod))
+        if created.status:
+            raise AssertionError(created.text)
+
+    def assert_never_restarted(self, pod: str) -> None:
+        """Check that the pod's machine and its containers live since their first start."""
+        found = base.kubectl_json("red", "-n", self.red.name, "get", "pod", pod)["status"]
+        containers = found.get("containerStatuses", [])
+        self.assertEqual(
+            [("running", 0)],
+            [(state, container["restartCount"]) for container in containers for state in container["state"]],
+            f"{containers}\n{self.red.kubectl('get', 'events').output[-3000:]}",
+        )
+
+    def run_program(self, pod: str, program: Program, directory: str) -> Outcome:
+        """Run a row of the table in a pod."""
+        started = time.monotonic()
+        done = self.red.exec(pod, *shell(program, directory), timeout=program.seconds + 60)
+        passed = done.status == 0 and re.search(program.expected, done.output) is not None
+        return Outcome(passed, time.monotonic() - started, f"status {done.status}\n{done.text}")
+
+    def check(self, pod: str, program: Program, kind: str) -> None:
+        """Run a row of the table in a pod and note the result; ``kind`` is a key of DIRECTORIES."""
+        outcome = self.run_program(pod, program, DIRECTORIES[kind])
+        with RESULTS.open("a") as results:
+            words = (program.name, pod, kind, "passed" if outcome.passed else "failed", f"{outcome.seconds:.0f}")
+            results.write("\t".join(words) + "\n")
+        if not outcome.passed:
+            self.fail(f"{program.name} in {kind}, {outcome.seconds:.0f} s: {outcome.output[-12000:]}")
+        self.assert_never_restarted(pod)
+
+
+def table(rows: Iterable[tuple[Program, str, str]]) -> Callable[[C], C]:
+    """Return a class decorator that adds a test method for each row: a program, a pod and a key of DIRECTORIES."""
+
+    def add(target: C) -> C:
+        for row in rows:
+            program, pod, kind = row
+            name = re.sub(r"\W+", "_", f"test_{program.name}_{pod}_{kind}").lower()
+            setattr(target, name, _method(program, pod, kind))
+        return target
+
+    return add
+
+
+def _method(program: Program, pod: str, kind: str) -> Callable[[SoftwareTest], None]:
+    def test(self: SoftwareTest) -> None:
+        self.check(pod, program, kind)
+
+    return test

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The software tier's recipes and table, without the deployment it runs on."""
+
+import dataclasses
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import testtools
+
+from hypernetes.tests.software import base
+from hypernetes.tests.software import image
+from hypernetes.tests.software import programs
+
+
+class RecipeTest(testtools.TestCase):
+    def test_the_tag_follows_the_packages_and_not_their_order(self) -> None:
+        recipe = image.Recipe("one", ("a", "b"))
+        self.assertEqual(recipe.tag, image.Recipe("one", ("b", "a")).tag)
+        self.assertNotEqual(recipe.tag, image.Recipe("one", ("a",)).tag)
+
+    def test_mmdebstrap_installs_the_packages(self) -> None:
+        words = image.mmdebstrap_command(Path("/m"), image.Recipe("one", ("b", "a")), Path("/root.tar"))
+        self.assertIn("--include=a,b", words)
+        self.assertEqual([image.SUITE, "/root.tar"], words[-2:])
+
+
+class TableTest(testtools.TestCase):
+    PROGRAM = programs.Program("Two words", "pwd; echo one; echo two", r"one\ntwo\n", 20)
+
+    def run_in(self, program: programs.Program, directory: str) -> tuple[int, str]:
+        done = subprocess.run(base.shell(program, directory), capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout
+
+    def test_a_program_has_a_directory_of_its_own(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            status, output = self.run_in(self.PROGRAM, directory)
+            self.assertEqual((0, f"{directory}/two-words"), (status, output.splitlines()[0]))
+
+    def test_a_script_ends_at_its_first_failure(self) -> None:
+        failing = dataclasses.replace(self.PROGRAM, script="false; echo two")
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual((1, ""), self.run_in(failing, directory))
+
+    def test_a_script_that_takes_too_long_is_ended(self) -> None:
+        endless = dataclasses.replace(self.PROGRAM, script="sleep 60", seconds=1)
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual(124, self.run_in(endless, directory)[0])
+
+    def test_every_row_becomes_a_test_of_its_own(self) -> None:
+        class Tests(base.SoftwareTest):
+            pass
+
+        base.table([(self.PROGRAM, "pod", kind) for kind in base.DIRECTORIES])(Tests)
+        self.assertEqual(
+            {"test_two_words_pod_image", "test_two_words_pod_emptydir"},
+            {n for n in vars(Tests) if n.startswith("test")},
+        )
+
+    def test_names_are_unique_and_scripts_are_shell(self) -> None:
+        rows = {*programs.QUICK, *programs.WHOLE}
+        names = {re.sub(r"\W+", "_", row.name).lower() for row in rows}
+        self.assertEqual(len(rows), len(names))
+        for row in rows:
+            checked = subprocess.run(["sh", "-n", "-c", row.script], capture_output=True, text=True, check=False)
+            self.assertEqual((0, ""), (checked.returncode, checked.stderr), row.name)
+            re.compile(row.expected)
