@@ -6,6 +6,7 @@ what an interrupted run made, else makes it; then it records it. So each step ma
 killed after any line.
 """
 
+import abc
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ Step = Callable[[context.Dependencies, R], R]
 """Does one thing and returns the record as it is now; raises :class:`outcome.Waiting` or an error of the model."""
 
 
-class StepReconciler(Generic[R]):
+class StepReconciler(abc.ABC, Generic[R]):
     """Runs the steps of a record in order, and turns what they raise into an outcome.
 
     ================================ ================================================================
@@ -59,16 +60,16 @@ class StepReconciler(Generic[R]):
     def __init__(self, dependencies: context.Dependencies) -> None:
         self._dependencies = dependencies
 
+    @abc.abstractmethod
     def load(self, identifier: str) -> R:
         """Return the record.
 
-        :raises errors.NotFound: it is gone.
+        :raises errors.NotFound: when it is gone.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def steps(self, record: R) -> Sequence[Step[R]]:
         """Return the steps that the record's intent asks for, in order."""
-        raise NotImplementedError
 
     def unsettled(self) -> Iterable[str]:
         """Return the IDs of records with work to do."""

@@ -4,6 +4,9 @@
 They are shared by the project's namespaces, so they are made and deleted under a lease of the project.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 from oslo_log import log
 
 from hypernetes.conductor import dependencies as context
@@ -92,22 +95,27 @@ def _delete_project_parts(dependencies: context.Dependencies, project: records.P
         project = dependencies.db.projects.observe(project.id, subnet_pool_id=pool_id)
     networking.delete_duplicates((project.router_id, project.subnet_pool_id))
     held.check()
-    # The ID is cleared first: what a kill leaves unrecorded is found by its mark; a recorded ID would be trusted.
     if (router_id := project.router_id) is not None:
-        dependencies.db.projects.observe(project.id, router_id=None)
-        try:
+        with _unrecorded(dependencies, project.id, router_id=router_id):
             networking.delete_router(router_id)
-        except errors.HypernetesError:
-            dependencies.db.projects.observe(project.id, router_id=router_id)
-            raise
     held.check()
     if (pool_id := project.subnet_pool_id) is not None:
-        dependencies.db.projects.observe(project.id, subnet_pool_id=None)
-        try:
+        with _unrecorded(dependencies, project.id, subnet_pool_id=pool_id):
             networking.delete_subnet_pool(pool_id)
-        except errors.HypernetesError:
-            dependencies.db.projects.observe(project.id, subnet_pool_id=pool_id)
-            raise
+
+
+@contextlib.contextmanager
+def _unrecorded(dependencies: context.Dependencies, project_id: ids.ProjectId, **recorded: str) -> Iterator[None]:
+    """Clear recorded IDs for the deletion of what they name, and restore them if it is refused.
+
+    Cleared first: what a kill leaves unrecorded is found by its mark, but a recorded ID would be trusted.
+    """
+    dependencies.db.projects.observe(project_id, **dict.fromkeys(recorded))
+    try:
+        yield
+    except errors.HypernetesError:
+        dependencies.db.projects.observe(project_id, **recorded)
+        raise
 
 
 def _is_complete(project: records.Project) -> bool:
