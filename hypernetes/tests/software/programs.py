@@ -161,7 +161,7 @@ const body = crypto.randomBytes(100000);
 fs.writeFileSync("file", body);
 const server = http.createServer((request, response) => fs.createReadStream("file").pipe(response));
 const fetch = () => new Promise((resolve, reject) => {
-    http.get({ port: server.address().port, agent: false }, (response) => {
+    http.get({ host: "127.0.0.1", port: server.address().port, agent: false }, (response) => {
         const parts = [];
         response.on("data", (part) => parts.push(part));
         response.on("end", () => resolve(Buffer.concat(parts).equals(body)));
