@@ -18,10 +18,13 @@ from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.supervision import Program
 
 NAME = "hypernetes-conductor"
-# This machine has no swap control, no systemd and few cores: kubeadm's checks of these only warn.
+POD_OVERHEAD_CPU = "20m"
+"""Less than the default, since the node has few processors: Kubernetes 1.37 includes the overhead in a running pod's
+``status.allocatedResources``, and its scheduler adds it once more."""
 POD_OVERHEAD_MEMORY = "416Mi"
 """More than the default, by TCG's translation buffer: there may be no usable KVM."""
 
+# This machine has no swap control, no systemd and few cores: kubeadm's checks of these only warn.
 IGNORED_PREFLIGHT_CHECKS = ["all"]
 
 
@@ -53,6 +56,7 @@ def configuration(installation: Installation) -> ini.Sections:
             # One node is all there is here.
             "taint_control_nodes": False,
             "pod_overhead_memory": POD_OVERHEAD_MEMORY,
+            "pod_overhead_cpu": POD_OVERHEAD_CPU,
             "default_container_memory": str(512 << 20),
         },
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),
