@@ -207,6 +207,14 @@ def reference_and_digest(layout: pathlib.Path) -> tuple[str, str]:
     return entry["annotations"][REFERENCE_ANNOTATION], entry["digest"]
 
 
+def layer_digests(layout: pathlib.Path) -> list[str]:
+    """Read a layout: the digests of its image's layers, lowest first."""
+    _, digest = reference_and_digest(layout)
+    blobs = layout / "blobs" / "sha256"
+    stored = json.loads((blobs / digest.removeprefix("sha256:")).read_bytes())
+    return [layer["digest"] for layer in stored["layers"]]
+
+
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 

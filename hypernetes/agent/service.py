@@ -8,10 +8,12 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log
 
+from hypernetes.agent import bootstrap
 from hypernetes.agent import enrollment
 from hypernetes.agent import heartbeat
 from hypernetes.agent import orders
 from hypernetes.agent.bootstrap import catalog
+from hypernetes.agent.bootstrap import prepare
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import runtime
 from hypernetes.agent.local import server
@@ -45,6 +47,7 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     node = nodes.from_conf(conf)
     _make_directories(node)
     runtime.write(conf, node.layout)
+    _refresh(node)
     try:
         enrolled = enrollment.enroll(conf, node.layout.state, stop)
     except enrollment.Stopped:
@@ -86,6 +89,14 @@ def _make_directories(node: nodes.Node) -> None:
     ):
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(mode)
+
+
+def _refresh(node: nodes.Node) -> None:
+    """Refresh a prepared node; an agent that cannot still serves what runs, and its conductor sees its heartbeats."""
+    try:
+        prepare.refresh(node)
+    except bootstrap.NodePhaseFailed:
+        LOG.exception("The node's programs do not run with the present configuration; restart the agent to try again")
 
 
 def _thread(name: str, stop: threading.Event, work: Callable[[], None]) -> threading.Thread:

@@ -40,6 +40,21 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     return {}
 
 
+def refresh(node: nodes.Node) -> None:
+    """Bring what a prepared node runs up to this agent's installation and options.
+
+    The agent may have been upgraded, moved to another directory or configured anew since the node was prepared. A CNI
+    plugin that points to an installation that is gone would let no pod start and none end.
+
+    :raises NodePhaseFailed: when containerd does not answer.
+    """
+    # Written last of the two by prepare, and removed by reset.
+    if not node.layout.cni_network.exists():
+        return
+    cni.install(node.layout, timeouts.cni_add(node.conf))
+    start_containerd(node)
+
+
 def write_cluster_files(node: nodes.Node, inputs: Mapping[str, str]) -> None:
     """Write the inputs whose names are those of files to the directory the apiserver mounts."""
     directory = node.layout.cluster_files

@@ -77,6 +77,7 @@ class Layout(unittest.TestCase):
         self.assertEqual("library/one:latest", reference)
         self.assertEqual(layer["size"], len(self.blob(layout, layer["digest"])))
         self.assertEqual([layer["digest"]], self.document(layout, manifest["config"]["digest"])["rootfs"]["diff_ids"])
+        self.assertEqual([layer["digest"]], oci.layer_digests(layout))
 
     def test_an_archive_of_another_program_is_the_lowest_layer(self) -> None:
         content = layer_bytes({"bin/sh": oci.File(b"shell")})

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of hypernetes.agent.bootstrap.prepare."""
 
+import json
+import sys
+
 import fixtures
 import yaml
 
 from hypernetes.agent import bootstrap
 from hypernetes.agent.bootstrap import prepare
+from hypernetes.agent.host import cni
 from hypernetes.agent.host import services
+from hypernetes.conf import timeouts
 from hypernetes.tests.support import agent_builders
 
 
@@ -44,3 +49,19 @@ class PrepareTest(agent_builders.PhaseTest):
         prepare.start_containerd(self.node)
         prepare.start_containerd(self.node)
         self.assertEqual(1, self.services.calls.count(("restart", "containerd")))
+
+    def test_a_prepared_node_follows_an_agent_that_moved(self) -> None:
+        self.useFixture(fixtures.MockPatchObject(prepare, "_answers", return_value=True))
+        cni.install(self.layout, 1)
+        self.layout.cni_plugin.write_text("#!/removed/installation/bin/python\n")
+        prepare.refresh(self.node)
+        program = self.layout.cni_plugin.read_text()
+        self.assertIn(sys.executable, program)
+        timeout = json.loads(self.layout.cni_network.read_text())["plugins"][0]["timeout"]
+        self.assertEqual(timeouts.cni_add(self.node.conf), timeout)
+        self.assertIn(("install", "containerd"), self.services.calls)
+
+    def test_a_node_that_is_not_prepared_is_left_alone(self) -> None:
+        prepare.refresh(self.node)
+        self.assertFalse(self.layout.cni_plugin.exists())
+        self.assertEqual([], self.services.calls)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pods of several images and of images of many layers start, and see what is theirs."""
+
+import json
+
+from hypernetes.tests.isolation import base
+from hypernetes.tests.isolation import layered
+
+FEW, SEVERAL, MANY = 2, 12, 50
+"""Numbers of layers: as busybox, more than virtio-scsi has event buffers, and more than most images have."""
+
+
+def _container(name: str, image: str, *command: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "image": image,
+        "command": list(command) or ["sleep", "1000000"],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+    }
+
+
+class ImagesTest(base.IsolationTest):
+    red: base.Namespace
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        layered.provide(base.LAYOUT, (SEVERAL, MANY))
+        cls.red = cls.namespace("red", "images").wait_active()
+
+    def _start(self, name: str, containers: list[dict[str, object]], **spec: object) -> None:
+        manifest = base.pod(name)
+        manifest["spec"] |= {"containers": containers, **spec}
+        created = self.red.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+        self.assertEqual(0, created.status, created.text)
+        self.addCleanup(self.red.kubectl, "delete", "pod", name, "--wait=false")
+        self.red.wait_running(name)
+
+    def _marks(self, pod: str, container: str) -> list[str]:
+        listed = self.red.exec(pod, "-c", container, "--", "sh", "-c", f"cat /{layered.MARKS}/* 2>/dev/null | sort -n")
+        return listed.output.splitlines()
+
+    def test_a_pod_of_four_images_after_an_init_container_of_a_fifth(self) -> None:
+        # The init container's disks are unplugged, and those of the next images get their names in the guest.
+        self._start(
+            "mixed",
+            [
+                _container("few", "busybox"),
+                _container("several", layered.name(SEVERAL)),
+                _container("many", layered.name(MANY)),
+                _container("demo", "demo", "/demo", "sleep", "1000000"),
+            ],
+            initContainers=[_container("first", layered.name(SEVERAL), "true")],
+        )
+        self.assertEqual([], self._marks("mixed", "few"))
+        for container, count in (("several", SEVERAL), ("many", MANY)):
+            expected = [f"{number} of {count}" for number in range(FEW, count)]
+            self.assertEqual(expected, self._marks("mixed", container))
+
+    def test_images_of_2_12_and_50_layers(self) -> None:
+        for count, image in ((FEW, "busybox"), (SEVERAL, layered.name(SEVERAL)), (MANY, layered.name(MANY))):
+            with self.subTest(layers=count):
+                name = f"layers-{count}"
+                self._start(name, [_container("main", image)])
+                expected = [f"{number} of {count}" for number in range(FEW, count)]
+                self.assertEqual(expected, self._marks(name, "main"))
