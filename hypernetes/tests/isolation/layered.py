@@ -27,7 +27,7 @@ def provide(layout: Layout, counts: tuple[int, ...]) -> None:
     """
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory) / "tree"
-        base = [_entries(blob, Path(directory) / blob.name) for blob in _layers(layout)]
+        base = [_entries(blob) for blob in _layers(layout)]
         images = [oci.Image(name(count), [*base, *_marks(len(base), count)], command=["sh"]) for count in counts]
         oci.write_layouts(images, tree / "images")
         (tree / "bin").symlink_to(layout.dist / "bin")
@@ -45,16 +45,15 @@ def _layers(layout: Layout) -> list[Path]:
     return [kept / "blobs" / "sha256" / digest.removeprefix("sha256:") for digest in oci.layer_digests(kept)]
 
 
-def _entries(archive: Path, directory: Path) -> Mapping[str, oci.Entry]:
-    """Read a layer: its files are extracted into a directory, since an image's description names them by path."""
+def _entries(archive: Path) -> Mapping[str, oci.Entry]:
+    """Read a layer."""
     entries: dict[str, oci.Entry] = {}
     with tarfile.open(archive) as layer:
-        layer.extractall(directory, filter="tar")
         for member in layer.getmembers():
             if member.isdir():
                 entries[member.name] = oci.Directory(member.mode)
             elif member.issym():
                 entries[member.name] = oci.Link(member.linkname)
-            else:
-                entries[member.name] = oci.File(directory / member.name, member.mode)
+            elif content := layer.extractfile(member):
+                entries[member.name] = oci.File(content.read(), member.mode)
     return entries

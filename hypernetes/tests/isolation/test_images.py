@@ -37,7 +37,8 @@ class ImagesTest(base.IsolationTest):
         self.red.wait_running(name)
 
     def _marks(self, pod: str, container: str) -> list[str]:
-        listed = self.red.exec(pod, "-c", container, "--", "sh", "-c", f"cat /{layered.MARKS}/* 2>/dev/null | sort -n")
+        script = f"cd /{layered.MARKS} && cat $(ls | sort -n)"
+        listed = self.red.kubectl("exec", pod, "-c", container, "--", "sh", "-c", script)
         return listed.output.splitlines()
 
     def test_a_pod_of_four_images_after_an_init_container_of_a_fifth(self) -> None:
@@ -48,7 +49,7 @@ class ImagesTest(base.IsolationTest):
                 _container("few", "busybox"),
                 _container("several", layered.name(SEVERAL)),
                 _container("many", layered.name(MANY)),
-                _container("demo", "demo", "/demo", "sleep", "1000000"),
+                _container("demo", "demo", "demo", "serve", "-listen", ":8081"),
             ],
             initContainers=[_container("first", layered.name(SEVERAL), "true")],
         )
