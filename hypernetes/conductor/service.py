@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One conductor, put together; the only module that knows all of its parts."""
 
+import functools
 import threading
 import time
+from collections.abc import Callable
+from collections.abc import Mapping
 
 from oslo_config import cfg
 from oslo_log import log
@@ -12,6 +15,7 @@ from hypernetes.conductor.clusters import clients
 from hypernetes.conductor.clusters import keys
 from hypernetes.conductor.clusters import reconciler as clusters
 from hypernetes.conductor.engine import lease
+from hypernetes.conductor.engine import lines
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import timers
 from hypernetes.conductor.engine import work_queue
@@ -24,6 +28,7 @@ from hypernetes.conductor.ports import reconciler as ports
 from hypernetes.conductor.rpc import for_agents
 from hypernetes.conductor.rpc import for_api
 from hypernetes.db import api as db_api
+from hypernetes.model import kinds
 from hypernetes.openstack import cloud
 from hypernetes.rpc import client
 from hypernetes.rpc import rabbitmq_admin
@@ -47,11 +52,13 @@ class Conductor:
         self._stopped = threading.Event()
         self._started_at = time.monotonic()
         ring = keys.KeyRing.load(options.key_file)
+        database = db_api.Database(conf)
         self._queue: work_queue.WorkQueue[outcome.Key] = work_queue.WorkQueue(
             work_queue.Backoff(options.backoff_base, options.backoff_limit),
-            work_queue.TokenBucket(options.rate, options.burst),
+            functools.partial(work_queue.TokenBucket, options.rate, options.burst),
+            line=lines.Owners(_projects(database)),
+            at_once=options.workers_per_project or max(1, options.workers // 2),
         )
-        database = db_api.Database(conf)
         self._leases = lease.Leases(database.leases, options.lease_seconds)
         self._agents = client.AgentApi(conf)
         self._dependencies = dependencies.Dependencies(
@@ -131,3 +138,15 @@ class Conductor:
         count = self._dependencies.db.nodes.mark_down(self._options.node_down_after)
         if count:
             LOG.warning("Marked %d nodes DOWN: no heartbeat within %g s", count, self._options.node_down_after)
+
+
+def _projects(database: db_api.Database) -> Mapping[str, Callable[[str], str]]:
+    """Return, by kind, how to find the project of a tenant's object."""
+
+    def of_namespace(identifier: str) -> str:
+        return database.namespaces.get(identifier).project_id
+
+    def of_port(identifier: str) -> str:
+        return of_namespace(database.ports.get(identifier).namespace_id)
+
+    return {kinds.Kind.NAMESPACE: of_namespace, kinds.Kind.PORT: of_port}

@@ -22,6 +22,12 @@ OPTIONS = [
         help="Number of reconciling threads per conductor; each works on one object at a time. Raise it if objects "
         "wait although CPU, Neutron and the apiservers have capacity.",
     ),
+    cfg.IntOpt(
+        "workers_per_project",
+        min=1,
+        help="Maximum number of a conductor's reconciling threads that work on one project's objects at the same time. "
+        "By default half of workers. Lower it if one project's requests slow the others' down.",
+    ),
     cfg.FloatOpt(
         "lease_seconds",
         default=30.0,
@@ -65,15 +71,15 @@ OPTIONS = [
     ),
     cfg.FloatOpt(
         "rate",
-        default=20.0,
+        default=1.0,
         min=0.1,
-        help="Maximum number of retries per second of one conductor, over all objects, after a burst.",
+        help="Maximum number of retries per second of one project's objects, by one conductor, after a burst.",
     ),
     cfg.IntOpt(
         "burst",
-        default=100,
+        default=20,
         min=1,
-        help="Number of retries that may run at once before the rate limit applies.",
+        help="Number of retries of one project's objects that may run at once before the rate limit applies.",
     ),
     cfg.FloatOpt(
         "heartbeat_flush_interval",

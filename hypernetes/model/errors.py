@@ -145,6 +145,15 @@ class Refused(HypernetesError):
     remedy = "Fix the problem described above and repeat the request."
 
 
+class NetworkUnusable(HypernetesError):
+    """A namespace's own network cannot be used; nothing looks at it again until the tenant asks again."""
+
+    status = 409
+    code = "hypernetes.network.unusable"
+    template = "The network {id} cannot be used: {reason}."
+    remedy = "Delete the namespace, fix the problem described above and create the namespace again."
+
+
 class Unexpected(HypernetesError):
     """An error of Hypernetes itself while it processed an object; the work is retried."""
 

@@ -3,6 +3,7 @@
 
 The rules are those of client-go's workqueue: a key added while it waits is one key; a key added while it is being
 worked on is worked on again afterwards, so that no change is missed; a retry waits exponentially longer each time.
+Unlike there, projects are served in turn, and each has a rate of retries of its own.
 """
 
 import heapq
@@ -10,15 +11,20 @@ import itertools
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Hashable
 from typing import Generic
 from typing import TypeVar
 
+import cachetools
+
+from hypernetes.conductor.engine import lines
 from hypernetes.rpc import request_context
 
 K = TypeVar("K", bound=Hashable)
+
+_KEPT_BUCKETS = 10_000
+"""Token buckets kept; the project whose last retry is the longest ago begins with a full one again."""
 
 
 class Backoff(Generic[K]):
@@ -81,25 +87,36 @@ class TokenBucket:
 
 
 class WorkQueue(Generic[K]):
-    """Holds the keys to work on. Safe for threads; every method returns at once except :meth:`get`."""
+    """Holds the keys to work on. Safe for threads; every method returns at once except :meth:`get`.
+
+    :param bucket: makes the token bucket of a line's retries.
+    :param line: returns the line of a key. It is called without the queue's lock and may read the database.
+    :param at_once: how many keys of a line may be worked on at the same time.
+    """
 
     def __init__(
         self,
         backoff: Backoff[K],
-        bucket: TokenBucket,
+        bucket: Callable[[], TokenBucket],
+        *,
+        line: Callable[[K], str] = lambda _key: lines.OPERATOR,
+        at_once: int = 1,
         clock: Callable[[], float] = time.monotonic,
         current_request: Callable[[], str | None] = request_context.current_id,
     ) -> None:
         self._backoff = backoff
         self._bucket = bucket
+        self._line = line
         self._clock = clock
         self._current_request = current_request
         self._changed = threading.Condition()
-        self._ready: deque[K] = deque()
-        self._wanted: set[K] = set()
-        """Keys that are to be worked on: waiting in ``_ready``, or to be put there when their worker is done."""
-        self._running: set[K] = set()
-        self._later: list[tuple[float, int, K]] = []
+        self._buckets: cachetools.LRUCache[str, TokenBucket] = cachetools.LRUCache(_KEPT_BUCKETS)
+        self._ready: lines.ReadyLines[K] = lines.ReadyLines(at_once)
+        self._wanted: dict[K, str] = {}
+        """Keys that are to be worked on, with their lines: in ``_ready``, or to be put there when their worker is
+        done."""
+        self._running: dict[K, str] = {}
+        self._later: list[tuple[float, int, K, str]] = []
         self._due: dict[K, float] = {}
         """For each key in ``_later`` its current time; other entries of the heap are obsolete."""
         self._order = itertools.count()
@@ -109,18 +126,20 @@ class WorkQueue(Generic[K]):
 
     def add(self, key: K) -> None:
         """Have ``key`` worked on as soon as a worker is free, regardless of its delay."""
+        line = self._line(key)
         with self._changed:
             request_id = self._current_request()
             if request_id is not None:
                 self._requests[key] = request_id
             self._due.pop(key, None)
-            self._want(key)
+            self._want(key, line)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Have ``key`` worked on in that many seconds, or earlier if that was requested before."""
         if seconds <= 0:
             self.add(key)
             return
+        line = self._line(key)
         with self._changed:
             if self._closed:
                 return
@@ -132,18 +151,24 @@ class WorkQueue(Generic[K]):
                 # Of a retry: a request that has added the key during the work is newer.
                 self._requests.setdefault(key, request_id)
             self._due[key] = moment
-            heapq.heappush(self._later, (moment, next(self._order), key))
+            heapq.heappush(self._later, (moment, next(self._order), key, line))
             self._changed.notify_all()
 
     def add_idle(self, key: K) -> None:
         """Have ``key`` worked on unless it is in the queue already, a scheduled retry included."""
+        line = self._line(key)
         with self._changed:
             if key not in self._due and key not in self._running:
-                self._want(key)
+                self._want(key, line)
 
     def add_failed(self, key: K) -> float:
-        """Schedule a retry of ``key`` after its backoff and the queue's rate; return the seconds until then."""
-        seconds = self._backoff.next(key) + self._bucket.reserve()
+        """Schedule a retry of ``key`` after its backoff and its line's rate; return the seconds until then."""
+        line = self._line(key)
+        with self._changed:
+            bucket = self._buckets.get(line)
+            if bucket is None:
+                bucket = self._buckets[line] = self._bucket()
+        seconds = self._backoff.next(key) + bucket.reserve()
         self.add_after(key, seconds)
         return seconds
 
@@ -162,10 +187,11 @@ class WorkQueue(Generic[K]):
                 if self._closed:
                     return None
                 self._promote()
-                if self._ready:
-                    key = self._ready.popleft()
-                    self._wanted.discard(key)
-                    self._running.add(key)
+                taken = self._ready.take()
+                if taken is not None:
+                    key, line = taken
+                    self._wanted.pop(key, None)
+                    self._running[key] = line
                     return key
                 self._changed.wait(self._until_next())
 
@@ -177,10 +203,11 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """Report that the worker has finished with ``key``; if it was added meanwhile it is ready again."""
         with self._changed:
-            self._running.discard(key)
+            self._ready.done(self._running.pop(key))
             if key in self._wanted:
-                self._ready.append(key)
-                self._changed.notify()
+                self._ready.append(key, self._wanted[key])
+            # In any case: the line may have another worker now.
+            self._changed.notify()
 
     def close(self) -> None:
         """Wake every worker with None and accept no more keys."""
@@ -193,21 +220,21 @@ class WorkQueue(Generic[K]):
         with self._changed:
             return len(self._wanted) + len(self._due)
 
-    def _want(self, key: K) -> None:
+    def _want(self, key: K, line: str) -> None:
         if self._closed or key in self._wanted:
             return
-        self._wanted.add(key)
+        self._wanted[key] = line
         if key not in self._running:
-            self._ready.append(key)
+            self._ready.append(key, line)
             self._changed.notify()
 
     def _promote(self) -> None:
         now = self._clock()
         while self._later and self._later[0][0] <= now:
-            moment, _, key = heapq.heappop(self._later)
+            moment, _, key, line = heapq.heappop(self._later)
             if self._due.get(key) == moment:
                 del self._due[key]
-                self._want(key)
+                self._want(key, line)
 
     def _until_next(self) -> float | None:
         return max(0.0, self._later[0][0] - self._clock()) if self._later else None

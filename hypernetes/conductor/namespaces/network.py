@@ -4,7 +4,10 @@
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.namespaces import state
 from hypernetes.model import errors
+from hypernetes.model import ids
 from hypernetes.model import records
+from hypernetes.openstack.neutron import namespace as neutron
+from hypernetes.openstack.neutron import records as neutron_records
 
 
 def ensure_network(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
@@ -16,18 +19,29 @@ def ensure_network(dependencies: context.Dependencies, namespace: records.Namesp
             raise errors.Refused(service="Neutron", reason=reason)
         return namespace
     if namespace.requested_network_id is not None:
-        found = networks.network(namespace.requested_network_id)
-        if found is None:
-            raise errors.NotFound(kind="network", id=namespace.requested_network_id)
-        if not found.port_security and networks.has_port_security_extension():
-            reason = (
-                f"the network {found.id} has port security disabled, so that no security group would isolate its pods; "
-                "enable it (openstack network set --enable-port-security) or choose another network"
-            )
-            raise errors.Refused(service="The conductor", reason=reason)
+        found = _usable_network(networks, namespace.requested_network_id)
     else:
         found = networks.ensure_network(namespace.id, namespace.name)
     return dependencies.db.namespaces.observe(namespace.id, network_id=found.id)
+
+
+def _usable_network(networks: neutron.NamespaceNetworking, network_id: ids.NetworkId) -> neutron_records.Network:
+    """Return the tenant's own network.
+
+    :raises errors.NetworkUnusable: when pods cannot use it.
+    """
+    found = networks.network(network_id)
+    if found is None:
+        raise errors.NetworkUnusable(id=network_id, reason="the project has no such network")
+    if not found.port_security and networks.has_port_security_extension():
+        reason = (
+            "its port security is disabled, so that no security group would isolate its pods; "
+            "enable it (openstack network set --enable-port-security) or choose another network"
+        )
+        raise errors.NetworkUnusable(id=network_id, reason=reason)
+    if networks.first_subnet(network_id) is None:
+        raise errors.NetworkUnusable(id=network_id, reason="it has no IPv4 subnet")
+    return found
 
 
 def delete_network(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
@@ -47,7 +61,7 @@ def ensure_subnet(dependencies: context.Dependencies, namespace: records.Namespa
     if namespace.requested_network_id is not None:
         subnet = networks.first_subnet(network_id)
         if subnet is None:
-            raise errors.Refused(service="Neutron", reason=f"the network {network_id} has no IPv4 subnet")
+            raise errors.NetworkUnusable(id=network_id, reason="it has no IPv4 subnet")
     else:
         pool_id = dependencies.db.projects.get(namespace.project_id).subnet_pool_id
         subnet = networks.ensure_subnet(

@@ -27,11 +27,19 @@ def project_lease(project_id: ids.ProjectId) -> str:
 
 
 def ensure_project(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Make the service user a member of the project, and create the project's router and subnet pool."""
+    """Make the service user a member of the project, and create the project's router and subnet pool.
+
+    A namespace on the tenant's own network needs only the membership.
+    """
     project_id = namespace.project_id
     # A tenant can delete both. Checked while they are needed, not in each audit.
     is_checked = namespace.status is not states.NamespaceStatus.ACTIVE
-    if _is_complete(dependencies.db.projects.ensure(project_id)) and not is_checked:
+    project = dependencies.db.projects.ensure(project_id)
+    if namespace.requested_network_id is not None:
+        if not project.member_granted:
+            _join(dependencies, project_id)
+        return namespace
+    if _is_complete(project) and not is_checked:
         return namespace
     with dependencies.leases.hold(project_lease(project_id), wait=_LEASE_WAIT) as held:
         project = dependencies.db.projects.get(project_id)
@@ -55,10 +63,14 @@ def ensure_membership(dependencies: context.Dependencies, namespace: records.Nam
     project = dependencies.db.projects.ensure(project_id)
     if project.member_granted or not _is_anything_left(namespace, project):
         return namespace
+    _join(dependencies, project_id)
+    return namespace
+
+
+def _join(dependencies: context.Dependencies, project_id: ids.ProjectId) -> None:
     with dependencies.leases.hold(project_lease(project_id), wait=_LEASE_WAIT):
         dependencies.cloud.keystone.grant_member(project_id)
         dependencies.db.projects.observe(project_id, member_granted=True)
-    return namespace
 
 
 def forget(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:

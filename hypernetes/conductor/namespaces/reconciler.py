@@ -76,13 +76,19 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
         return STEPS_DOWN if _is_deleting(record) else STEPS_UP
 
     def unsettled(self) -> Iterable[str]:
-        """Return the namespaces being created or deleted, and those that wait for a refusal's cause to be removed."""
+        """Return the namespaces being created or deleted, and those that wait for a refusal's cause to be removed.
+
+        Not those whose own network was refused: that is final, see :meth:`refused`.
+        """
         wanted = (
             states.NamespaceStatus.CREATING,
             states.NamespaceStatus.DELETING,
             states.NamespaceStatus.ERROR,
         )
-        return [namespace.id for namespace in self._dependencies.db.namespaces.list(status=wanted)]
+        database = self._dependencies.db
+        found = database.namespaces.list(status=wanted)
+        members = {project.id for project in database.projects.list(member_granted=True)}
+        return [one.id for one in found if not (one.project_id in members and _is_network_refused(one))]
 
     def audited(self) -> Iterable[str]:
         """Return the ACTIVE ones: their network must still exist, their bindings and quota must be unchanged."""
@@ -97,7 +103,9 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
     def refused(self, record: records.Namespace, step: Step, error: errors.HypernetesError) -> outcome.Outcome:
         LOG.warning("Namespace %s: %s: %s", record.id, steps.name_of(step), error)
         self._observe(record, error.detail, record.status if _is_deleting(record) else states.NamespaceStatus.ERROR)
-        return outcome.Failed()
+        # Its ID never changes and the tenant is told what to do, so looking again would only take others' time.
+        is_final = isinstance(error, errors.NetworkUnusable)
+        return outcome.Settled() if is_final else outcome.Failed()
 
     def note(self, record: records.Namespace, reason: str) -> None:
         self._observe(record, reason, record.status)
@@ -116,3 +124,12 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
 
 def _is_deleting(namespace: records.Namespace) -> bool:
     return namespace.status is states.NamespaceStatus.DELETING
+
+
+def _is_network_refused(namespace: records.Namespace) -> bool:
+    """Tell whether a member of the project has found the tenant's own network unusable."""
+    return (
+        namespace.status is states.NamespaceStatus.ERROR
+        and namespace.requested_network_id is not None
+        and namespace.network_id is None
+    )

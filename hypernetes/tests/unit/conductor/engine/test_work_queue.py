@@ -23,8 +23,9 @@ class WorkQueueTest(testtools.TestCase):
         super().setUp()
         self.clock = Clock()
         backoff: work_queue.Backoff[str] = work_queue.Backoff(1.0, 60.0, chance=lambda: 1.0)
-        bucket = work_queue.TokenBucket(1000.0, 1000, clock=self.clock)
-        self.queue: work_queue.WorkQueue[str] = work_queue.WorkQueue(backoff, bucket, clock=self.clock)
+        self.queue: work_queue.WorkQueue[str] = work_queue.WorkQueue(
+            backoff, lambda: work_queue.TokenBucket(1000.0, 1000, clock=self.clock), clock=self.clock
+        )
 
     def take(self) -> str | None:
         """The next key, or None if a worker would have to wait."""
@@ -103,7 +104,10 @@ class WorkQueueTest(testtools.TestCase):
     def test_the_latest_request_counts_and_none_is_kept_for_long(self) -> None:
         current: list[str | None] = ["req-1"]
         queue: work_queue.WorkQueue[str] = work_queue.WorkQueue(
-            work_queue.Backoff(1.0, 60.0), work_queue.TokenBucket(1.0, 1), self.clock, lambda: current[0]
+            work_queue.Backoff(1.0, 60.0),
+            lambda: work_queue.TokenBucket(1.0, 1),
+            clock=self.clock,
+            current_request=lambda: current[0],
         )
         queue.add("a")
         current[0] = "req-2"

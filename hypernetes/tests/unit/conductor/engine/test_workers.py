@@ -53,7 +53,7 @@ class EngineTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.queue: work_queue.WorkQueue[outcome.Key] = work_queue.WorkQueue(
-            work_queue.Backoff(1.0, 60.0), work_queue.TokenBucket(100.0, 100)
+            work_queue.Backoff(1.0, 60.0), lambda: work_queue.TokenBucket(100.0, 100)
         )
         self.leases = Leases()
 
