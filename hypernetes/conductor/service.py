@@ -20,6 +20,7 @@ from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import timers
 from hypernetes.conductor.engine import work_queue
 from hypernetes.conductor.engine import workers
+from hypernetes.conductor.namespaces import gone_projects
 from hypernetes.conductor.namespaces import reconciler as namespaces
 from hypernetes.conductor.nodes import heartbeats
 from hypernetes.conductor.nodes import reconciler as nodes
@@ -90,6 +91,12 @@ class Conductor:
         self._timers = (
             timers.PeriodicTask("resync", options.resync_interval, self._engine.resync, at_once=True),
             timers.PeriodicTask("audit", options.audit_interval, self._audit, at_once=True),
+            timers.PeriodicTask(
+                "gone-projects",
+                options.project_check_interval,
+                functools.partial(gone_projects.release, self._dependencies),
+                at_once=True,
+            ),
             timers.PeriodicTask("heartbeats", options.heartbeat_flush_interval, self._heartbeats.flush),
             timers.PeriodicTask("silent-nodes", min(10.0, options.node_down_after / 3), self._mark_silent_nodes),
         )

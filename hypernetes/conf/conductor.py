@@ -50,6 +50,13 @@ OPTIONS = [
         "are gone. Lower values repair manual changes sooner and cause more requests to Neutron and the apiservers.",
     ),
     cfg.FloatOpt(
+        "project_check_interval",
+        default=300.0,
+        min=10.0,
+        help="Interval, in seconds, at which a conductor asks Keystone, by one request for each, whether the projects "
+        "that have namespaces still exist. Namespaces of deleted projects are deleted.",
+    ),
+    cfg.FloatOpt(
         "finalizer_timeout",
         default=300.0,
         min=30.0,

@@ -28,6 +28,14 @@ class NotAMember(errors.Unavailable):
     code: ClassVar[str] = "hypernetes.backend.not_a_member"
 
 
+class ProjectGone(errors.Refused):
+    """The project was deleted in Keystone: the service user can join it no more, and nothing in it can be deleted."""
+
+    code: ClassVar[str] = "hypernetes.project.gone"
+    template: ClassVar[str] = "The project {project} was deleted in Keystone."
+    remedy: ClassVar[str] = "Its namespaces are deleted; ask the operator to delete what remains of it in Neutron."
+
+
 @contextlib.contextmanager
 def translated(service: str) -> Iterator[None]:
     """Raise the errors of the block as errors of :mod:`hypernetes.model.errors`.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes one thing in Keystone: the service user's own membership in the projects that use Hypernetes."""
 
+import enum
 import threading
 from typing import cast
 
@@ -19,6 +20,15 @@ _KEYSTONE = {"service_type": "identity", "interface": plugin.AUTH_INTERFACE, "ve
 """The Keystone at ``[openstack] auth_url``, not the catalog's."""
 
 
+class ProjectState(enum.Enum):
+    """What Keystone knows of a project."""
+
+    ENABLED = enum.auto()
+    DISABLED = enum.auto()
+    """Keystone issues no tokens for it, but it may be enabled again."""
+    GONE = enum.auto()
+
+
 class Keystone:
     """Grants memberships as the manager of the tenants' domain. Safe for threads."""
 
@@ -31,11 +41,34 @@ class Keystone:
     def grant_member(self, project_id: ids.ProjectId) -> None:
         """Make the service user a member of the project. Idempotent.
 
-        :raises errors.Refused: when the project is not in the domain that the service user manages, or does not exist.
+        :raises failures.ProjectGone: when the project does not exist.
+        :raises errors.Refused: when the project is not in the domain that the service user manages.
         """
         with failures.translated(_SERVICE):
-            self._request("PUT", self._assignment(project_id))
+            try:
+                self._request("PUT", self._assignment(project_id))
+            except auth_exceptions.NotFound:
+                # It may be the role or the user that is missing.
+                if self.project_state(project_id) is ProjectState.GONE:
+                    raise failures.ProjectGone(project=project_id) from None
+                raise
         self._sessions.forget_project(project_id)
+
+    def project_state(self, project_id: ids.ProjectId) -> ProjectState:
+        """Return whether the project exists and is enabled.
+
+        :raises errors.Refused: when the project is not in the domain that the service user manages.
+        :raises errors.Unavailable: when Keystone does not answer properly.
+        """
+        with failures.translated(_SERVICE):
+            manager = self._sessions.domain_manager()
+            try:
+                answer = manager.get(f"/projects/{project_id}", endpoint_filter=_KEYSTONE)
+            except auth_exceptions.NotFound as error:
+                if not _is_of_keystone(error):
+                    raise errors.Unavailable(service=_SERVICE, reason="a 404 that is not Keystone's") from error
+                return ProjectState.GONE
+        return ProjectState.ENABLED if answer.json()["project"]["enabled"] else ProjectState.DISABLED
 
     def revoke_member(self, project_id: ids.ProjectId) -> None:
         """Revoke the membership. Idempotent; a deleted project counts as done.
@@ -68,3 +101,11 @@ class Keystone:
         except auth_exceptions.NotFound:
             if not missing_ok:
                 raise
+
+
+def _is_of_keystone(error: auth_exceptions.NotFound) -> bool:
+    """Tell whether Keystone answered, and not a proxy before it that does not reach it: projects depend on this."""
+    try:
+        return error.response is not None and error.response.json()["error"]["code"] == 404
+    except (KeyError, TypeError, ValueError):
+        return False

@@ -15,6 +15,7 @@ from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.model import states
+from hypernetes.openstack import failures
 
 LOG = log.getLogger(__name__)
 
@@ -58,13 +59,37 @@ def ensure_project(dependencies: context.Dependencies, namespace: records.Namesp
 
 
 def ensure_membership(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Make the service user a member while anything is left to delete: a tenant may have revoked the role."""
+    """Make the service user a member while anything is left to delete: a tenant may have revoked the role.
+
+    What is left of a project that is gone is not recorded any more, so that the next steps skip it.
+    """
     project_id = namespace.project_id
     project = dependencies.db.projects.ensure(project_id)
     if project.member_granted or not _is_anything_left(namespace, project):
         return namespace
-    _join(dependencies, project_id)
+    try:
+        _join(dependencies, project_id)
+    except failures.ProjectGone:
+        return _abandon(dependencies, namespace)
     return namespace
+
+
+def _abandon(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Drop the IDs of what only a member of the project could delete, and log them for the operator."""
+    project = dependencies.db.projects.get(namespace.project_id)
+    LOG.warning(
+        "Project %s is gone. Delete what remains in Neutron of its namespace %s: network %s, subnet %s, security group "
+        "%s, router %s, subnet pool %s",
+        project.id,
+        namespace.name,
+        namespace.network_id if namespace.requested_network_id is None else None,
+        namespace.subnet_id if namespace.requested_network_id is None else None,
+        namespace.security_group_id,
+        project.router_id,
+        project.subnet_pool_id,
+    )
+    cleared = dict.fromkeys(("network_id", "subnet_id", "subnet_cidr", "router_id", "security_group_id"))
+    return dependencies.db.namespaces.observe(namespace.id, **cleared)
 
 
 def _join(dependencies: context.Dependencies, project_id: ids.ProjectId) -> None:

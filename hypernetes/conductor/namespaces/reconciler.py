@@ -20,14 +20,18 @@ from hypernetes.conductor.namespaces import orphans
 from hypernetes.conductor.namespaces import ports
 from hypernetes.conductor.namespaces import project
 from hypernetes.model import errors
+from hypernetes.model import ids
 from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.openstack import failures
+from hypernetes.openstack import keystone
 
 LOG = log.getLogger(__name__)
 
 Step = steps.Step[records.Namespace]
+
+_DISABLED = "The project is disabled in Keystone. Work on the namespace continues once it is enabled."
 
 
 def activate(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
@@ -98,14 +102,26 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
         if isinstance(error, failures.NotAMember):
             # The membership was revoked by the tenant or an operator: the next run grants it again.
             self._dependencies.db.projects.observe(record.project_id, member_granted=False)
+            if self._is_disabled(record.project_id):
+                self.note(record, _DISABLED)
+                return outcome.Failed()
         return super().unavailable(record, step, error)
 
     def refused(self, record: records.Namespace, step: Step, error: errors.HypernetesError) -> outcome.Outcome:
+        if isinstance(error, failures.ProjectGone) and not _is_deleting(record):
+            self._dependencies.db.namespaces.mark_deleting(record.id)
+            return outcome.Again(0.0)
         LOG.warning("Namespace %s: %s: %s", record.id, steps.name_of(step), error)
         self._observe(record, error.detail, record.status if _is_deleting(record) else states.NamespaceStatus.ERROR)
         # Its ID never changes and the tenant is told what to do, so looking again would only take others' time.
         is_final = isinstance(error, errors.NetworkUnusable)
         return outcome.Settled() if is_final else outcome.Failed()
+
+    def _is_disabled(self, project_id: ids.ProjectId) -> bool:
+        try:
+            return self._dependencies.cloud.keystone.project_state(project_id) is keystone.ProjectState.DISABLED
+        except errors.HypernetesError:
+            return False
 
     def note(self, record: records.Namespace, reason: str) -> None:
         self._observe(record, reason, record.status)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An OpenStack in memory: Keystone's grants and a Neutron."""
 
+from hypernetes.openstack import failures
+from hypernetes.openstack import keystone
 from hypernetes.tests.support.fakes import fate as fates
 from hypernetes.tests.support.fakes import neutron
 
@@ -8,8 +10,24 @@ from hypernetes.tests.support.fakes import neutron
 class FakeKeystone:
     def __init__(self, fake: neutron.FakeNeutron) -> None:
         self._fake = fake
+        self.states: dict[str, keystone.ProjectState] = {}
+        """Of the projects that are not enabled."""
+
+    def project_state(self, project_id: str) -> keystone.ProjectState:
+        return self.states.get(project_id, keystone.ProjectState.ENABLED)
+
+    def change(self, project_id: str, state: keystone.ProjectState) -> None:
+        """Delete or disable a project: Keystone issues no tokens for it, and Neutron accepts none."""
+        self.states[project_id] = state
+        self._fake.members.discard(project_id)
 
     def grant_member(self, project_id: str) -> None:
+        state = self.project_state(project_id)
+        if state is keystone.ProjectState.GONE:
+            raise failures.ProjectGone(project=project_id)
+        if state is keystone.ProjectState.DISABLED:
+            # The assignment is made, but there is no token.
+            return
         with self._fake.fate.decides():
             self._fake.members.add(project_id)
 

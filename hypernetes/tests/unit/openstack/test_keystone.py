@@ -8,10 +8,12 @@ import testtools
 from hypernetes.model import errors
 from hypernetes.openstack import cloud
 from hypernetes.openstack import failures
+from hypernetes.openstack import keystone
 from hypernetes.tests.support.database import RED
 from hypernetes.tests.support.fakes import openstack_http
 
 ASSIGNMENT = f"/projects/{RED}/users/{openstack_http.USER_ID}/roles/{openstack_http.MEMBER_ROLE_ID}"
+PROJECT = f"/projects/{RED}$"
 
 
 def refusal(status: int, message: str = "because.") -> dict[str, Any]:
@@ -116,11 +118,33 @@ class KeystoneTest(testtools.TestCase):
                 self.assertIs(expected, type(self.assertRaises(errors.HypernetesError, act, RED)), f"{method} {status}")
 
     def test_a_project_that_is_gone_cannot_be_granted_but_given_up(self) -> None:
-        for method in ("PUT", "DELETE"):
-            self.services.answers(method, ASSIGNMENT, 404, refusal(404, "Could not find project: red."))
-        error = self.assertRaises(errors.Refused, self.keystone.grant_member, RED)
-        self.assertIn("Could not find project: red. Fix", str(error))
+        for method, path in (("PUT", ASSIGNMENT), ("DELETE", ASSIGNMENT), ("GET", PROJECT)):
+            self.services.answers(method, path, 404, refusal(404, "Could not find project: red."))
+        self.assertRaises(failures.ProjectGone, self.keystone.grant_member, RED)
         self.keystone.revoke_member(RED)
+
+    def test_a_missing_role_is_not_a_missing_project(self) -> None:
+        self.services.answers("PUT", ASSIGNMENT, 404, refusal(404, "Could not find role: member."))
+        self.services.answers("GET", PROJECT, 200, {"project": {"id": RED, "enabled": True}})
+        error = self.assertRaises(errors.Refused, self.keystone.grant_member, RED)
+        self.assertIs(errors.Refused, type(error))
+        self.assertIn("Could not find role: member. Fix", str(error))
+
+    def test_the_state_of_a_project(self) -> None:
+        for status, body, expected in (
+            (200, {"project": {"enabled": True}}, keystone.ProjectState.ENABLED),
+            (200, {"project": {"enabled": False}}, keystone.ProjectState.DISABLED),
+            (404, refusal(404), keystone.ProjectState.GONE),
+        ):
+            self.services.forget_answers()
+            self.services.answers("GET", PROJECT, status, body)
+            self.assertIs(expected, self.keystone.project_state(RED))
+
+    def test_a_404_of_a_proxy_is_not_the_end_of_a_project(self) -> None:
+        for body in (None, {"message": "no backend"}, {"error": "not found"}):
+            self.services.forget_answers()
+            self.services.answers("GET", PROJECT, 404, body)
+            self.assertRaises(errors.Unavailable, self.keystone.project_state, RED)
 
     def test_a_refused_revocation_says_so_and_is_not_the_services_absence(self) -> None:
         # The operator made us a member where we are no manager: namespaces are deleted there too, and the role stays.
