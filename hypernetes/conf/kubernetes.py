@@ -2,12 +2,15 @@
 """``[kubernetes]``: the clusters that conductors create, and the client with which they reach the apiservers."""
 
 from oslo_config import cfg
+from oslo_config import types
 
 from hypernetes.conf import timeouts
 
 GROUP = cfg.OptGroup("kubernetes", title="Kubernetes clusters")
 
-OPTIONS = [
+_REGISTRY = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$"
+
+OPTIONS: list[cfg.Opt] = [
     cfg.URIOpt(
         "webhook_url",
         schemes=["https"],
@@ -21,6 +24,15 @@ OPTIONS = [
         "image_repository",
         default="registry.k8s.io",
         help="Registry prefix of the control plane's images. Change it to use a mirror.",
+    ),
+    cfg.ListOpt(
+        "image_registries",
+        item_type=types.String(regex=_REGISTRY, ignore_case=True),
+        default=[],
+        help="Registries from which alone tenants' images may come, as host or host:port; an image without a registry "
+        "is of docker.io. Empty allows every registry with a public domain name and the default port. Nodes connect "
+        "to a registry with their own reach: set this, or send every registry through a proxy with [node] "
+        "registry_mirrors, unless nodes are kept from the control network by other means.",
     ),
     cfg.ListOpt(
         "extra_certificate_names",

@@ -47,7 +47,9 @@ OPTIONS: list[cfg.Opt] = [
         type=types.Dict(value_type=types.URI(schemes=["https", "http"])),
         default={},
         help="Mirrors as registry host:URL, for example `registry.k8s.io:https://mirror:5001`. Images of that registry "
-        "are pulled from the mirror only, never from the registry itself.",
+        "are pulled from the mirror only, never from the registry itself. The host `_default` stands for every other "
+        "registry: a node then connects to no address that a tenant chooses. Its mirror is a pull-through proxy that "
+        "reads the registry's name in the query parameter `ns`.",
     ),
     cfg.StrOpt("registry_ca_file", help="CA bundle (PEM) for verifying the mirrors; defaults to the system's."),
     cfg.StrOpt(

@@ -80,6 +80,7 @@ def write_encryption_configuration(node: nodes.Node) -> None:
 def start_containerd(node: nodes.Node) -> None:
     """Configure and start containerd, and wait until it answers."""
     conf = node.conf.node
+    files.write(node.layout.system_runc, containerd.system_runc(node.layout), 0o755)
     changed = [
         files.write(Path(path), content, 0o644)
         for path, content in containerd.files(

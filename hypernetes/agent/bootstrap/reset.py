@@ -41,6 +41,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     for directory in (layout.etcd, layout.kubelet, layout.kubernetes, layout.pod_logs, layout.container_logs):
         _empty(directory)
     node.layout.kubelet_script.unlink(missing_ok=True)
+    node.layout.system_runc.unlink(missing_ok=True)
     node.layout.cni_network.unlink(missing_ok=True)
     return {}
 

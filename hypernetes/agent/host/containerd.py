@@ -5,6 +5,7 @@ Options by containerd v2.4, docs/cri/config.md and docs/hosts.md.
 """
 
 import json
+import shlex
 from collections.abc import Mapping
 
 from hypernetes.agent.host import services
@@ -12,6 +13,8 @@ from hypernetes.agent.host.layout import Layout
 from hypernetes.model import names
 
 PROGRAM = "containerd"
+ANY_HOST = "_default"
+"""Stands for every registry host that has no mirror of its own (containerd's docs/hosts.md)."""
 
 
 def configuration(layout: Layout, pause_image: str) -> str:
@@ -23,6 +26,10 @@ version = 3
 root = {text(layout.containerd_root)}
 state = {text(layout.containerd_run)}
 # oom_score_adj, debug and metrics keep their defaults: nothing listens on TCP.
+
+# It would store layers that an image brings as ready-made erofs files. Layers are made by this node's mkfs.erofs from
+# tar archives and in no other way: a machine's kernel mounts what lies there, whoever pulled it first.
+disabled_plugins = ["io.containerd.differ.v1.erofs"]
 
 [grpc]
   address = {text(layout.containerd_socket)}
@@ -36,6 +43,9 @@ state = {text(layout.containerd_run)}
     sandbox = {text(pause_image)}
   [plugins."io.containerd.cri.v1.images".registry]
     config_path = {text(layout.containerd / "certs.d")}
+
+[plugins."io.containerd.service.v1.diff-service"]
+  default = ["walking"]
 
 # An imported image ("ctr images import") is unpacked at once and layer upon layer. Left to the creation of a container,
 # containerd 2.4 unpacks the layers beside each other, and the erofs snapshotter loses what they delete (containerd
@@ -57,12 +67,14 @@ state = {text(layout.containerd_run)}
   # Network namespaces are mounted in this node's own directory.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.cri.v1.runtime".containerd]
+    # What a pod without a RuntimeClass gets. The control plane's static pods have none, as kubelet could not look it up
+    # before there is an apiserver. That runc serves no other namespace is checked by the program below.
     default_runtime_name = "runc"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
       snapshotter = "erofs"
       [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
-        BinaryName = {text(layout.binaries / "runc")}
+        BinaryName = {text(layout.system_runc)}
         SystemdCgroup = false
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.{names.RUNTIME_CLASS}]
       runtime_type = {text(names.RUNTIME_TYPE)}
@@ -96,11 +108,43 @@ def hosts(mirror: str, ca_file: str | None) -> str:
 
 
 def files(layout: Layout, pause_image: str, mirrors: Mapping[str, str], ca_file: str | None) -> dict[str, str]:
-    """Render containerd's files, by path."""
+    """Render containerd's files, by path.
+
+    :param mirrors: the URLs from which images are pulled, by registry host; :data:`ANY_HOST` for all others.
+    """
     result = {str(layout.containerd / "config.toml"): configuration(layout, pause_image)}
     for host, mirror in mirrors.items():
         result[str(layout.containerd / "certs.d" / host / "hosts.toml")] = hosts(mirror, ca_file)
     return result
+
+
+def system_runc(layout: Layout) -> str:
+    """Render the program that containerd's shim calls as runc: it creates containers of the system's namespaces only.
+
+    Admission demands a virtual machine for every other pod. This holds where a policy is missing, too.
+    """
+    namespaces = "|".join(sorted(names.SYSTEM_NAMESPACES))
+    # containerd writes config.json: a quotation mark inside a value has a backslash before it, so that no value of a
+    # tenant's reads like this annotation.
+    annotation = f'"io\\.kubernetes\\.cri\\.sandbox-namespace": ?"({namespaces})"'
+    return f"""\
+#!/bin/sh
+# Written by hypernetes-agent; changes are lost.
+creating= bundle=. previous=
+for word in "$@"; do
+    case $previous in --bundle | -b) bundle=$word ;; esac
+    case $word in
+        create | run) creating=yes ;;
+        --bundle=*) bundle=${{word#--bundle=}} ;;
+    esac
+    previous=$word
+done
+if [ "$creating" ] && ! grep -qE {shlex.quote(annotation)} "$bundle/config.json"; then
+    echo "runc serves the system's namespaces only: other pods need the RuntimeClass {names.RUNTIME_CLASS}" >&2
+    exit 1
+fi
+exec {shlex.quote(str(layout.binaries / "runc"))} "$@"
+"""
 
 
 def program(layout: Layout) -> services.Program:

@@ -60,6 +60,11 @@ class Layout:
         return self.cluster_files / PurePath(apiserver_files.ENCRYPTION).name
 
     @property
+    def system_runc(self) -> Path:
+        """Program that containerd's shim for the system's pods calls as runc."""
+        return self.state / "system-runc"
+
+    @property
     def kubelet_script(self) -> Path:
         """Script that the service manager runs as kubelet."""
         return self.state / "kubelet.sh"

@@ -39,7 +39,12 @@ def install_objects(dependencies: context.Dependencies, cluster: records.Cluster
     """Apply what makes an apiserver a Hypernetes cluster."""
     options = dependencies.conf.kubernetes
     client = dependencies.clusters.for_cluster(cluster)
-    for item in install.cluster_objects(options.pod_overhead_memory, options.pod_overhead_cpu):
+    for item in install.cluster_objects(
+        options.pod_overhead_memory,
+        options.pod_overhead_cpu,
+        cluster.service_subnet,
+        tuple(options.image_registries),
+    ):
         client.apply(item)
     return cluster
 

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules for kinds other than pods: Services, namespaces, quotas, role bindings, Secrets, subresources of pods."""
 
+import ipaddress
+
 from lightkube.core import resource
 
 from hypernetes.kubernetes.admission import policy
 from hypernetes.model import labels
 
 _GUARDED_PREFIXES = (labels.PREFIX, "kubernetes.io/")
+
+RESERVED_SERVICE_ADDRESSES = 16
+"""Number of the lowest addresses of the Services' range that no tenant may ask for: kubeadm and kubelet expect the
+apiserver and the cluster's DNS there, and the apiserver itself hands out none of them unasked (KEP-3070)."""
 
 SERVICES = (
     policy.Rule(
@@ -75,6 +81,29 @@ ROLE_BINDINGS = (
     ),
 )
 
+
+def service_addresses(service_subnet: str) -> policy.Rule:
+    """Return the rule that keeps tenants from asking for the cluster's own Service addresses.
+
+    :param service_subnet: the range of the Services' addresses; for two address families, both with a comma between.
+    """
+    ranges = tuple(_lowest(ipaddress.ip_network(subnet.strip())) for subnet in service_subnet.split(","))
+    inside = " || ".join(f'cidr("{one}").containsIP(a)' for one in ranges)
+    return policy.Rule(
+        "service-addresses",
+        '(object.spec.?clusterIPs.orValue([]).map(a, a) + [object.spec.?clusterIP.orValue("")])'
+        f".all(a, !isIP(a) || !({inside}))",
+        f"the addresses in {' and '.join(ranges)} are reserved for the cluster's own Services: leave clusterIP out or "
+        "take a higher one.",
+    )
+
+
+def _lowest(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+    bits = (RESERVED_SERVICE_ADDRESSES - 1).bit_length()
+    length = max(network.prefixlen, network.max_prefixlen - bits)
+    return f"{network.network_address}/{length}"
+
+
 _CREATED = policy.Rule(
     "namespaces",
     'request.operation == "UPDATE"',
@@ -114,13 +143,16 @@ _SUBRESOURCES = (
 )
 
 
-def policies() -> list[resource.Resource]:
-    """Return every policy that is not about pods."""
+def policies(service_subnet: str) -> list[resource.Resource]:
+    """Return every policy that is not about pods.
+
+    :param service_subnet: the range of the Services' addresses.
+    """
     exempt = (policy.exempting_the_cluster_itself(),)
     made: list[resource.Resource] = []
     # Services of every writer, controllers included: no component of the cluster needs a node port.
     services = (policy.Target("", ("services",)),)
-    made += policy.validating("hypernetes-services", services, SERVICES)
+    made += policy.validating("hypernetes-services", services, (*SERVICES, service_addresses(service_subnet)))
     made += policy.mutating(
         "hypernetes-load-balancers",
         services,

@@ -31,9 +31,13 @@ TOLERABLE_TAINTS = (
     "node.kubernetes.io/not-ready",
     "node.kubernetes.io/pid-pressure",
     "node.kubernetes.io/unreachable",
-    "node.kubernetes.io/unschedulable",
 )
 """What the DaemonSet controller and the DefaultTolerationSeconds plugin add to tenants' pods."""
+
+CORDONED = "node.kubernetes.io/unschedulable"
+"""What only the DaemonSet controller may add: tenants' other pods would return to a node that is being drained."""
+
+DAEMON_SET_CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
 
 COUNTABLE_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 """Extended resources and huge pages are devices of the host."""
@@ -74,12 +78,6 @@ _RULES_OF_BOTH = (
         "priority-class",
         f'variables.spec.?priorityClassName.orValue("") in {cel_list(("", *runtime_and_priority.PRIORITIES))}',
         f"only these PriorityClasses are allowed: {', '.join(runtime_and_priority.PRIORITIES)}.",
-    ),
-    Rule(
-        "tolerations",
-        f'variables.spec.?tolerations.orValue([]).all(t, t.?key.orValue("") in {cel_list(TOLERABLE_TAINTS)})',
-        "only taints that Kubernetes itself sets under node.kubernetes.io/ may be tolerated; "
-        "control nodes and bare Exists may not.",
     ),
     Rule(
         "devices",
@@ -134,6 +132,17 @@ _OTHER_RUNTIME = (
     "Leave it out or correct it."
 )
 
+_TOLERABLE = f't.?key.orValue("") in {cel_list(TOLERABLE_TAINTS)}'
+# A later change of the pod, by whomever, finds what the controller has put there.
+_OF_DAEMON_SETS = (
+    f't.?key.orValue("") == "{CORDONED}" && (request.userInfo.username == "{DAEMON_SET_CONTROLLER}" || '
+    'request.operation == "UPDATE" && oldObject.spec.?tolerations.orValue([]).exists(o, o == t))'
+)
+_UNTOLERABLE = (
+    "only taints that Kubernetes itself sets under node.kubernetes.io/ may be tolerated; "
+    "control nodes, cordoned nodes and bare Exists may not."
+)
+
 FOR_PODS = (
     Rule(
         # Absent is refused too: the mutating policy has set it, unless that policy was removed.
@@ -147,6 +156,11 @@ FOR_PODS = (
         "node-name",
         'request.operation == "UPDATE" || variables.spec.?nodeName.orValue("") == ""',
         "nodeName is not allowed: the scheduler chooses the node; use nodeSelector or affinity.",
+    ),
+    Rule(
+        "tolerations",
+        f"variables.spec.?tolerations.orValue([]).all(t, {_TOLERABLE} || {_OF_DAEMON_SETS})",
+        _UNTOLERABLE,
     ),
     *_RULES_OF_BOTH,
 )
@@ -163,6 +177,7 @@ FOR_TEMPLATES = (
         'variables.spec.?nodeName.orValue("") == ""',
         "nodeName is not allowed: the scheduler chooses the node; use nodeSelector or affinity.",
     ),
+    Rule("tolerations", f"variables.spec.?tolerations.orValue([]).all(t, {_TOLERABLE})", _UNTOLERABLE),
     *_RULES_OF_BOTH,
 )
 """The rules of pod templates, so that a refusal reaches the template's author and not only a controller's event."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lightkube.core import resource
 
+from hypernetes.kubernetes.admission import images
 from hypernetes.kubernetes.admission import policy
 from hypernetes.kubernetes.admission import rules
 from hypernetes.model import names
@@ -55,14 +56,17 @@ WORKLOADS = (
 """Every kind that becomes a pod, by the path of its PodSpec."""
 
 
-def policies() -> list[resource.Resource]:
-    """Return the policies of pods and templates, and the one that makes pods virtual machines."""
+def policies(registries: tuple[str, ...] = ()) -> list[resource.Resource]:
+    """Return the policies of pods and templates, and the one that makes pods virtual machines.
+
+    :param registries: the only registries from which images may come; empty for every public one.
+    """
     made: list[resource.Resource] = []
     for workload in WORKLOADS:
         made += policy.validating(
             f"hypernetes-{workload.name}",
             workload.targets,
-            workload.rules,
+            (*workload.rules, *images.rules(registries)),
             variables=_variables(workload.path),
             conditions=(_changed(workload.path),),
         )
@@ -75,7 +79,12 @@ def _variables(path: str) -> tuple[tuple[str, str], ...]:
         f"object.{path}.?{kind}.orValue([]).map(c, dyn(c))"
         for kind in ("containers", "initContainers", "ephemeralContainers")
     )
-    return (("spec", f"object.{path}"), ("containers", containers))
+    images_of_volumes = f'object.{path}.?volumes.orValue([]).map(v, v.?image.?reference.orValue(""))'
+    return (
+        ("spec", f"object.{path}"),
+        ("containers", containers),
+        ("images", f'variables.containers.map(c, c.?image.orValue("")) + {images_of_volumes}'),
+    )
 
 
 def _changed(path: str) -> tuple[str, str]:

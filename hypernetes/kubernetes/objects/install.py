@@ -10,21 +10,25 @@ from hypernetes.kubernetes.objects import roles
 from hypernetes.kubernetes.objects import runtime_and_priority
 
 
-def cluster_objects(overhead_memory: str, overhead_cpu: str) -> list[resource.Resource]:
+def cluster_objects(
+    overhead_memory: str, overhead_cpu: str, service_subnet: str, image_registries: tuple[str, ...] = ()
+) -> list[resource.Resource]:
     """Return everything the conductor applies in phase ``install-objects``.
 
     Classes come first, because policies demand that pods name them; roles last, so that no tenant has access before
     the policies exist.
 
     :param overhead_memory: what a pod takes beyond its containers, as a Kubernetes quantity; so with the CPU.
+    :param service_subnet: the range of the Services' addresses.
+    :param image_registries: the only registries from which images may come; empty for every public one.
     """
     return [
         runtime_and_priority.runtime_class(overhead_memory, overhead_cpu),
         runtime_and_priority.system_runtime_class(),
         *runtime_and_priority.priority_classes(),
         *flowcontrol.flow_objects(),
-        *workloads.policies(),
-        *resources.policies(),
+        *workloads.policies(image_registries),
+        *resources.policies(service_subnet),
         *roles.cluster_roles(),
         roles.catalog_binding(),
         roles.kubelet_api_binding(),

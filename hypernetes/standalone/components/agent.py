@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from hypernetes.agent.host import containerd
 from hypernetes.standalone import addresses
 from hypernetes.standalone import ini
 from hypernetes.standalone import machine
@@ -20,7 +21,8 @@ PROGRAM = "hypernetes-agent"
 CONFIGURATION = Path("/etc/hypernetes/agent.conf")
 # The API honors a secret for an hour; an older one would make the agent try in vain.
 SECRET_USABLE_SECONDS = 3000
-MIRRORED = ("registry.k8s.io", "docker.io")
+# Every other registry, too: tenants choose the names, and the node must not connect to what they resolve to.
+MIRRORED = ("registry.k8s.io", "docker.io", containerd.ANY_HOST)
 
 
 def configuration(node: Node, node_id: str) -> ini.Sections:

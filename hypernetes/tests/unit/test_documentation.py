@@ -18,7 +18,7 @@ _RULE = re.compile(r"hypernetes/([a-z-]+): ")
 def admission_rules() -> set[str]:
     """Return the names of all admission rules, without their prefix."""
     rules: set[str] = set()
-    for policy in (*workloads.policies(), *resources.policies()):
+    for policy in (*workloads.policies(), *resources.policies("10.96.0.0/12")):
         spec = getattr(policy, "spec", None)
         for validation in getattr(spec, "validations", None) or ():
             rules |= set(_RULE.findall(validation.message or ""))

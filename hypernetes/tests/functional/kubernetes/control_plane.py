@@ -33,6 +33,7 @@ from hypernetes.kubernetes.bootstrap import kubeadm
 
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
+SERVICE_SUBNET = "10.96.0.0/16"
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -210,7 +211,7 @@ class ControlPlane:
             node_name="node1",
             node_address="127.0.0.1",
             kubernetes_version="v1.37.2",
-            service_subnet="10.96.0.0/16",
+            service_subnet=SERVICE_SUBNET,
             cgroup_root="/hypernetes/node1",
             eviction={},
         )

@@ -39,7 +39,7 @@ def record(name: str, project: ids.ProjectId) -> records.Namespace:
 def install_cluster(administrator: client.ClusterClient) -> None:
     """Apply everything of a cluster, twice (it must be idempotent), and wait until the policies are in force."""
     for _ in range(2):
-        for item in install.cluster_objects(OVERHEAD_MEMORY, "50m"):
+        for item in install.cluster_objects(OVERHEAD_MEMORY, "50m", control_plane.SERVICE_SUBNET):
             administrator.apply(item)
 
     def all_checked() -> bool:

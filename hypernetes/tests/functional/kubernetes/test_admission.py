@@ -13,115 +13,14 @@ from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.kubernetes import client
 from hypernetes.kubernetes import verification
+from hypernetes.kubernetes.admission import rules
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.tests.functional.kubernetes import control_plane
+from hypernetes.tests.functional.kubernetes import pod_cases
 from hypernetes.tests.functional.kubernetes import tenant
-
-HTTP_GET = {"httpGet": {"port": 80}}
-TCP_SOCKET = {"tcpSocket": {"port": 80}}
-GRPC = {"grpc": {"port": 80}}
-
-
-def _volume(**source: Any) -> dict[str, Any]:
-    return {"volumes": [{"name": "data", **source}]}
-
-
-def _affinity(kind: str, **term: Any) -> dict[str, Any]:
-    terms = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname", **term}]}
-    return {"affinity": {kind: terms}}
-
-
-REFUSED_PODS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
-    "runtime-class": (("runc", {"runtimeClassName": "runc"}),),
-    "host-namespaces": (
-        ("hostNetwork", {"hostNetwork": True}),
-        ("hostPID", {"hostPID": True}),
-        ("hostIPC", {"hostIPC": True}),
-    ),
-    "user-namespaces": (("hostUsers", {"hostUsers": False}),),
-    "host-ports": (("hostPort", {"container": {"ports": [{"containerPort": 80, "hostPort": 80}]}}),),
-    "privileged": (
-        ("container", {"container": {"securityContext": {"privileged": True}}}),
-        (
-            "init container",
-            {"initContainers": [{"name": "i", "image": "i", "securityContext": {"privileged": True}}]},
-        ),
-    ),
-    "volumes": (
-        ("hostPath", _volume(hostPath={"path": "/"})),
-        ("nfs", _volume(nfs={"server": "192.0.2.1", "path": "/"})),
-        ("iscsi", _volume(iscsi={"targetPortal": "192.0.2.1", "iqn": "iqn.2001-04.com.example:a", "lun": 0})),
-        ("fc", _volume(fc={"targetWWNs": ["50060e801049cfd1"], "lun": 0})),
-        ("inline CSI", _volume(csi={"driver": "example.com"})),
-        ("image", _volume(image={"reference": "busybox"})),
-    ),
-    "priority-class": (("node-critical", {"priorityClassName": "system-node-critical"}),),
-    "node-name": (("nodeName", {"nodeName": "node1"}),),
-    "tolerations": (
-        ("bare Exists", {"tolerations": [{"operator": "Exists"}]}),
-        ("control plane", {"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]}),
-    ),
-    "devices": (
-        ("extended resource", {"container": {"resources": {"limits": {"example.com/gpu": "1"}}}}),
-        ("huge pages", {"container": {"resources": {"limits": {"hugepages-2Mi": "2Mi", "memory": "64Mi"}}}}),
-        ("resource claim", {"resourceClaims": [{"name": "c", "resourceClaimName": "c"}]}),
-    ),
-    "probes": (
-        ("http liveness", {"container": {"livenessProbe": HTTP_GET}}),
-        ("tcp readiness", {"container": {"readinessProbe": TCP_SOCKET}}),
-        ("grpc startup", {"container": {"startupProbe": GRPC}}),
-        (
-            "sidecar",
-            {"initContainers": [{"name": "i", "image": "i", "restartPolicy": "Always", "livenessProbe": HTTP_GET}]},
-        ),
-    ),
-    "hooks": (
-        ("postStart", {"container": {"lifecycle": {"postStart": HTTP_GET}}}),
-        ("preStop", {"container": {"lifecycle": {"preStop": HTTP_GET}}}),
-    ),
-    "mount-propagation": (
-        (
-            "host to container",
-            {
-                **_volume(emptyDir={}),
-                "container": {
-                    "volumeMounts": [{"name": "data", "mountPath": "/d", "mountPropagation": "HostToContainer"}]
-                },
-            },
-        ),
-    ),
-    "host-profiles": (
-        (
-            "seccomp",
-            {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "a.json"}}},
-        ),
-    ),
-    "foreign-affinity": (
-        ("all namespaces", _affinity("podAntiAffinity", namespaceSelector={})),
-        ("a neighbour's", _affinity("podAffinity", namespaces=["blue-one"])),
-    ),
-}
-"""Rule → what it refuses, each as a change to an ordinary pod."""
-
-ALLOWED_PODS: dict[str, dict[str, Any]] = {
-    "ordinary": {},
-    "hyper by name": {"runtimeClassName": names.RUNTIME_CLASS},
-    "exec probe": {"container": {"livenessProbe": {"exec": {"command": ["true"]}}}},
-    "sleep hook": {"container": {"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}},
-    "emptyDir": _volume(emptyDir={}),
-    "configMap": _volume(configMap={"name": "c", "optional": True}),
-    "secret": _volume(secret={"secretName": "c", "optional": True}),
-    "capabilities": {"container": {"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}},
-    "tenants' priority class": {"priorityClassName": "hypernetes-low"},
-    "limits": {"container": {"resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}},
-    "own affinity": _affinity("podAntiAffinity", labelSelector={"matchLabels": {"app": "a"}}),
-    "toleration of a slow node": {
-        "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}]
-    },
-}
 
 
 class AdmissionTest(unittest.TestCase):
@@ -161,19 +60,19 @@ class AdmissionTest(unittest.TestCase):
                 self.assertFalse(checking and checking.expressionWarnings, checking)
 
     def test_a_pod_beyond_the_rules_is_refused_by_the_rule_s_name(self) -> None:
-        for rule, cases in REFUSED_PODS.items():
+        for rule, cases in pod_cases.REFUSED.items():
             for title, changes in cases:
                 with self.subTest(f"{rule}: {title}"):
                     self._assert_refused(rule, self.red, tenant.pod(**changes))
 
     def test_a_template_beyond_the_rules_is_refused_in_every_kind(self) -> None:
-        for rule, cases in REFUSED_PODS.items():
+        for rule, cases in pod_cases.REFUSED.items():
             for kind, item in tenant.workloads(**cases[0][1]).items():
                 with self.subTest(f"{rule}: {kind}"):
                     self._assert_refused(rule, self.red, item)
 
     def test_an_ordinary_pod_becomes_a_virtual_machine(self) -> None:
-        for title, changes in ALLOWED_PODS.items():
+        for title, changes in pod_cases.ALLOWED.items():
             with self.subTest(title):
                 made = self._create(tenant.pod(title.replace(" ", "-").replace("'", "").lower(), **changes))
                 self.assertEqual(names.RUNTIME_CLASS, made.spec.runtimeClassName)
@@ -218,6 +117,13 @@ class AdmissionTest(unittest.TestCase):
         control_plane.wait_for("binding of every controller's pod", lambda: owners <= set(bound()), 60)
         for pod in bound().values():
             self.assertEqual(names.RUNTIME_CLASS, pod.spec.runtimeClassName)
+        # Only the DaemonSet controller's pods tolerate a cordoned node, and they can still be changed.
+        tolerant = {
+            kind for kind, pod in bound().items() if rules.CORDONED in {t.key for t in pod.spec.tolerations or ()}
+        }
+        self.assertEqual({"DaemonSet"}, tolerant)
+        image = {"spec": {"containers": [{"name": "main", "image": "registry.example/other:2"}]}}
+        self.red._client.patch(core.Pod, bound()["DaemonSet"].metadata.name, image, namespace="red-one")
         job = bound()["Job"]
         self._apply_status(
             kubelet,
@@ -243,6 +149,9 @@ class AdmissionTest(unittest.TestCase):
             ("node-ports", {"type": "NodePort", "ports": ports}),
             ("node-ports", {"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30080}]}),
             ("external-ips", {"externalIPs": ["192.0.2.1"], "ports": ports}),
+            # kubelet's clusterDNS, whether or not a Service has it.
+            ("service-addresses", {"clusterIP": "10.96.0.10", "ports": ports}),
+            ("service-addresses", {"clusterIP": "10.96.0.15", "clusterIPs": ["10.96.0.15"], "ports": ports}),
         )
         for rule, spec in refused:
             with self.subTest(rule):
@@ -252,6 +161,10 @@ class AdmissionTest(unittest.TestCase):
         self.assertFalse(made.spec.ports[0].nodePort)
         plain = self._create(tenant.manifest("Service", "v1", "plain", spec={"ports": ports}))
         self.assertEqual("ClusterIP", plain.spec.type)
+        self._create(tenant.manifest("Service", "v1", "headless", spec={"clusterIP": "None", "ports": ports}))
+        self._create(tenant.manifest("Service", "v1", "chosen", spec={"clusterIP": "10.96.200.7", "ports": ports}))
+        # The address of a Service is in every change of it.
+        self.red._client.patch(core.Service, "plain", {"metadata": {"labels": {"a": "b"}}}, namespace="red-one")
 
     def test_a_token_that_never_expires_is_refused(self) -> None:
         secret = tenant.manifest("Secret", "v1", "token", type="kubernetes.io/service-account-token")
@@ -354,6 +267,7 @@ class AdmissionTest(unittest.TestCase):
         self._create(tenant.pod("debugged"))
         for title, extra, rule in (
             ("privileged", {"securityContext": {"privileged": True}}, "privileged"),
+            ("by-address", {"image": "127.0.0.1:11211/i"}, "image-registries"),
             ("plain", {}, ""),
         ):
             with self.subTest(title):

@@ -13,7 +13,7 @@ from hypernetes.model import names
 
 
 def _all() -> list[Any]:
-    return [*workloads.policies(), *resources.policies()]
+    return [*workloads.policies(), *resources.policies("10.96.0.0/12")]
 
 
 def _policies() -> list[Any]:

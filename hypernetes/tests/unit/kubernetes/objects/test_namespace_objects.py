@@ -125,12 +125,12 @@ class ClusterTest(testtools.TestCase):
         self.assertLess(schema.matchingPrecedence, 9000)
 
     def test_tenants_get_in_last(self) -> None:
-        items: list[Any] = install.cluster_objects("96Mi", "50m")
+        items: list[Any] = install.cluster_objects("96Mi", "50m", "10.96.0.0/12")
         kinds = [type(item).__name__ for item in items]
         self.assertLess(max(i for i, kind in enumerate(kinds) if "Admission" in kind), kinds.index("ClusterRole"))
         self.assertEqual("ClusterRoleBinding", kinds[-1])
 
     def test_every_object_is_installed_once(self) -> None:
-        items: list[Any] = install.cluster_objects("96Mi", "50m")
+        items: list[Any] = install.cluster_objects("96Mi", "50m", "10.96.0.0/12")
         keys = [(type(item).__name__, item.metadata.name) for item in items]
         self.assertEqual(len(keys), len(set(keys)))
