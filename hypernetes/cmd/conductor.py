@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until a signal ends the process; return the exit status."""
     conf = cfg.CONF
     log.register_options(conf)
-    opts.register(conf, "conductor", "openstack", "messaging", "kubernetes")
+    opts.register(conf, "conductor", "openstack", "messaging", "kubernetes", "port_pool")
     # The apiserver's audit log has a line for each request; it is not repeated here.
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "httpx=WARN", "httpx2=WARN", "httpcore2=WARN"])
     conf(arguments, project="hypernetes", prog="hypernetes-conductor")

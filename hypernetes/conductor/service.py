@@ -25,6 +25,7 @@ from hypernetes.conductor.namespaces import reconciler as namespaces
 from hypernetes.conductor.nodes import heartbeats
 from hypernetes.conductor.nodes import reconciler as nodes
 from hypernetes.conductor.ports import garbage
+from hypernetes.conductor.ports import pool_reconciler
 from hypernetes.conductor.ports import reconciler as ports
 from hypernetes.conductor.rpc import for_agents
 from hypernetes.conductor.rpc import for_api
@@ -80,6 +81,7 @@ class Conductor:
             namespaces.NamespaceReconciler(self._dependencies),
             ports.PortReconciler(self._dependencies),
             garbage.GarbageReconciler(self._dependencies),
+            pool_reconciler.PoolReconciler(self._dependencies),
         )
         self._engine = workers.Engine(options.workers, self._queue, self._leases, {r.kind: r for r in reconcilers})
         self._heartbeats = heartbeats.Heartbeats(self._dependencies)
@@ -156,4 +158,7 @@ def _projects(database: db_api.Database) -> Mapping[str, Callable[[str], str]]:
     def of_port(identifier: str) -> str:
         return of_namespace(database.ports.get(identifier).namespace_id)
 
-    return {kinds.Kind.NAMESPACE: of_namespace, kinds.Kind.PORT: of_port}
+    def of_pool(identifier: str) -> str:
+        return of_namespace(database.port_pools.get(identifier).namespace_id)
+
+    return {kinds.Kind.NAMESPACE: of_namespace, kinds.Kind.PORT: of_port, kinds.Kind.PORT_POOL: of_pool}

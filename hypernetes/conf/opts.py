@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the option groups of this package, for the executables and for the sample generator."""
 
+import copy
 import importlib
 import pkgutil
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ def register(conf: cfg.ConfigOpts, *groups: str) -> None:
         if module.GROUP is None:
             conf.register_opts(module.OPTIONS)
         else:
-            conf.register_group(module.GROUP)
+            # A copy: oslo.config keeps a group's values in the group, and so would share them between all ConfigOpts.
+            conf.register_group(copy.deepcopy(module.GROUP))
             conf.register_opts(module.OPTIONS, group=module.GROUP)
 
 

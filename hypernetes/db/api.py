@@ -8,6 +8,8 @@ from hypernetes.db.repositories.clusters import Clusters
 from hypernetes.db.repositories.leases import Leases
 from hypernetes.db.repositories.namespaces import Namespaces
 from hypernetes.db.repositories.nodes import Nodes
+from hypernetes.db.repositories.port_pools import PortPools
+from hypernetes.db.repositories.port_pools import ReadyPorts
 from hypernetes.db.repositories.ports import Ports
 from hypernetes.db.repositories.projects import Projects
 
@@ -21,5 +23,7 @@ class Database:
         self.nodes = Nodes(self.transactions)
         self.namespaces = Namespaces(self.transactions)
         self.ports = Ports(self.transactions)
+        self.port_pools = PortPools(self.transactions)
+        self.ready_ports = ReadyPorts(self.transactions)
         self.projects = Projects(self.transactions)
         self.leases = Leases(self.transactions)

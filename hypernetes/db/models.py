@@ -13,6 +13,7 @@ from sqlalchemy import Integer
 from sqlalchemy import MetaData
 from sqlalchemy import String
 from sqlalchemy import Text
+from sqlalchemy import true
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase
@@ -171,7 +172,35 @@ class Port(Timestamped, Base):
     pod_name: Mapped[str] = mapped_column(String(253))
     status: Mapped[states.PortStatus] = mapped_column(_status(states.PortStatus))
     neutron_port_id: Mapped[str | None] = mapped_column(_UUID, index=True)
+    labeled: Mapped[bool] = mapped_column(Boolean, server_default=true())
     generation: Mapped[int] = mapped_column(Integer)
+
+
+class PortPool(Timestamped, Base):
+    """See :class:`hypernetes.model.records.PortPool`."""
+
+    __tablename__ = "port_pools"
+    __table_args__ = (UniqueConstraint("namespace_id", "node_id"), _TABLE_OPTIONS)
+
+    id: Mapped[str] = mapped_column(_UUID, primary_key=True)
+    namespace_id: Mapped[str] = mapped_column(ForeignKey("namespaces.id", ondelete="RESTRICT"))
+    node_id: Mapped[str] = mapped_column(ForeignKey("nodes.id", ondelete="RESTRICT"), index=True)
+    size: Mapped[int] = mapped_column(Integer)
+    used_at: Mapped[datetime.datetime] = mapped_column(types.UtcDateTime, insert_default=types.database_now())
+
+
+class ReadyPort(Timestamped, Base):
+    """See :class:`hypernetes.model.records.ReadyPort`."""
+
+    __tablename__ = "ready_ports"
+    __table_args__ = (_TABLE_OPTIONS,)
+
+    id: Mapped[str] = mapped_column(_UUID, primary_key=True)
+    pool_id: Mapped[str] = mapped_column(ForeignKey("port_pools.id", ondelete="RESTRICT"), index=True)
+    status: Mapped[states.PortStatus] = mapped_column(_status(states.PortStatus))
+    neutron_port_id: Mapped[str | None] = mapped_column(_UUID)
+    mac_address: Mapped[str | None] = mapped_column(String(17))
+    addresses: Mapped[tuple[tuple[str, str], ...]] = mapped_column(types.Pairs)
 
 
 class Project(Timestamped, Base):

@@ -2,11 +2,14 @@
 """Column types and SQL expressions that mean the same on MariaDB, PostgreSQL and SQLite."""
 
 import datetime
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import DateTime
 from sqlalchemy import Dialect
 from sqlalchemy import literal
+from sqlalchemy import Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement
@@ -35,6 +38,19 @@ class UtcDateTime(TypeDecorator[datetime.datetime]):
 
     def process_result_value(self, value: datetime.datetime | None, dialect: Dialect) -> datetime.datetime | None:  # noqa: ARG002
         return None if value is None else value.replace(tzinfo=datetime.UTC)
+
+
+class Pairs(TypeDecorator[tuple[tuple[str, str], ...]]):
+    """Pairs of texts, kept as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Iterable[tuple[str, str]] | None, dialect: Dialect) -> str:  # noqa: ARG002
+        return json.dumps([list(pair) for pair in value or ()])
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+        return tuple((first, second) for first, second in json.loads(value or "[]"))
 
 
 class _Moment(FunctionElement[datetime.datetime]):

@@ -37,6 +37,9 @@ RouterId = NewType("RouterId", str)
 SecurityGroupId = NewType("SecurityGroupId", str)
 """A Neutron security group."""
 
+PortPoolId = NewType("PortPoolId", str)
+"""A pool of ready ports (dashed UUID)."""
+
 NeutronPortId = NewType("NeutronPortId", str)
 """A Neutron port."""
 

@@ -19,5 +19,11 @@ class Kind(enum.StrEnum):
     PORT = "port"
     """A pod sandbox's Neutron port."""
 
+    PORT_POOL = "port-pool"
+    """The ready ports of a namespace on a node."""
+
+    READY_PORT = "ready-port"
+    """A port of a pool, which no sandbox uses yet."""
+
     PROJECT = "project"
     """A Keystone project that uses the service."""

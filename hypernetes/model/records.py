@@ -122,7 +122,40 @@ class Port:
     pod_name: str
     status: states.PortStatus
     neutron_port_id: ids.NeutronPortId | None = None
+    labeled: bool = True
+    """Whether the Neutron port names the pod; a port of a pool does so only after the pod has it."""
     generation: int = 1
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortPool:
+    """How many ready ports a namespace has on a node; it exists while pods of the namespace start there."""
+
+    id: ids.PortPoolId
+    namespace_id: ids.NamespaceId
+    node_id: ids.NodeId
+    size: int
+    """Number of ready ports to keep."""
+    used_at: datetime.datetime | None = None
+    """When a pod last needed a port there; by the database's clock, so that conductors agree."""
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPort:
+    """A Neutron port that waits for a sandbox. Its ID becomes that of the sandbox's port, and stands in its mark."""
+
+    id: ids.PortRecordId
+    pool_id: ids.PortPoolId
+    status: states.PortStatus
+    """CREATING, READY or DELETING."""
+    neutron_port_id: ids.NeutronPortId | None = None
+    mac_address: str | None = None
+    addresses: tuple[tuple[ids.SubnetId, str], ...] = ()
+    """Pairs of subnet and address."""
     created_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None
 

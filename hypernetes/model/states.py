@@ -58,6 +58,9 @@ class PortStatus(enum.StrEnum):
     CREATING = "CREATING"
     """Recorded as intent; Neutron may or may not know it already."""
 
+    READY = "READY"
+    """In a pool: Neutron has it, and no sandbox uses it yet."""
+
     ACTIVE = "ACTIVE"
     """Neutron has it and its id is recorded."""
 

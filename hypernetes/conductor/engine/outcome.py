@@ -14,7 +14,7 @@ class Key:
     """One object to reconcile."""
 
     kind: str
-    """cluster, node, namespace, port, or port-garbage (of a cluster)."""
+    """cluster, node, namespace, port, port-pool, or port-garbage (of a cluster)."""
     id: str
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from oslo_log import log
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import outcome
 from hypernetes.model import errors
+from hypernetes.model import ids
 from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
@@ -16,14 +17,19 @@ LOG = log.getLogger(__name__)
 def await_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
     """Release every port that is left: the pods are gone, so their nodes need none of them."""
     ports = dependencies.db.ports.list(namespace_id=namespace.id)
-    if not ports:
+    pools = dependencies.db.port_pools.list(namespace_id=namespace.id)
+    if not ports and not pools:
         _delete_stray_ports(dependencies, namespace)
         return namespace
     for port in ports:
         if port.status is not states.PortStatus.DELETING:
             dependencies.db.ports.mark_deleting(port.id)
         dependencies.wake(outcome.Key(kinds.Kind.PORT, port.id))
-    raise outcome.Waiting(f"{len(ports)} ports are being deleted.", 1.0)
+    for pool in pools:
+        # A namespace that is not ACTIVE needs no ready ports: the pool's reconciler deletes them.
+        dependencies.wake(outcome.Key(kinds.Kind.PORT_POOL, pool.id))
+    waiting = f"{len(ports)} ports are being deleted." if ports else "Ready ports are being deleted."
+    raise outcome.Waiting(waiting, 1.0)
 
 
 def _delete_stray_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> None:
@@ -32,8 +38,17 @@ def _delete_stray_ports(dependencies: context.Dependencies, namespace: records.N
         return
     # A tenant's own network may serve several namespaces, so the records of all count.
     for record_id, port_id in dependencies.cloud.ports.pod_ports(namespace.project_id, namespace.network_id):
-        try:
-            dependencies.db.ports.get(record_id)
-        except errors.NotFound:
+        if not _is_recorded(dependencies, record_id):
             LOG.warning("Port %s of namespace %s has no record; deleting it", port_id, namespace.id)
             dependencies.cloud.ports.delete(port_id)
+
+
+def _is_recorded(dependencies: context.Dependencies, record_id: ids.PortRecordId) -> bool:
+    """Return whether the port is a pool's or a sandbox's, in this order: it moves from the one to the other."""
+    for repository in (dependencies.db.ready_ports, dependencies.db.ports):
+        try:
+            repository.get(record_id)
+        except errors.NotFound:
+            continue
+        return True
+    return False

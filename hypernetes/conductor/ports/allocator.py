@@ -14,6 +14,7 @@ from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.ports import binding
+from hypernetes.conductor.ports import pools
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import limits
 from hypernetes.model import errors
@@ -37,6 +38,7 @@ class PortAllocator:
 
     def __init__(self, dependencies: context.Dependencies) -> None:
         self._dependencies = dependencies
+        self._pools = pools.Pools(dependencies)
 
     def allocate(self, node: records.Node, sandbox: messages.Sandbox) -> messages.PortBinding:
         """Return the sandbox's port; create it if there is none.
@@ -60,14 +62,19 @@ class PortAllocator:
                 f"sandbox:{sandbox.sandbox_id}", wait=self._dependencies.conf.conductor.allocate_wait
             ) as held:
                 known = dependencies.db.ports.find_by_sandbox(sandbox.sandbox_id)
-                port = self._record(node, namespace, sandbox, known)
-                held.check()
-                made = self._make(node, namespace, port, address, is_new=known is None)
-                self._record_made(port, made)
+                made = self._claim(node, namespace, sandbox) if known is None and address is None else None
+                missed = made is None
+                if made is None:
+                    port = self._record(node, namespace, sandbox, known)
+                    held.check()
+                    made = self._make(node, namespace, port, address, is_new=known is None)
+                    self._record_made(port, made)
         except (lease.Busy, lease.LeaseLost, errors.StaleGeneration) as error:
             raise errors.Unavailable(
                 service=_SERVICE, reason="another request for this sandbox is in progress"
             ) from error
+        if known is None and address is None:
+            self._pools.note_use(node, namespace, missed=missed)
         options = dependencies.conf.kubernetes
         size = limits.machine_size(pod, options.default_container_memory, options.default_pod_cpus)
         return dataclasses.replace(
@@ -92,6 +99,29 @@ class PortAllocator:
             raise errors.Refused(service=_SERVICE, reason=f"the pod {sandbox.pod_uid} uses its host's network")
         return pod
 
+    def _claim(
+        self, node: records.Node, namespace: records.Namespace, sandbox: messages.Sandbox
+    ) -> neutron.Port | None:
+        """Return a port that waits in a pool, or None. Only a sandbox without a record may have one."""
+        self._require_room(node, sandbox)
+        claimed = self._pools.claim(node, namespace, sandbox)
+        if claimed is None:
+            return None
+        port, made = claimed
+        self._require_not_deleting(namespace, port)
+        return made
+
+    def _require_room(self, node: records.Node, sandbox: messages.Sandbox) -> None:
+        limit = self._dependencies.conf.conductor.sandboxes_per_pod
+        if len(self._dependencies.db.ports.list(node_id=node.id, pod_uid=sandbox.pod_uid)) >= limit:
+            raise errors.Refused(service=_SERVICE, reason=f"the pod {sandbox.pod_uid} holds {limit} ports already")
+
+    def _require_not_deleting(self, namespace: records.Namespace, port: records.Port) -> None:
+        # A deletion lists ports once the namespace is DELETING: it has seen this record, or DELETING is seen here.
+        if self._dependencies.db.namespaces.get(namespace.id).status is states.NamespaceStatus.DELETING:
+            self._release(port)
+            raise errors.Refused(service=_SERVICE, reason=f"the namespace {namespace.name} is being deleted")
+
     def _record(
         self,
         node: records.Node,
@@ -101,10 +131,7 @@ class PortAllocator:
     ) -> records.Port:
         ports = self._dependencies.db.ports
         if port is None:
-            limit = self._dependencies.conf.conductor.sandboxes_per_pod
-            if len(ports.list(node_id=node.id, pod_uid=sandbox.pod_uid)) >= limit:
-                reason = f"the pod {sandbox.pod_uid} holds {limit} ports already"
-                raise errors.Refused(service=_SERVICE, reason=reason)
+            self._require_room(node, sandbox)
             port = ports.create(
                 records.Port(
                     id=ids.PortRecordId(ids.new_uuid()),
@@ -116,10 +143,7 @@ class PortAllocator:
                     status=states.PortStatus.CREATING,
                 )
             )
-            # A deletion lists ports once the namespace is DELETING: it has seen this record, or DELETING is seen here.
-            if self._dependencies.db.namespaces.get(namespace.id).status is states.NamespaceStatus.DELETING:
-                self._release(port)
-                raise errors.Refused(service=_SERVICE, reason=f"the namespace {namespace.name} is being deleted")
+            self._require_not_deleting(namespace, port)
         if port.node_id != node.id or port.pod_uid != sandbox.pod_uid or port.namespace_id != namespace.id:
             LOG.warning(
                 "Node %s asked for the port of sandbox %s, which belongs to another pod or node",
@@ -161,7 +185,13 @@ class PortAllocator:
                 address=address,
                 is_new=is_new,
             )
-        except (errors.QuotaExceeded, errors.Refused):
+        except errors.QuotaExceeded as error:
+            if self._pools.give_way(namespace.project_id):
+                reason = "ready ports of the project are being released, since its quota of ports is exhausted"
+                raise errors.Unavailable(service=_SERVICE, reason=reason) from error
+            self._release(port)
+            raise
+        except errors.Refused:
             # kubelet retries with a new sandbox; this one's record must not count as a port.
             self._release(port)
             raise

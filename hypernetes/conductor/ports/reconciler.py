@@ -32,8 +32,15 @@ def delete(dependencies: context.Dependencies, port: records.Port) -> records.Po
     return port
 
 
+def label(dependencies: context.Dependencies, port: records.Port) -> records.Port:
+    """Have Neutron's port name the pod that got it out of a pool."""
+    if port.neutron_port_id is not None:
+        dependencies.cloud.ports.label(port.neutron_port_id, port.pod_uid, port.pod_name)
+    return dependencies.db.ports.observe(port.id, labeled=True)
+
+
 class PortReconciler(steps.StepReconciler[records.Port]):
-    """Finishes ports that are DELETING; others are their agents' concern."""
+    """Finishes ports that are DELETING and labels those that come from a pool; others are their agents' concern."""
 
     kind: ClassVar[str] = kinds.Kind.PORT
 
@@ -41,8 +48,12 @@ class PortReconciler(steps.StepReconciler[records.Port]):
         return self._dependencies.db.ports.get(identifier)
 
     def steps(self, record: records.Port) -> Sequence[Step]:
-        return (delete,) if record.status is states.PortStatus.DELETING else ()
+        if record.status is states.PortStatus.DELETING:
+            return (delete,)
+        return () if record.labeled else (label,)
 
     def unsettled(self) -> Iterable[str]:
-        """Return the ports to be deleted; :mod:`hypernetes.conductor.ports.garbage` looks after the others."""
-        return [port.id for port in self._dependencies.db.ports.list(status=states.PortStatus.DELETING)]
+        """Return the ports with work; :mod:`hypernetes.conductor.ports.garbage` looks after the others."""
+        ports = self._dependencies.db.ports
+        found = (*ports.list(status=states.PortStatus.DELETING), *ports.list(labeled=False))
+        return {port.id for port in found}

@@ -46,14 +46,15 @@ class Ports:
         network_id: ids.NetworkId,
         subnet_id: ids.SubnetId,
         security_group_id: ids.SecurityGroupId,
-        pod_uid: ids.PodUid,
-        pod_name: str,
         host: str,
+        pod_uid: ids.PodUid | None = None,
+        pod_name: str | None = None,
         address: str | None = None,
         is_new: bool = False,
     ) -> records.Port:
         """Return the port of a record, bound to the chassis ``host``; create it if it does not exist.
 
+        :param pod_uid: the pod that gets it; None for a port that waits for one.
         :param address: the address to request; Neutron chooses one if it is None.
         :param is_new: the caller has created the record just now, so that no interrupted call can have created its
             port: no port is searched for.
@@ -68,14 +69,22 @@ class Ports:
                     network_id=network_id,
                     fixed_ips=[fixed],
                     security_group_ids=[security_group_id],
-                    name=f"hypernetes-{pod_name}"[:255],
+                    name=_name(pod_name),
                     description=mark,
                     device_owner=names.PORT_DEVICE_OWNER,
-                    device_id=pod_uid,
+                    device_id=pod_uid or "",
                     binding_host_id=host,
                 )
                 found = records.read_port(created)
             return found
+
+    def label(self, port_id: ids.NeutronPortId, pod_uid: ids.PodUid, pod_name: str) -> None:
+        """Have a port that waited for a pod name it; does nothing if the port is gone."""
+        with failures.translated(owned.SERVICE):
+            try:
+                self._proxy.update_port(port_id, name=_name(pod_name), device_id=pod_uid)
+            except exceptions.NotFoundException:
+                return
 
     def get(self, port_id: ids.NeutronPortId) -> records.Port | None:
         """Return the port with that ID, or None."""
@@ -147,6 +156,10 @@ class Ports:
         with self._lock:
             cache[key] = found
         return found
+
+
+def _name(pod_name: str | None) -> str:
+    return "hypernetes-ready-port" if pod_name is None else f"hypernetes-{pod_name}"[:255]
 
 
 def _cache() -> MutableMapping[K, V]:

@@ -49,7 +49,7 @@ class ConductorFixture(fixtures.Fixture):
 
     def _setUp(self) -> None:  # noqa: N802
         self.conf = cfg.ConfigOpts()
-        opts.register(self.conf, "conductor", "openstack", "messaging", "kubernetes")
+        opts.register(self.conf, "conductor", "openstack", "messaging", "kubernetes", "port_pool")
         self.conf([], project="hypernetes", default_config_files=[], default_config_dirs=[])
         self.database = self._database()
         self.fate = fates.Fate()

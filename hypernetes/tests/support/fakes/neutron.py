@@ -176,11 +176,17 @@ class FakePorts:
             # As Neutron would, it creates a second port for a record that the conductor took for new.
             made = None if is_new else self._fake.find("port", record_id)
             if made is None:
-                made = self._fake.make("port", record_id, host=host, project_id=project_id, **fields)
+                empty = {"pod_uid": "", "pod_name": None, "address": None}
+                made = self._fake.make("port", record_id, host=host, project_id=project_id, **(empty | fields))
         return self._port(made)
 
     def get(self, port_id: str) -> neutron.Port | None:
         return self._port(port_id) if port_id in self._fake.things else None
+
+    def label(self, port_id: str, pod_uid: str, pod_name: str) -> None:
+        with self._fake.fate.decides():
+            if port_id in self._fake.things:
+                self._fake.things[port_id] |= {"pod_uid": pod_uid, "pod_name": pod_name}
 
     def find(self, record_id: str, project_id: str, host: str) -> neutron.Port | None:
         found = self._fake.find("port", record_id)
