@@ -14,19 +14,9 @@ from openstack import exceptions as sdk
 from osc_lib import exceptions
 
 FAILED = "ERROR"
-CREATING = "CREATING"
 POLL_SECONDS = 2.0
 QUIET_SECONDS = 20.0
 """After this time without a change the line is printed again."""
-
-_NAMESPACE_STEPS = (
-    ("network_id", "network"),
-    ("subnet_id", "subnet"),
-    ("router_id", "router interface"),
-    ("security_group_id", "security group"),
-)
-"""What a namespace gets in this order, by the field that says that it has it."""
-_LAST_NAMESPACE_STEP = "Kubernetes namespace"
 
 
 class InterruptedWait(exceptions.CommandError):
@@ -104,13 +94,4 @@ def until(
 def progress(resource: Any) -> str:
     """Return the status and what the time is spent on."""
     details = [text for text in (getattr(resource, "phase", None), resource.status_reason) if text]
-    if not details and resource.status == CREATING and hasattr(resource, _NAMESPACE_STEPS[0][0]):
-        details = [f"waiting for the {_next_namespace_step(resource)}"]
     return ": ".join([resource.status, *details])
-
-
-def _next_namespace_step(namespace: Any) -> str:
-    # By the last one that is there: a network that the user chose may already have a router.
-    done = [getattr(namespace, field) is not None for field, _ in _NAMESPACE_STEPS]
-    following = len(done) - done[::-1].index(True) if any(done) else 0
-    return _NAMESPACE_STEPS[following][1] if following < len(done) else _LAST_NAMESPACE_STEP

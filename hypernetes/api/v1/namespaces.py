@@ -50,6 +50,7 @@ def create(call: routing.Call) -> Mapping[str, Any]:
             cluster_id=cluster.id,
             name=name,
             status=states.NamespaceStatus.CREATING,
+            status_reason="Waiting for a conductor.",
             requested_network_id=call.body.get("network_id"),
             requested_cidr=call.body.get("subnet_cidr"),
         )

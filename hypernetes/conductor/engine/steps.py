@@ -88,6 +88,7 @@ class StepReconciler(abc.ABC, Generic[R]):
         for step in self.steps(record):
             held.check()
             try:
+                record = self.begin(record, step)
                 record = step(self._dependencies, record)
             except (lease.LeaseLost, lease.Busy):
                 raise
@@ -99,18 +100,26 @@ class StepReconciler(abc.ABC, Generic[R]):
                     return outcome.Again(0.0)
         return outcome.Settled()
 
+    def begin(self, record: R, step: Step[R]) -> R:
+        """Return the record with which a step is run; a place to show which step it is."""
+        del step
+        return record
+
+    def explain(self, record: R, step: Step[R], reason: str) -> str:
+        """Return what is noted about a step that has not succeeded yet."""
+        del record, step
+        return reason
+
     def waiting(self, record: R, step: Step[R], waiting: outcome.Waiting) -> outcome.Outcome:
         """Decide about a step that waits."""
-        del step
         if waiting.reason:
-            self.note(record, waiting.reason)
+            self.note(record, self.explain(record, step, waiting.reason))
         return outcome.Again(waiting.after)
 
     def unavailable(self, record: R, step: Step[R], error: errors.HypernetesError) -> outcome.Outcome:
         """Decide about a step for which a service did not answer properly."""
-        del step
         LOG.info("%s %s: %s", self.kind, record.id, error)
-        self.note(record, error.detail)
+        self.note(record, self.explain(record, step, error.detail))
         return outcome.Failed()
 
     def refused(self, record: R, step: Step[R], error: errors.HypernetesError) -> outcome.Outcome:
@@ -135,7 +144,7 @@ class StepReconciler(abc.ABC, Generic[R]):
             case errors.HypernetesError():
                 return self.refused(record, step, error)
         # A defect. Its text is for the operator's log; its owner must know that it is not just slow.
-        self.note(record, errors.Unexpected(object=f"{self.kind} {record.id}").detail)
+        self.note(record, self.explain(record, step, errors.Unexpected(object=f"{self.kind} {record.id}").detail))
         raise error
 
     def _is_gone(self, record: R) -> bool:

@@ -18,6 +18,7 @@ from hypernetes.conductor.namespaces import kubernetes
 from hypernetes.conductor.namespaces import network
 from hypernetes.conductor.namespaces import orphans
 from hypernetes.conductor.namespaces import ports
+from hypernetes.conductor.namespaces import progress
 from hypernetes.conductor.namespaces import project
 from hypernetes.model import errors
 from hypernetes.model import ids
@@ -97,6 +98,12 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
     def audited(self) -> Iterable[str]:
         """Return the ACTIVE ones: their network must still exist, their bindings and quota must be unchanged."""
         return [n.id for n in self._dependencies.db.namespaces.list(status=states.NamespaceStatus.ACTIVE)]
+
+    def begin(self, record: records.Namespace, step: Step) -> records.Namespace:
+        return progress.begin(self._dependencies, record, step)
+
+    def explain(self, record: records.Namespace, step: Step, reason: str) -> str:
+        return progress.explain(record, step, reason)
 
     def unavailable(self, record: records.Namespace, step: Step, error: errors.HypernetesError) -> outcome.Outcome:
         if isinstance(error, failures.NotAMember):

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Namespaces come up and go down, whatever happens in between."""
 
-import dataclasses
 import datetime
 
-import testtools
 from lightkube.models import core_v1 as models
 from lightkube.models import meta_v1 as meta
 from lightkube.resources import core_v1 as core
 
-from hypernetes.conductor import dependencies
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.namespaces import reconciler
@@ -20,6 +17,7 @@ from hypernetes.model import states
 from hypernetes.openstack import failures
 from hypernetes.tests.support import conductor_fixture
 from hypernetes.tests.support import database
+from hypernetes.tests.support import namespace_case
 from hypernetes.tests.support.fakes import fate as fates
 
 ACTIVE = states.NamespaceStatus.ACTIVE
@@ -31,35 +29,7 @@ CALLS_DOWN = 8
 MADE = ("router", "pool", "network", "subnet", "interface", "group")
 
 
-class NamespaceTest(testtools.TestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.fixture = self.useFixture(conductor_fixture.ConductorFixture())
-        self.db = self.fixture.database
-        self.neutron = self.fixture.cloud.neutron
-        self.apiserver = self.fixture.apiserver.apiserver
-        self.cluster = database.cluster(self.db)
-
-    def make(self, name: str = "web", **fields: str) -> records.Namespace:
-        record = records.Namespace(
-            id=ids.NamespaceId(ids.new_uuid()),
-            project_id=database.RED,
-            cluster_id=self.cluster.id,
-            name=name,
-            status=states.NamespaceStatus.CREATING,
-        )
-        return self.db.namespaces.create(dataclasses.replace(record, **fields))  # type: ignore[arg-type]
-
-    def reconcile(self, namespace: records.Namespace, seen: dependencies.Dependencies | None = None) -> outcome.Outcome:
-        used = reconciler.NamespaceReconciler(seen or self.fixture.dependencies)
-        return used.reconcile(namespace.id, conductor_fixture.never_lost())
-
-    def settle(self, namespace: records.Namespace, seen: dependencies.Dependencies | None = None) -> None:
-        for _ in range(10):
-            if isinstance(self.reconcile(namespace, seen), outcome.Settled):
-                return
-        self.fail(f"not settled: {self.db.namespaces.list()}")
-
+class NamespaceTest(namespace_case.NamespaceCase):
     def counts(self) -> dict[str, int]:
         return {kind: len(self.neutron.all(kind)) for kind in MADE}
 
