@@ -56,7 +56,7 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     conductor = client.ConductorApiForAgents(conf, enrolled, lock_path=lock_path)
     limit: float = conf.agent.retry_max_interval
     phases = orders.Orders(node, catalog.PHASES, conductor, node.layout.state, limit)
-    store = sandboxes.SandboxStore(node.layout.sandboxes, node.layout.sandbox_records)
+    store = sandboxes.SandboxStore(node.layout.sandboxes, node.layout.sandbox_records, node.layout.machines)
     ports = sandbox_ports.SandboxPorts(
         store, PLUG_DRIVERS[conf.node.plug_driver](conf), conductor, limit, conf.agent.allocate_deadline
     )
@@ -82,7 +82,7 @@ def _make_directories(node: nodes.Node) -> None:
     for directory, mode in (
         (node.layout.state, 0o755),
         (node.layout.run, 0o755),
-        (node.layout.run / "vm", 0o755),
+        (node.layout.machines, 0o755),
         (node.layout.state / "scratch", 0o755),
         (node.layout.state / "locks", 0o700),
         (node.layout.logs, 0o755),

@@ -144,11 +144,23 @@ class PortBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """How a virtual machine ended that the node's kernel killed for want of memory: guest and emulator together."""
+
+    used: int
+    """Bytes, the most at a time."""
+    allowed: int
+    """Bytes that the containers' memory and the RuntimeClass's overhead allow."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReleasePort:
     """Call: the sandbox is gone; release its port. An unknown sandbox counts as released."""
 
     caller: Caller
     sandbox_id: str
+    out_of_memory: OutOfMemory | None = None
+    """Not the port's, but known at the same time: the conductor makes an event of it, since no node may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ History of the interface (version, what it added, why):
 * 1.0, field added - PortBinding.ephemeral_storage: a pod's scratch disk has the size of its limits.
 * 1.0, fields added - PortBinding.memory_bytes and .cpus: the machine is sized by each container's limits and requests,
   of which kubelet tells the runtime only sums.
+* 1.0, field added - ReleasePort.out_of_memory: the pod gets an event when the node ended its machine for want of
+  memory.
 """
 
 from dataclasses import dataclass

@@ -104,6 +104,11 @@ class Layout:
         return self.run / "sandboxes"
 
     @property
+    def machines(self) -> Path:
+        """The shims' directories, one per sandbox, with what they know of its machine."""
+        return self.run / "vm"
+
+    @property
     def sandboxes(self) -> Path:
         """The agent's own, persistent records, one per sandbox."""
         return self.state / "sandboxes"

@@ -17,7 +17,7 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
         "accelerator": conf.node.accelerator,
         "translation_buffer": conf.node.translation_buffer,
         "records_dir": str(layout.sandbox_records),
-        "vm_dir": str(layout.run / "vm"),
+        "vm_dir": str(layout.machines),
         "scratch_dir": str(layout.state / "scratch"),
         "scratch_size": conf.node.scratch_size,
         "scratch_reserve": conf.node.scratch_reserve,

@@ -137,7 +137,9 @@ class SandboxPorts:
                 return
             # The conductor may know a sandbox that has no record here: the node's disk may have been replaced.
             sandbox = sandbox or SandboxRecord(sandbox_id, SandboxState.RELEASING)
-            self._store.save(dataclasses.replace(sandbox, state=SandboxState.RELEASING))
+            # The shim's directory goes away after this call.
+            found = self._store.out_of_memory(sandbox_id) or sandbox.out_of_memory
+            self._store.save(dataclasses.replace(sandbox, state=SandboxState.RELEASING, out_of_memory=found))
             self._unplug(sandbox)
         self._release_requested.set()
 
@@ -218,7 +220,11 @@ class SandboxPorts:
                     # The agent that recorded the release may have been killed before it unplugged the device.
                     self._unplug(sandbox)
                     self._conductor.release_port(
-                        messages.ReleasePort(caller=self._conductor.caller, sandbox_id=sandbox.sandbox_id)
+                        messages.ReleasePort(
+                            caller=self._conductor.caller,
+                            sandbox_id=sandbox.sandbox_id,
+                            out_of_memory=sandbox.out_of_memory,
+                        )
                     )
                 except errors.Unavailable as error:
                     # The other sandboxes would fail in the same way.

@@ -21,6 +21,8 @@ from hypernetes.rpc import codec
 from hypernetes.rpc import messages
 
 RECORD_VERSION = 1
+OUT_OF_MEMORY = "out-of-memory.json"
+"""The shim's file in a machine's directory: runtime/internal/vmstate."""
 
 _SANDBOX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 """Identifiers as the CNI specification allows them, bounded; they become names of files."""
@@ -52,6 +54,8 @@ class SandboxRecord:
     """Seconds since the epoch."""
     binding: messages.PortBinding | None = None
     """None until the conductor has answered."""
+    out_of_memory: messages.OutOfMemory | None = None
+    """Set with RELEASING, if the node's kernel killed the machine."""
 
     @property
     def tap(self) -> str | None:
@@ -94,9 +98,15 @@ def shim_record(sandbox: SandboxRecord) -> dict[str, Any]:
 class SandboxStore:
     """Keeps one file per sandbox; files that are not valid records are skipped."""
 
-    def __init__(self, directory: Path, records: Path) -> None:
+    def __init__(self, directory: Path, records: Path, machines: Path) -> None:
+        """Use these directories.
+
+        :param records: where shims read their records.
+        :param machines: where shims keep what they know of their machines; it is only read.
+        """
         self._directory = directory
         self._records = records
+        self._machines = machines
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
         self._guard = threading.Lock()
         for path in (directory, records):
@@ -144,6 +154,14 @@ class SandboxStore:
     def delete_record(self, sandbox_id: str) -> None:
         """Remove the shim's record."""
         (self._records / f"{sandbox_id}.json").unlink(missing_ok=True)
+
+    def out_of_memory(self, sandbox_id: str) -> messages.OutOfMemory | None:
+        """Return what the shim wrote when the node's kernel killed the machine, or None."""
+        found = files.read_json(self._machines / sandbox_id / OUT_OF_MEMORY)
+        try:
+            return codec.decode(messages.OutOfMemory, found) if isinstance(found, dict) else None
+        except codec.MalformedMessage:
+            return None
 
     def recorded(self) -> set[str]:
         """Return the IDs of the sandboxes that have a shim's record."""

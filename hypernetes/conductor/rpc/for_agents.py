@@ -10,6 +10,7 @@ from hypernetes.conductor.clusters import results
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.nodes import heartbeats as node_heartbeats
 from hypernetes.conductor.ports import allocator
+from hypernetes.conductor.ports import out_of_memory
 from hypernetes.conductor.rpc import caller
 from hypernetes.model import errors
 from hypernetes.model import kinds
@@ -65,6 +66,8 @@ class AgentsEndpoint:
         if port.node_id != node.id:
             raise errors.Refused(service="The conductor", reason="the sandbox belongs to another node")
         if port.status is not states.PortStatus.DELETING:
+            if message.out_of_memory is not None:
+                out_of_memory.report(self._dependencies, node, port, message.out_of_memory)
             try:
                 self._dependencies.db.ports.mark_deleting(port.id)
             except errors.NotFound:

@@ -68,6 +68,12 @@ def shell(program: Program, directory: str) -> list[str]:
     return ["timeout", "--kill-after=10", str(program.seconds), "sh", "-euc", script]
 
 
+def remarks(program: Program, output: str) -> list[str]:
+    """Return the parts of a program's output that are kept with its result, each on one line."""
+    found = re.finditer(program.remark, output, re.MULTILINE) if program.remark else ()
+    return [" ".join(match.group().split()) for match in found]
+
+
 class SoftwareTest(base.IsolationTest):
     """Base of the tests: a namespace of project red, with the recipe's image in the registry."""
 
@@ -110,7 +116,7 @@ class SoftwareTest(base.IsolationTest):
         outcome = self.run_program(pod, program, DIRECTORIES[kind])
         with RESULTS.open("a") as results:
             words = (program.name, pod, kind, "passed" if outcome.passed else "failed", f"{outcome.seconds:.0f}")
-            results.write("\t".join(words) + "\n")
+            results.write("\t".join((*words, *remarks(program, outcome.output))) + "\n")
         if not outcome.passed:
             self.fail(f"{program.name} in {kind}, {outcome.seconds:.0f} s: {outcome.output[-12000:]}")
         self.assert_never_restarted(pod)

@@ -4,10 +4,13 @@
 Its results are rows of ``software.tsv`` beside the quickstart's logs, and end up in doc/source/reference/software.rst.
 """
 
+from collections.abc import Iterator
+
 from hypernetes.tests.isolation import base as living
 from hypernetes.tests.software import base
 from hypernetes.tests.software import image
 from hypernetes.tests.software import programs
+from hypernetes.tests.software.programs import Program
 
 UNLIMITED = "unlimited"
 LIMITED = "limited"
@@ -26,7 +29,14 @@ class WholeTest(base.SoftwareTest):
         cls.red.wait_running(cls.pod, timeout=living.POD_START_SECONDS + base.PULL_SECONDS)
 
 
-@base.table((program, UNLIMITED, kind) for program in programs.WHOLE for kind in base.DIRECTORIES)
+def rows(pod: str) -> Iterator[tuple[Program, str, str]]:
+    """Return the rows of a pod: each program on both file systems, where it uses one."""
+    for program in programs.WHOLE:
+        for kind in base.DIRECTORIES if program.writes_files else ("image",):
+            yield program, pod, kind
+
+
+@base.table(rows(UNLIMITED))
 class UnlimitedTest(WholeTest):
     """The machine has the operator's default for a container that states nothing."""
 
@@ -34,7 +44,7 @@ class UnlimitedTest(WholeTest):
     resources = None
 
 
-@base.table((program, LIMITED, kind) for program in programs.WHOLE for kind in base.DIRECTORIES)
+@base.table(rows(LIMITED))
 class LimitedTest(WholeTest):
     """The machine is as big as the container's limits."""
 

@@ -296,6 +296,12 @@ func (s *Sandbox) watch() {
 		log.L.Error("the pod's machine does not end") // its directory stays, for shim.Manager
 	}
 	s.memory = cgroup.ReadMemory(s.cgroups) // they are removed below
+	if s.memory.Kills > 0 {
+		// Before containerd learns of the end: it then has the pod's network removed.
+		if err := vmstate.SaveOutOfMemory(s.host.Config.VMDir, s.id, s.memory); err != nil {
+			log.L.WithError(err).Error("record that the machine was out of memory")
+		}
+	}
 	close(s.ended)
 	<-s.booted // boot ends with live; it owns channel and guest until then
 	if s.channel != nil {

@@ -255,6 +255,11 @@ func TestAMachineKilledForWantOfMemoryIsReportedAsSuch(t *testing.T) {
 	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "used 512 MiB of the 640 MiB") {
 		t.Errorf("the container's last message is %q, %v", text, err)
 	}
+	// The agent reads this before containerd has the directory removed.
+	noted, err := os.ReadFile(filepath.Join(f.cfg.VMDir, id, "out-of-memory.json"))
+	if err != nil || string(noted) != `{"used":536870912,"allowed":671088640}` {
+		t.Errorf("noted for the agent: %s, %v", noted, err)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	order := []string{"/tasks/create", "/tasks/start", "/tasks/oom"}

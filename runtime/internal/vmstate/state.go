@@ -39,6 +39,30 @@ type State struct {
 	Socket string `json:"socket"`
 }
 
+// outOfMemoryName is known to the agent too: hypernetes/agent/ports/sandboxes.py.
+const outOfMemoryName = "out-of-memory.json"
+
+// outOfMemory is what the agent reads when the pod's network is removed: the pod
+// gets an event.
+type outOfMemory struct {
+	Used    int64 `json:"used"`    // bytes
+	Allowed int64 `json:"allowed"` // bytes
+}
+
+// SaveOutOfMemory records that the node's kernel killed the machine for want of
+// memory. It stays until the machine's directory is removed.
+func SaveOutOfMemory(vmDir, id string, memory cgroup.Memory) error {
+	dir, err := Dir(vmDir, id)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(outOfMemory{Used: memory.Peak, Allowed: memory.Limit})
+	if err != nil {
+		return fmt.Errorf("write the machine's end: %w", err)
+	}
+	return replace(dir, outOfMemoryName, data)
+}
+
 // Dir is a machine's directory.
 func Dir(vmDir, id string) (string, error) {
 	if !ident.Valid(id) {
@@ -61,12 +85,16 @@ func Save(vmDir string, state State) error {
 	if err != nil {
 		return fmt.Errorf("write the machine's state: %w", err)
 	}
+	return replace(dir, fileName, data)
+}
+
+func replace(dir, name string, data []byte) error {
 	// No fsync: after a crash of the host there is no machine to clean up.
-	next := filepath.Join(dir, "."+fileName)
+	next := filepath.Join(dir, "."+name)
 	if err := os.WriteFile(next, data, 0o600); err != nil {
 		return fmt.Errorf("write the machine's state: %w", err)
 	}
-	if err := os.Rename(next, filepath.Join(dir, fileName)); err != nil {
+	if err := os.Rename(next, filepath.Join(dir, name)); err != nil {
 		return fmt.Errorf("write the machine's state: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@
 """Tests of hypernetes.agent.ports.sandbox_ports: what a kill at any moment leaves is taken up again."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypernetes.agent.ports import sandboxes
 from hypernetes.agent.ports.sandboxes import SandboxRecord
 from hypernetes.agent.ports.sandboxes import SandboxState
 from hypernetes.model import errors
+from hypernetes.rpc import messages
 from hypernetes.tests.support import agent_builders
 
 RECORD = Path(__file__).parents[5] / "runtime/internal/record/testdata/record.json"
@@ -66,7 +68,7 @@ class PortsTest(testtools.TestCase):
 
     def _agent(self) -> sandbox_ports.SandboxPorts:
         """An agent as it is after a start."""
-        self.store = sandboxes.SandboxStore(self.directory / "state", self.directory / "records")
+        self.store = sandboxes.SandboxStore(self.directory / "state", self.directory / "records", self.directory / "vm")
         return sandbox_ports.SandboxPorts(self.store, self.driver, self.conductor, retry_max_interval=0.05)
 
     def _sandbox(self, sandbox_id: str, pod_uid: str = "uid", created_at: float = 1.0) -> SandboxRecord:
@@ -137,6 +139,35 @@ class PortsTest(testtools.TestCase):
         self.conductor.away = False
         self._release()
         self.assertEqual({}, self.conductor.ports)
+
+    def test_the_end_of_a_machine_by_the_node_s_kernel_is_reported_with_its_release(self) -> None:
+        self.ports.add(self._sandbox("a"))
+        self.ports.add(self._sandbox("b", "other"))
+        machine = self.directory / "vm" / "a"
+        machine.mkdir(parents=True)
+        (machine / "out-of-memory.json").write_text('{"used": 5, "allowed": 7}')
+        self.conductor.away = True
+        self.ports.delete("a")
+        # The shim's directory is gone before the conductor answers, and the agent was restarted.
+        shutil.rmtree(machine)
+        self.ports = self._agent()
+        self.ports.delete("a")
+        self.ports.delete("b")
+        self.conductor.away = False
+        self._release()
+        released = {c.sandbox_id: c.out_of_memory for c in self.conductor.calls if isinstance(c, messages.ReleasePort)}
+        self.assertEqual({"a": messages.OutOfMemory(5, 7), "b": None}, released)
+
+    def test_an_end_that_cannot_be_read_does_not_keep_a_port(self) -> None:
+        machine = self.directory / "vm" / "a"
+        machine.mkdir(parents=True)
+        for text in ("", "[]", "{}", '{"used": "much", "allowed": 7}'):
+            with self.subTest(text):
+                self.ports.add(self._sandbox("a"))
+                (machine / "out-of-memory.json").write_text(text)
+                self.ports.delete("a")
+                self._release()
+                self.assertEqual({}, self.conductor.ports)
 
     def test_an_unknown_sandbox_is_deleted_at_the_conductor_too(self) -> None:
         self.conductor.ports["a"] = agent_builders.binding(9)

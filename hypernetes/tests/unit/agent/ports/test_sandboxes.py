@@ -18,7 +18,7 @@ class SandboxStoreTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory = Path(self.useFixture(fixtures.TempDir()).path)
-        self.store = sandboxes.SandboxStore(self.directory / "state", self.directory / "records")
+        self.store = sandboxes.SandboxStore(self.directory / "state", self.directory / "records", self.directory / "vm")
 
     def test_a_sandbox_comes_back_as_it_went(self) -> None:
         sandbox = SandboxRecord(

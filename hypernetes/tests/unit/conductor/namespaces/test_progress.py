@@ -9,6 +9,7 @@ from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.namespaces import progress
 from hypernetes.conductor.namespaces import reconciler
 from hypernetes.model import errors
+from hypernetes.model import ids
 from hypernetes.model import records
 from hypernetes.tests.support import namespace_case
 from hypernetes.tests.support.fakes import neutron as fakes
@@ -57,6 +58,6 @@ class ProgressTest(namespace_case.NamespaceCase):
         self.assertEqual([*STEPS[5:], None], self.reasons(namespace))
 
     def test_the_router_of_a_tenant_s_own_network_is_not_waited_for(self) -> None:
-        namespace = dataclasses.replace(self.make(), requested_network_id="n")
+        namespace = dataclasses.replace(self.make(), requested_network_id=ids.NetworkId("n"))
         named = [progress.sentence(namespace, step) for step in reconciler.STEPS_UP]
         self.assertEqual([*STEPS[:3], None, *STEPS[4:], None], named)

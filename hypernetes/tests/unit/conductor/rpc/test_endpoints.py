@@ -2,8 +2,10 @@
 """What agents and the API are answered, and what a node with a wrong token is."""
 
 import hashlib
+from unittest import mock
 
 import testtools
+from lightkube.resources import core_v1 as core
 
 from hypernetes.conductor.clusters import bootstrap
 from hypernetes.conductor.engine import outcome
@@ -139,6 +141,40 @@ class AgentsEndpointTest(EndpointCase):
         self.assertIs(states.PortStatus.DELETING, self.db.ports.get(port.id).status)
         self.assertIn(outcome.Key("port", port.id), self.fixture.woken)
         self.assertEqual((), self.agents.list_ports(messages.ListPorts(self.caller)).ports)
+
+    def test_a_machine_that_was_out_of_memory_gives_its_pod_one_event(self) -> None:
+        namespace = database.namespace(self.db, database.cluster(self.db).id)
+        port = database.port(self.db, namespace.id, self.node.id)
+        message = messages.ReleasePort(self.caller, port.sandbox_id, messages.OutOfMemory(600 << 20, 512 << 20))
+        self.agents.release_port(message)
+        self.agents.release_port(message)
+        (event,) = self.fixture.apiserver.apiserver.list(core.Event)
+        self.assertEqual((namespace.name, port.pod_name), (event.involvedObject.namespace, event.involvedObject.name))
+        self.assertEqual((port.pod_uid, "MachineOOMKilled"), (event.involvedObject.uid, event.reason))
+        self.assertIn("used 600 MiB of the 512 MiB", event.message)
+
+    def test_an_event_that_cannot_be_created_does_not_keep_the_port(self) -> None:
+        namespace = database.namespace(self.db, database.cluster(self.db).id)
+        for number, error in enumerate(
+            (errors.Unavailable(service="Kubernetes", reason="busy"), errors.NameTaken(kind="Event", name="e"))
+        ):
+            port = database.port(self.db, namespace.id, self.node.id, f"{number}")
+            with mock.patch.object(self.fixture.apiserver.apiserver, "create", side_effect=error):
+                self.agents.release_port(messages.ReleasePort(self.caller, port.sandbox_id, messages.OutOfMemory(1, 1)))
+            self.assertIs(states.PortStatus.DELETING, self.db.ports.get(port.id).status)
+
+    def test_an_event_of_another_node_or_with_impossible_numbers_is_refused(self) -> None:
+        namespace = database.namespace(self.db, database.cluster(self.db).id)
+        foreign = database.port(self.db, namespace.id, self.enrolled("node2", "x").id)
+        own = database.port(self.db, namespace.id, self.node.id, "own")
+        for port, used, refusal in (
+            (foreign, 1, errors.Refused),
+            (own, -1, errors.BadRequest),
+            (own, 2**63, errors.BadRequest),
+        ):
+            message = messages.ReleasePort(self.caller, port.sandbox_id, messages.OutOfMemory(used, 1))
+            self.assertRaises(refusal, self.agents.release_port, message)
+        self.assertEqual([], self.fixture.apiserver.apiserver.list(core.Event))
 
     def test_another_nodes_port_cannot_be_released(self) -> None:
         cluster = database.cluster(self.db)
