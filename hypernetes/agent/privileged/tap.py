@@ -65,12 +65,17 @@ def _make_persistent(name: str) -> None:
 
 @privileged.context.entrypoint
 def delete(name: str) -> None:
-    """Delete a pod's TAP device, even while a virtual machine holds it; does nothing if it is gone."""
+    """Delete a pod's TAP device, even while a virtual machine holds it; does nothing if it is gone.
+
+    One without the alias is another service's, for instance nova-compute's, which names its devices alike; it stays.
+    """
     _check(name)
     with IPRoute() as netlink:
-        for index in netlink.link_lookup(ifname=name):
+        for link in netlink.get_links(ifname=name):
+            if not (link.get_attr("IFLA_IFALIAS") or "").startswith(ALIAS_PREFIX):
+                continue
             try:
-                netlink.link("del", index=index)
+                netlink.link("del", index=link["index"])
             except NetlinkError as error:
                 if error.code != errno.ENODEV:
                     raise

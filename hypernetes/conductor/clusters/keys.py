@@ -53,6 +53,13 @@ class KeyRing:
         """Return what may be stored."""
         return self._ring.encrypt(pem.encode()).decode()
 
+    def rotate(self, stored: str) -> str:
+        """Return what was encrypted with any of the keys encrypted with the first one.
+
+        :raises errors.Refused: it was encrypted with none of them.
+        """
+        return self.encrypt(self.decrypt(stored))
+
     def decrypt(self, stored: str) -> str:
         """Return what was encrypted with any of the keys.
 

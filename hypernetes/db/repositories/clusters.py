@@ -8,6 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from hypernetes.db import models
+from hypernetes.db import transactions
 from hypernetes.db.repositories import base
 from hypernetes.model import errors
 from hypernetes.model import kinds
@@ -38,13 +39,24 @@ class Clusters(base.NamedRepository[models.Cluster, records.Cluster]):
 
         return self.change(identifier, decide)
 
+    @transactions.transaction
+    def reencrypt(self, identifier: str, before: str, after: str) -> None:
+        """Replace a cluster's encrypted client key, unless a conductor has replaced it meanwhile.
+
+        :raises errors.NotFound: when there is no such cluster.
+        :raises errors.StaleGeneration: when its key is another one now.
+        """
+        with self._database.writer() as session:
+            values = {"client_key_encrypted": after}
+            self._write(session, identifier, values, models.Cluster.client_key_encrypted == before)
+
     def _deleted(self, session: Session, record: records.Cluster) -> records.Cluster:
         occupied = select(models.Namespace.id).where(models.Namespace.cluster_id == record.id).limit(1)
         if session.scalar(occupied) is not None:
             raise errors.Conflict(kind=self.kind, id=record.id, reason="it still has namespaces")
         return super()._deleted(session, record)
 
-    def _before_create(self, session: Session, record: records.Cluster) -> None:
+    def _before_create(self, session: Session, record: records.Cluster, **_limits: int) -> None:
         nodes = session.scalars(
             select(models.Node).where(models.Node.id.in_(record.control_node_ids)).with_for_update()
         ).all()

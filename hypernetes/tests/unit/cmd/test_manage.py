@@ -5,9 +5,14 @@ from pathlib import Path
 
 import fixtures
 import testtools
+from cryptography import fernet
 
 from hypernetes.cmd import manage
+from hypernetes.conductor.clusters import keys
+from hypernetes.db import api as db_api
 from hypernetes.db import migration
+from hypernetes.model import errors
+from hypernetes.tests.support import database as builders
 
 
 class ManageTest(testtools.TestCase):
@@ -17,7 +22,11 @@ class ManageTest(testtools.TestCase):
         super().setUp()
         directory = Path(self.useFixture(fixtures.TempDir()).path)
         self.configuration = directory / "hypernetes.conf"
-        self.configuration.write_text(f"[database]\nconnection = sqlite:///{directory / 'test.sqlite'}\n")
+        self.key_file = directory / "conductor.key"
+        self.connection = f"sqlite:///{directory / 'test.sqlite'}"
+        self.configuration.write_text(
+            f"[database]\nconnection = {self.connection}\n[conductor]\nkey_file = {self.key_file}\n"
+        )
         # oslo.log and alembic write to standard error.
         self.useFixture(fixtures.FakeLogger())
         self.output = self.useFixture(fixtures.StringStream("stdout")).stream
@@ -50,3 +59,44 @@ class ManageTest(testtools.TestCase):
     def test_an_unknown_branch_is_an_error(self) -> None:
         self.useFixture(fixtures.MonkeyPatch("sys.stderr", self.output))
         self.assertEqual(2, self.assertRaises(SystemExit, self.run_command, "db", "upgrade", "sideways").code)
+
+    def write_keys(self, *lines: str) -> None:
+        """The key file with these keys, the first of which encrypts."""
+        self.key_file.write_text("\n".join(lines))
+        self.key_file.chmod(0o600)
+
+    def test_after_encrypting_again_the_old_key_is_not_needed(self) -> None:
+        old, new = (fernet.Fernet.generate_key().decode() for _ in range(2))
+        self.run_command("db", "upgrade")
+        database = db_api.Database(builders.configuration(self.connection))
+        self.addCleanup(database.transactions.dispose)
+        stored = builders.cluster(database, "one")
+        builders.cluster(database, "without")
+        database.clusters.observe(stored.id, client_key_encrypted=keys.KeyRing([old]).encrypt("the key"))
+        self.write_keys(new, old)
+        self.assertEqual(0, self.run_command("keys", "reencrypt"))
+        encrypted = database.clusters.get(stored.id).client_key_encrypted or ""
+        self.assertEqual("the key", keys.KeyRing([new]).decrypt(encrypted))
+        self.assertEqual(0, self.run_command("keys", "reencrypt"))
+
+    def test_a_key_that_nothing_decrypts_is_kept_and_the_cluster_is_named(self) -> None:
+        self.run_command("db", "upgrade")
+        database = db_api.Database(builders.configuration(self.connection))
+        self.addCleanup(database.transactions.dispose)
+        stored = builders.cluster(database, "lost")
+        database.clusters.observe(stored.id, client_key_encrypted="unreadable")
+        self.write_keys(fernet.Fernet.generate_key().decode())
+        self.useFixture(fixtures.MonkeyPatch("sys.stderr", self.output))
+        self.assertEqual(1, self.run_command("keys", "reencrypt"))
+        self.assertEqual("unreadable", database.clusters.get(stored.id).client_key_encrypted)
+        self.output.seek(0)
+        self.assertIn("cluster lost", self.output.read())
+
+    def test_a_key_encrypted_by_a_conductor_meanwhile_is_kept(self) -> None:
+        self.run_command("db", "upgrade")
+        database = db_api.Database(builders.configuration(self.connection))
+        self.addCleanup(database.transactions.dispose)
+        stored = builders.cluster(database)
+        database.clusters.observe(stored.id, client_key_encrypted="newer")
+        self.assertRaises(errors.StaleGeneration, database.clusters.reencrypt, stored.id, "older", "older again")
+        self.assertEqual("newer", database.clusters.get(stored.id).client_key_encrypted)
