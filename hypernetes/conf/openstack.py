@@ -42,6 +42,14 @@ OPTIONS = [
         "policies must let it create networks, routers and security groups.",
     ),
     cfg.StrOpt(
+        "deployment_name",
+        default="hypernetes",
+        regex=r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$",
+        help="First part of the descriptions by which Neutron resources are recognized. Change it before the first "
+        "namespace is created, and only if several deployments of Hypernetes use one Neutron: each needs its own. "
+        "Resources that were created with another value are not found again.",
+    ),
+    cfg.StrOpt(
         "external_network_id",
         help="ID of the external network to which the projects' routers are connected; if unset, namespaces have no "
         "external connectivity.",

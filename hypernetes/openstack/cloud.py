@@ -18,7 +18,7 @@ class Cloud:
         self._conf = conf
         self._sessions = session.Sessions(conf)
         self.keystone = keystone.Keystone(conf, self._sessions)
-        self.ports = ports.Ports(self._sessions)
+        self.ports = ports.Ports(conf, self._sessions)
 
     def project(self, project_id: ids.ProjectId) -> project.ProjectNetworking:
         """Return access to the resources that a project has once: router and subnet pool."""

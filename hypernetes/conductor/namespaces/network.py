@@ -105,10 +105,13 @@ def delete_router_interface(dependencies: context.Dependencies, namespace: recor
 
 
 def ensure_security_group(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Create the security group: the namespace's pods reach each other and the outside; nothing else reaches them."""
-    if namespace.security_group_id is not None:
-        return namespace
+    """Create the security group: the namespace's pods reach each other and the outside; nothing else reaches them.
+
+    A tenant may delete the group while no port uses it, and its rules at any time: both are made again.
+    """
     group_id = dependencies.cloud.networks(namespace.project_id).ensure_security_group(namespace.id, namespace.name)
+    if group_id == namespace.security_group_id:
+        return namespace
     return dependencies.db.namespaces.observe(namespace.id, security_group_id=group_id)
 
 

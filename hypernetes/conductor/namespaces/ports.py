@@ -13,6 +13,8 @@ from hypernetes.model import states
 
 LOG = log.getLogger(__name__)
 
+_NAMED_PODS = 3
+
 
 def await_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
     """Release every port that is left: the pods are gone, so their nodes need none of them."""
@@ -30,6 +32,30 @@ def await_ports(dependencies: context.Dependencies, namespace: records.Namespace
         dependencies.wake(outcome.Key(kinds.Kind.PORT_POOL, pool.id))
     waiting = f"{len(ports)} ports are being deleted." if ports else "Ready ports are being deleted."
     raise outcome.Waiting(waiting, 1.0)
+
+
+def lost_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> str | None:
+    """Return a sentence about the pods whose ports the tenant has deleted or taken in Neutron; None if there are none.
+
+    Such a pod runs on without a network, and Kubernetes does not notice.
+    """
+    recorded = dependencies.db.ports.list(namespace_id=namespace.id, status=states.PortStatus.ACTIVE)
+    if not recorded or namespace.network_id is None:
+        return None
+    there = {port_id for _, port_id in dependencies.cloud.ports.pod_ports(namespace.project_id, namespace.network_id)}
+    missing = {port.id for port in recorded if port.neutron_port_id not in there}
+    if not missing:
+        return None
+    # Those that were released meanwhile are no longer ACTIVE.
+    still = dependencies.db.ports.list(namespace_id=namespace.id, status=states.PortStatus.ACTIVE)
+    lost = sorted(port.pod_name for port in still if port.id in missing)
+    if not lost:
+        return None
+    LOG.warning("Namespace %s: the ports of %s were deleted or changed in Neutron", namespace.id, ", ".join(lost))
+    named = ", ".join(lost[:_NAMED_PODS]) + (f" and {len(lost) - _NAMED_PODS} more" if len(lost) > _NAMED_PODS else "")
+    return (
+        f"The Neutron ports of these pods were deleted or changed, so that they have no network: {named}. Delete them."
+    )
 
 
 def _delete_stray_ports(dependencies: context.Dependencies, namespace: records.Namespace) -> None:

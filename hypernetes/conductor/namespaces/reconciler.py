@@ -36,11 +36,12 @@ _DISABLED = "The project is disabled in Keystone. Work on the namespace continue
 
 
 def activate(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Report that pods can run."""
-    if namespace.status is states.NamespaceStatus.ACTIVE and namespace.status_reason is None:
+    """Report that pods can run, and which of them have lost their ports."""
+    reason = ports.lost_ports(dependencies, namespace)
+    if (namespace.status, namespace.status_reason) == (states.NamespaceStatus.ACTIVE, reason):
         return namespace
     return dependencies.db.namespaces.observe(
-        namespace.id, expect=namespace.generation, status=states.NamespaceStatus.ACTIVE, status_reason=None
+        namespace.id, expect=namespace.generation, status=states.NamespaceStatus.ACTIVE, status_reason=reason
     )
 
 

@@ -32,7 +32,7 @@ class NamespaceNetworking(owned.ProjectScope):
 
     def find_network(self, record_id: ids.NamespaceId) -> records.Network | None:
         """Return the network created for a namespace whose network ID was not recorded, or None."""
-        mark = owned.owner_mark("namespace", record_id)
+        mark = self._mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.networks(project_id=self._project_id, description=mark))
             return records.read_network(found) if found is not None else None
@@ -43,7 +43,7 @@ class NamespaceNetworking(owned.ProjectScope):
         if found is not None:
             return found
         with failures.translated(owned.SERVICE):
-            mark = owned.owner_mark("namespace", record_id)
+            mark = self._mark("namespace", record_id)
             return records.read_network(self._proxy.create_network(name=f"hypernetes-{name}", description=mark))
 
     def subnet(self, subnet_id: ids.SubnetId) -> records.Subnet | None:
@@ -61,7 +61,7 @@ class NamespaceNetworking(owned.ProjectScope):
 
     def find_subnet(self, record_id: ids.NamespaceId) -> records.Subnet | None:
         """Return the subnet created for a namespace whose subnet ID was not recorded, or None."""
-        mark = owned.owner_mark("namespace", record_id)
+        mark = self._mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.subnets(project_id=self._project_id, description=mark))
             return records.read_subnet(found) if found is not None else None
@@ -86,7 +86,7 @@ class NamespaceNetworking(owned.ProjectScope):
         with failures.translated(owned.SERVICE):
             created = self._proxy.create_subnet(
                 name=f"hypernetes-{name}",
-                description=owned.owner_mark("namespace", record_id),
+                description=self._mark("namespace", record_id),
                 network_id=network_id,
                 ip_version=4,
                 dns_nameservers=list(self._options.name_servers),
@@ -113,7 +113,7 @@ class NamespaceNetworking(owned.ProjectScope):
 
         :param of_networks: delete networks and subnets too, not only security groups.
         """
-        mark = owned.owner_mark("namespace", record_id)
+        mark = self._mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             proxy = self._proxy
             kinds: list[tuple[Callable[..., Iterable[Any]], Callable[..., None]]] = [
@@ -134,7 +134,7 @@ class NamespaceNetworking(owned.ProjectScope):
 
     def find_security_group(self, record_id: ids.NamespaceId) -> ids.SecurityGroupId | None:
         """Return the security group created for a namespace whose group ID was not recorded, or None."""
-        mark = owned.owner_mark("namespace", record_id)
+        mark = self._mark("namespace", record_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.security_groups(project_id=self._project_id, description=mark))
             return ids.SecurityGroupId(found.id) if found is not None else None
@@ -148,7 +148,7 @@ class NamespaceNetworking(owned.ProjectScope):
         group_id = self.find_security_group(record_id)
         with failures.translated(owned.SERVICE):
             if group_id is None:
-                mark = owned.owner_mark("namespace", record_id)
+                mark = self._mark("namespace", record_id)
                 created = self._proxy.create_security_group(name=f"hypernetes-{name}", description=mark)
                 group_id = ids.SecurityGroupId(created.id)
             rules = self._proxy.security_group_rules(

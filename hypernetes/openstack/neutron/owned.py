@@ -19,9 +19,9 @@ SERVICE = "Neutron"
 T = TypeVar("T")
 
 
-def owner_mark(kind: str, record_id: str) -> str:
-    """Return the description that marks what was created for a record."""
-    return f"hypernetes:{kind}:{record_id}"
+def owner_mark(options: cfg.ConfigOpts.GroupAttr, kind: str, record_id: str) -> str:
+    """Return the description that marks what this deployment of Hypernetes created for a record."""
+    return f"{options.deployment_name}:{kind}:{record_id}"
 
 
 class ProjectScope:
@@ -38,6 +38,9 @@ class ProjectScope:
     @property
     def _proxy(self) -> _proxy.Proxy:
         return self._sessions.project(self._project_id).network
+
+    def _mark(self, kind: str, record_id: str) -> str:
+        return owner_mark(self._options, kind, record_id)
 
     def _first_created(self, found: Iterable[Any]) -> Any:
         """Return the oldest of the found objects: a copy that a tenant created later is never taken."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 import cachetools
 from openstack import exceptions
 from openstack.network.v2 import _proxy
+from oslo_config import cfg
 
 from hypernetes.model import ids
 from hypernetes.model import names
@@ -28,7 +29,8 @@ V = TypeVar("V")
 class Ports:
     """Pods' ports, created in the tenants' projects with the role ``service``, which alone may bind them to a host."""
 
-    def __init__(self, opened: sessions.Sessions) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, opened: sessions.Sessions) -> None:
+        self._options = conf.openstack
         self._sessions = opened
         self._lock = threading.Lock()
         self._networks: MutableMapping[ids.NetworkId, records.Network] = _cache()
@@ -59,7 +61,7 @@ class Ports:
         :param is_new: the caller has created the record just now, so that no interrupted call can have created its
             port: no port is searched for.
         """
-        mark = owned.owner_mark("port", record_id)
+        mark = owned.owner_mark(self._options, "port", record_id)
         fixed = {"subnet_id": subnet_id} if address is None else {"subnet_id": subnet_id, "ip_address": address}
         with failures.translated(owned.SERVICE):
             found = None if is_new else self.find(record_id, project_id, host)
@@ -100,12 +102,14 @@ class Ports:
         A tenant can write any description, but only the role ``service`` can bind a port to a host.
         """
         with failures.translated(owned.SERVICE):
-            query = self._proxy.ports(project_id=project_id, description=owned.owner_mark("port", record_id))
+            query = self._proxy.ports(
+                project_id=project_id, description=owned.owner_mark(self._options, "port", record_id)
+            )
             return next((records.read_port(item) for item in query if item.binding_host_id == host), None)
 
     def delete_duplicates(self, record_id: ids.PortRecordId, project_id: ids.ProjectId, host: str) -> None:
         """Delete every port created for a record and bound to ``host``; a late response causes a second one."""
-        mark = owned.owner_mark("port", record_id)
+        mark = owned.owner_mark(self._options, "port", record_id)
         query = {"project_id": project_id, "description": mark, "device_owner": names.PORT_DEVICE_OWNER}
         with failures.translated(owned.SERVICE):
             for item in list(self._proxy.ports(**query)):
@@ -117,7 +121,7 @@ class Ports:
         self, project_id: ids.ProjectId, network_id: ids.NetworkId
     ) -> list[tuple[ids.PortRecordId, ids.NeutronPortId]]:
         """Return the pods' ports on a project's network, each with the record ID in its mark."""
-        prefix = owned.owner_mark("port", "")
+        prefix = owned.owner_mark(self._options, "port", "")
         query = {"project_id": project_id, "network_id": network_id, "device_owner": names.PORT_DEVICE_OWNER}
         with failures.translated(owned.SERVICE):
             return [

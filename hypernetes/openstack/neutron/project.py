@@ -13,7 +13,7 @@ class ProjectNetworking(owned.ProjectScope):
 
     def find_router(self) -> ids.RouterId | None:
         """Return the ID of the router created for the project, recorded or not; None if there is none."""
-        mark = owned.owner_mark("project", self._project_id)
+        mark = self._mark("project", self._project_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.routers(project_id=self._project_id, description=mark))
             return ids.RouterId(found.id) if found is not None else None
@@ -25,13 +25,13 @@ class ProjectNetworking(owned.ProjectScope):
             return found
         gateway = self._options.external_network_id
         extra = {"external_gateway_info": {"network_id": gateway}} if gateway else {}
-        mark = owned.owner_mark("project", self._project_id)
+        mark = self._mark("project", self._project_id)
         with failures.translated(owned.SERVICE):
             return ids.RouterId(self._proxy.create_router(name="hypernetes", description=mark, **extra).id)
 
     def find_subnet_pool(self) -> ids.SubnetPoolId | None:
         """Return the ID of the subnet pool created for the project, recorded or not; None if there is none."""
-        mark = owned.owner_mark("project", self._project_id)
+        mark = self._mark("project", self._project_id)
         with failures.translated(owned.SERVICE):
             found = self._first_created(self._proxy.subnet_pools(project_id=self._project_id, description=mark))
             return ids.SubnetPoolId(found.id) if found is not None else None
@@ -44,7 +44,7 @@ class ProjectNetworking(owned.ProjectScope):
         with failures.translated(owned.SERVICE):
             created = self._proxy.create_subnet_pool(
                 name="hypernetes",
-                description=owned.owner_mark("project", self._project_id),
+                description=self._mark("project", self._project_id),
                 prefixes=list(self._options.default_pool_prefixes),
                 default_prefix_length=self._options.default_prefix_length,
             )
@@ -72,7 +72,7 @@ class ProjectNetworking(owned.ProjectScope):
 
     def delete_duplicates(self, kept: Collection[str | None]) -> None:
         """Delete the routers and pools created for the project, except ``kept``."""
-        mark = owned.owner_mark("project", self._project_id)
+        mark = self._mark("project", self._project_id)
         with failures.translated(owned.SERVICE):
             proxy = self._proxy
             self._delete_others(proxy.routers, proxy.delete_router, mark, kept)

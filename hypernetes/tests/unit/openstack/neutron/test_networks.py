@@ -187,6 +187,18 @@ class LookUpTest(NetworksCase):
             self.put(collection, BLUE, description=mark)
             self.assertIsNone(find(self.networks), collection)
 
+    def test_another_deployments_on_the_same_neutron_are_neither_found_nor_deleted(self) -> None:
+        self.networks = self.use(deployment_name="second")
+        for find, collection, mark in FINDS:
+            self.put(collection, description=mark)
+            self.assertIsNone(find(self.networks), collection)
+        for call in COPIES:
+            call(self.networks)
+        self.assertEqual([], self.services.sent("DELETE"))
+        for find, collection, mark in FINDS:
+            own = self.put(collection, description=mark.replace("hypernetes:", "second:"))
+            self.assertEqual(own, self.identity(find(self.networks)))
+
     def test_of_several_the_oldest_is_ours_on_whatever_page_it_comes(self) -> None:
         self.services.page_size = 1
         for find, collection, mark in FINDS:

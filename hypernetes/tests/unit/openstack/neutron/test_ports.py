@@ -222,6 +222,10 @@ class StrayTest(PortsCase):
             self.services.filters = filters
             self.assertEqual([(RECORD, there)], self.ports.pod_ports(RED, NETWORK))
 
+    def test_another_deployments_ports_on_a_tenants_network_are_not_listed(self) -> None:
+        self.put()
+        self.assertEqual([], self.use(deployment_name="second").pod_ports(RED, NETWORK))
+
 
 class DeleteTest(PortsCase):
     def test_by_id_and_again_without_harm(self) -> None:
