@@ -13,6 +13,14 @@ OPTIONS = [
         help="Maximum number of records per page of a list. A request for more gets this many.",
     ),
     cfg.IntOpt(
+        "namespaces_per_project",
+        default=100,
+        min=-1,
+        help="Maximum number of namespaces of one project, over all clusters; -1 for no limit. Together with "
+        "[kubernetes] namespace_cpu and namespace_memory it bounds what a project's pods may request: their product. "
+        "Neutron's quotas of networks, subnets and security groups may be lower.",
+    ),
+    cfg.IntOpt(
         "enrollment_secret_lifetime",
         default=3600,
         min=60,

@@ -83,6 +83,19 @@ OPTIONS: list[cfg.Opt] = [
         "never has more than its node.",
     ),
     cfg.StrOpt(
+        "namespace_cpu",
+        default="100",
+        help="CPUs that the pods of one namespace may request together, as a Kubernetes quantity; empty for no limit. "
+        "With [api] namespaces_per_project it bounds what a project may request. A change reaches existing namespaces "
+        "within [conductor] audit_interval; pods that run are kept.",
+    ),
+    cfg.StrOpt(
+        "namespace_memory",
+        default="400Gi",
+        help="Memory that the pods of one namespace may request together, their overhead included, as a Kubernetes "
+        "quantity; empty for no limit.",
+    ),
+    cfg.StrOpt(
         "pod_overhead_memory",
         default="256Mi",
         help="Memory that a pod takes in addition to its containers, declared in the RuntimeClass: shim, virtual "

@@ -127,6 +127,15 @@ class QuotaExceeded(HypernetesError):
     )
 
 
+class LimitReached(HypernetesError):
+    """A limit of Hypernetes itself; the request is not retried."""
+
+    status = 403
+    code = "hypernetes.limit.reached"
+    template = "The {what} has reached its limit of {limit} {kind}s."
+    remedy = "Delete a {kind} that is not needed, or ask the operator to raise the limit."
+
+
 class Unavailable(HypernetesError):
     """A service that Hypernetes depends on cannot serve at present; work on objects is retried automatically."""
 

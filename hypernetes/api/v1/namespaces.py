@@ -19,6 +19,8 @@ from hypernetes.model import states
 _LONGEST_PREFIX = 28
 """Neutron uses three addresses of a subnet itself; a smaller one has no room for pods."""
 
+_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
+
 
 def index(call: routing.Call) -> Mapping[str, Any]:
     """List the project's namespaces, or those of all projects for the operator, one page at a time."""
@@ -36,7 +38,7 @@ def show(call: routing.Call) -> Mapping[str, Any]:
 
 
 def create(call: routing.Call) -> Mapping[str, Any]:
-    """Request a namespace. 409 if the name is taken in the cluster, 400 if it is reserved."""
+    """Request a namespace. 409 if the name is taken in the cluster, 400 if it is reserved, 403 at the limit."""
     name = call.body["name"]
     if rule := names.reserved_rule(name):
         raise errors.NameReserved(name=name, rule=rule)
@@ -53,7 +55,8 @@ def create(call: routing.Call) -> Mapping[str, Any]:
             status_reason="Waiting for a conductor.",
             requested_network_id=call.body.get("network_id"),
             requested_cidr=call.body.get("subnet_cidr"),
-        )
+        ),
+        **_limits(call),
     )
     call.services.wake(kinds.Kind.NAMESPACE, namespace.id)
     return view(namespace)
@@ -72,6 +75,15 @@ def _visible(call: routing.Call) -> records.Namespace:
     return repository.get_in_project(call.path["id"], call.context.project)
 
 
+def _limits(call: routing.Call) -> dict[str, int]:
+    limit = call.services.conf.api.namespaces_per_project
+    if limit < 0:
+        return {}
+    # The limit is counted under a lock of this record.
+    call.services.database.projects.ensure(call.context.project)
+    return {"per_project": limit}
+
+
 def _cluster(call: routing.Call) -> records.Cluster:
     text = call.body["cluster"]
     try:
@@ -85,12 +97,18 @@ def _require_usable(text: str, cluster: records.Cluster) -> None:
     subnet = ipaddress.IPv4Network(text)
     if subnet.prefixlen > _LONGEST_PREFIX:
         raise errors.BadRequest(reason=f"subnet_cidr {text} is too small, /{_LONGEST_PREFIX} is the smallest")
-    if subnet.is_multicast or subnet.is_loopback or subnet.is_link_local or subnet.prefixlen == 0:
+    if _is_special(subnet):
         raise errors.BadRequest(reason=f"subnet_cidr {text} is not a network that hosts can have")
     # A guest keeps the Services' addresses to itself, so pods there could not be reached.
     if subnet.overlaps(ipaddress.IPv4Network(cluster.service_subnet)):
         reason = f"subnet_cidr {text} overlaps the cluster's service subnet {cluster.service_subnet}"
         raise errors.BadRequest(reason=reason)
+
+
+def _is_special(subnet: ipaddress.IPv4Network) -> bool:
+    """Tell whether hosts cannot have addresses of the subnet (RFC 6890)."""
+    special = (subnet.is_multicast, subnet.is_loopback, subnet.is_link_local, subnet.is_reserved)
+    return any(special) or subnet.overlaps(_THIS_NETWORK)
 
 
 def view(namespace: records.Namespace) -> Mapping[str, Any]:

@@ -111,7 +111,9 @@ def _blocked_sentences(blocked: Sequence[finalizers.BlockedObject], timeout: flo
 def apply_contents(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
     """Apply quota, defaults and role bindings; quota first, so that it holds before any tenant has access."""
     client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
-    for item in namespace_objects.contents(namespace):
+    options = dependencies.conf.kubernetes
+    capacity = namespace_objects.capacity(options.namespace_cpu, options.namespace_memory)
+    for item in namespace_objects.contents(namespace, {**namespace_objects.DEFAULT_QUOTA, **capacity}):
         client.apply(item)
     return namespace
 

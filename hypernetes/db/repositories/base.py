@@ -94,14 +94,15 @@ class Repository(Generic[RowT, RecordT]):
     # ---- changing ---------------------------------------------------------------------------------------
 
     @transactions.transaction
-    def create(self, record: RecordT) -> RecordT:
+    def create(self, record: RecordT, **limits: int) -> RecordT:
         """Write a new record, and return it with the database's timestamps.
 
+        :param limits: what :meth:`_before_create` of the subclass knows.
         :raises errors.NameTaken: when a name that must be unique is taken.
         """
         try:
             with self._database.writer() as session:
-                self._before_create(session, record)
+                self._before_create(session, record, **limits)
                 row = self.row(**self._values(record))
                 session.add(row)
                 session.flush()
@@ -137,7 +138,7 @@ class Repository(Generic[RowT, RecordT]):
 
     # ---- what a subclass may refine ---------------------------------------------------------------------
 
-    def _before_create(self, session: Session, record: RecordT) -> None:
+    def _before_create(self, session: Session, record: RecordT, **limits: int) -> None:
         """Check, under lock, what must hold for the record to exist."""
 
     def _after_create(self, session: Session, record: RecordT) -> None:

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tenants' namespaces. What serves a tenant uses the methods that filter by project."""
 
+from sqlalchemy import func
+from sqlalchemy import select
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from hypernetes.db import models
+from hypernetes.db import types
 from hypernetes.db.repositories import base
 from hypernetes.model import errors
 from hypernetes.model import kinds
@@ -33,11 +37,35 @@ class Namespaces(base.IntentRepository[models.Namespace, records.Namespace]):
         """
         return self._require(name, cluster_id=cluster_id, name=name)
 
-    def _before_create(self, session: Session, record: records.Namespace) -> None:
-        # The lock makes this and the deletion of the cluster wait for each other.
-        cluster = session.get(models.Cluster, record.cluster_id, with_for_update={"read": True})
-        if cluster is None:
+    def _before_create(self, session: Session, record: records.Namespace, **limits: int) -> None:
+        """Check that the cluster accepts namespaces, and that the project may have another one.
+
+        The checks write, since a lock does not exclude writers on other nodes of a Galera cluster: of two transactions
+        that write the same row only one is certified, and the other is repeated
+        (https://galeracluster.com/library/documentation/certification-based-replication.html).
+
+        :param limits: ``per_project``, the number of namespaces that a project may have, for which the project must be
+            recorded; unlimited without it.
+        :raises errors.LimitReached: when the project has that many.
+        """
+        limit = limits.get("per_project")
+        # Both before the first read: a transaction reads what was committed then (REPEATABLE READ), so not less than
+        # what the writers before it have written.
+        if limit is not None and not _touch(session, models.Project, record.project_id):
+            raise errors.NotFound(kind=kinds.Kind.PROJECT, id=record.project_id)
+        if not _touch(session, models.Cluster, record.cluster_id):
             raise errors.NotFound(kind=kinds.Kind.CLUSTER, id=record.cluster_id)
+        cluster = session.get_one(models.Cluster, record.cluster_id)
         if cluster.status is not states.ClusterStatus.ACTIVE:
             reason = f"it is {cluster.status}; a cluster accepts namespaces only while it is ACTIVE"
             raise errors.Conflict(kind=kinds.Kind.CLUSTER, id=record.cluster_id, reason=reason)
+        owned = select(func.count()).where(models.Namespace.project_id == record.project_id)
+        if limit is not None and (session.scalar(owned) or 0) >= limit:
+            raise errors.LimitReached(what=f"project {record.project_id}", limit=limit, kind=kinds.Kind.NAMESPACE)
+
+
+def _touch(session: Session, row: type[models.Cluster | models.Project], identifier: str) -> bool:
+    """Write a row without a change, and lock it until the transaction ends; return whether it exists."""
+    statement = update(row).where(row.id == identifier).values(updated_at=types.database_now())
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    return bool(result.rowcount)  # type: ignore[attr-defined]

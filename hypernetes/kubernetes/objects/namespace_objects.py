@@ -42,7 +42,7 @@ DEFAULT_QUOTA: Mapping[str, str] = {
     "count/roles.rbac.authorization.k8s.io": "100",
     "count/rolebindings.rbac.authorization.k8s.io": "100",
 }
-"""Object counts per namespace: they keep one tenant from filling etcd. Machines and memory are the cloud's quota."""
+"""Object counts per namespace; the operator's options add CPU and memory (:func:`capacity`)."""
 
 DEFAULT_LIMITS: Mapping[str, str] = {"ephemeral-storage": "1Gi"}
 """Limits of a container that names none.
@@ -93,7 +93,7 @@ def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
 
 
 def resource_quota(record: records.Namespace, hard: Mapping[str, str] = DEFAULT_QUOTA) -> core.ResourceQuota:
-    """Return the limit on the number of objects in the namespace."""
+    """Return the limit on what the namespace holds."""
     spec = core_models.ResourceQuotaSpec(hard=dict(hard))
     return core.ResourceQuota(metadata=metadata.managed(QUOTA_NAME, record.name), spec=spec)
 
@@ -110,6 +110,13 @@ def limit_range(
     )
 
 
-def contents(record: records.Namespace) -> list[rbac.RoleBinding | core.ResourceQuota | core.LimitRange]:
+def capacity(cpu: str, memory: str) -> dict[str, str]:
+    """Return the quota of what pods request together; empty quantities are no limit."""
+    return {name: amount for name, amount in (("requests.cpu", cpu), ("requests.memory", memory)) if amount}
+
+
+def contents(
+    record: records.Namespace, hard: Mapping[str, str] = DEFAULT_QUOTA
+) -> list[rbac.RoleBinding | core.ResourceQuota | core.LimitRange]:
     """Return everything that is applied in the namespace once it exists with the recorded UID."""
-    return [resource_quota(record), limit_range(record), *role_bindings(record)]
+    return [resource_quota(record, hard), limit_range(record), *role_bindings(record)]

@@ -17,6 +17,7 @@ from typing import Any
 from typing import TypeVar
 
 import openstack
+import requests
 
 from hypernetes.standalone import addresses
 from hypernetes.standalone import nodes
@@ -152,6 +153,15 @@ def rest(who: str, method: str, path: str, body: Any = None, *, token: str | Non
         raise_exc=False,
         timeout=60,
     )
+
+
+def password_token(user_id: str, password: str, project_id: str) -> str:
+    """A token of a user that a test has made."""
+    identity = {"methods": ["password"], "password": {"user": {"id": user_id, "password": password}}}
+    body = {"auth": {"identity": identity, "scope": {"project": {"id": project_id}}}}
+    answer = requests.post(f"{addresses.KEYSTONE_URL}/auth/tokens", json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.headers["X-Subject-Token"]
 
 
 class Namespace:

@@ -105,7 +105,7 @@ class IdentityTest(base.IsolationTest):
         self.addCleanup(admin.identity.delete_user, user)
         reader = admin.identity.find_role("reader", ignore_missing=False)
         admin.identity.assign_project_role_to_user(project, user, reader)
-        token = _password_token(user.id, password, project.id)
+        token = base.password_token(user.id, password, project.id)
         self.assertEqual(200, apiserver(f"/api/v1/namespaces/{self.red.name}/pods", token))
         self.assertEqual(403, apiserver("/api/v1/nodes", token))
         self.assertEqual(403, apiserver("/api/v1/namespaces/kube-system/secrets", token))
@@ -119,7 +119,7 @@ class IdentityTest(base.IsolationTest):
         self.addCleanup(admin.identity.delete_user, user)
         role = admin.identity.find_role("member", ignore_missing=False)
         admin.identity.assign_project_role_to_user(project, user, role)
-        token = _password_token(user.id, password, project.id)
+        token = base.password_token(user.id, password, project.id)
         path = f"/api/v1/namespaces/{self.red.name}/pods"
         self.assertEqual(200, apiserver(path, token))
         admin.identity.unassign_project_role_from_user(project, user, role)
@@ -132,11 +132,6 @@ def _auth(body: object) -> requests.Response:
     answer = requests.post(f"{addresses.KEYSTONE_URL}/auth/tokens", json={"auth": body}, timeout=30)
     answer.raise_for_status()
     return answer
-
-
-def _password_token(user_id: str, password: str, project_id: str) -> str:
-    identity = {"methods": ["password"], "password": {"user": {"id": user_id, "password": password}}}
-    return _auth({"identity": identity, "scope": {"project": {"id": project_id}}}).headers["X-Subject-Token"]
 
 
 def _unscoped_token(who: str) -> str:

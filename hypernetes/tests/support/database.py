@@ -102,14 +102,19 @@ def namespace(
     database: api.Database, cluster_id: ids.ClusterId, name: str = "web", project_id: ids.ProjectId = RED
 ) -> records.Namespace:
     """Create a namespace."""
-    return database.namespaces.create(
-        records.Namespace(
-            id=ids.NamespaceId(ids.new_uuid()),
-            project_id=project_id,
-            cluster_id=cluster_id,
-            name=name,
-            status=states.NamespaceStatus.CREATING,
-        )
+    return database.namespaces.create(namespace_record(cluster_id, name, project_id))
+
+
+def namespace_record(
+    cluster_id: ids.ClusterId, name: str = "web", project_id: ids.ProjectId = RED
+) -> records.Namespace:
+    """A namespace that is not in the database yet."""
+    return records.Namespace(
+        id=ids.NamespaceId(ids.new_uuid()),
+        project_id=project_id,
+        cluster_id=cluster_id,
+        name=name,
+        status=states.NamespaceStatus.CREATING,
     )
 
 

@@ -124,6 +124,18 @@ class RaceTest(MariaDBTest):
         deleted = isinstance(got[0], records.Cluster)
         self.assertEqual(deleted, not self.database.namespaces.list())
 
+    def test_many_at_once_do_not_exceed_a_projects_limit_in_two_clusters(self) -> None:
+        clusters = [builders.cluster(self.database, name) for name in ("one", "two")]
+        self.database.projects.ensure(builders.RED)
+
+        def attempt(number: int) -> records.Namespace:
+            record = builders.namespace_record(clusters[number % 2].id, f"web{number}")
+            return self.database.namespaces.create(record, per_project=3)
+
+        got = self.race(attempt)
+        self.assertEqual(3, len(self.database.namespaces.list()))
+        self.assertEqual(_AT_ONCE - 3, sum(isinstance(each, errors.LimitReached) for each in got))
+
     def test_failures_at_once_are_all_counted(self) -> None:
         node = builders.node(self.database)
         self.race(lambda _: self.database.nodes.record_enrollment_failure(node.id, window=60))

@@ -60,6 +60,8 @@ class CreateTest(testtools.TestCase):
             "127.0.0.0/24",
             "0.0.0.0/0",
             "169.254.0.0/24",
+            "240.0.0.0/24",
+            "0.1.0.0/24",
             "fd00::/64",
             "10.0.0.0/33",
             "x",
@@ -74,3 +76,14 @@ class CreateTest(testtools.TestCase):
         network = "11111111-1111-4111-8111-111111111111"
         self.assertEqual(400, self.create(network_id=network, subnet_cidr="192.168.7.0/24").status_int)
         self.assertEqual(202, self.create(network_id=network).status_int)
+
+    def test_a_project_at_its_limit_is_told_the_limit_and_what_to_do(self) -> None:
+        self.api.conf.set_override("namespaces_per_project", 2, group="api")
+        builders.namespace(self.api.database, self.cluster.id, "theirs", builders.BLUE)
+        self.assertEqual([202, 202], [self.create(name=name).status_int for name in ("one", "two")])
+        answer = self.create(name="three")
+        self.assertEqual((403, "hypernetes.limit.reached"), (answer.status_int, answer.json_body["errors"][0]["code"]))
+        for said in ("limit of 2 namespaces", "Delete a namespace", "ask the operator"):
+            self.assertIn(said, answer.text)
+        self.api.conf.set_override("namespaces_per_project", -1, group="api")
+        self.assertEqual(202, self.create(name="three").status_int)

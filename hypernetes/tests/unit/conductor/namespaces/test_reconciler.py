@@ -42,6 +42,14 @@ class NamespaceTest(namespace_case.NamespaceCase):
             self.assertIsNotNone(getattr(now, field), field)
         self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
 
+    def test_the_quota_bounds_cpu_and_memory_as_the_operator_says(self) -> None:
+        self.fixture.conf.set_override("namespace_cpu", "8", group="kubernetes")
+        namespace = self.make()
+        self.settle(namespace)
+        quota = self.apiserver.find(core.ResourceQuota, "hypernetes", "web")
+        self.assertEqual(("8", "400Gi"), (quota.spec.hard["requests.cpu"], quota.spec.hard["requests.memory"]))
+        self.assertEqual("200", quota.spec.hard["pods"])
+
     def test_a_second_look_changes_nothing(self) -> None:
         namespace = self.make()
         self.settle(namespace)
@@ -136,6 +144,34 @@ class NamespaceTest(namespace_case.NamespaceCase):
         # Its audit attaches the old one to the new router.
         self.settle(old)
         self.assertEqual(self.db.projects.get(database.RED).router_id, self.db.namespaces.get(old.id).router_id)
+
+    def test_a_security_group_that_the_tenant_deleted_is_made_again(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        (gone,) = self.neutron.all("group")
+        del self.neutron.things[gone["id"]]
+        self.settle(namespace)
+        (made,) = self.neutron.all("group")
+        self.assertEqual(made["id"], self.db.namespaces.get(namespace.id).security_group_id)
+
+    def test_pods_whose_ports_are_gone_in_neutron_are_named_until_they_are_deleted(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        network = self.db.namespaces.get(namespace.id).network_id
+        node = database.node(self.db)
+        for name, made in (("a", True), ("b", False)):
+            port = database.port(self.db, namespace.id, node.id, sandbox=name)
+            there = self.neutron.make("port", port.id, project_id=database.RED, network_id=network, host="node1")
+            self.db.ports.observe(
+                port.id, neutron_port_id=there if made else "deleted-by-the-tenant", status=states.PortStatus.ACTIVE
+            )
+        self.settle(namespace)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIs(ACTIVE, now.status)
+        self.assertIn("no network: web-0. Delete", now.status_reason or "")
+        self.db.ports.mark_deleting(port.id)
+        self.settle(namespace)
+        self.assertIsNone(self.db.namespaces.get(namespace.id).status_reason)
 
     def test_a_router_that_is_in_use_stays_recorded_and_is_used_again(self) -> None:
         namespace = self.make()

@@ -61,6 +61,12 @@ class NamespaceTest(testtools.TestCase):
         quota: Any = namespace_objects.resource_quota(kubernetes_builders.namespace())
         self.assertEqual("0", quota.spec.hard["services.nodeports"])
 
+    def test_the_operators_options_bound_what_pods_request(self) -> None:
+        self.assertEqual(
+            {"requests.cpu": "8", "requests.memory": "16Gi"}, namespace_objects.capacity(cpu="8", memory="16Gi")
+        )
+        self.assertEqual({"requests.memory": "16Gi"}, namespace_objects.capacity(cpu="", memory="16Gi"))
+
 
 class RolesTest(testtools.TestCase):
     """What no tenant role may hold."""
