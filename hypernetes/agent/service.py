@@ -61,7 +61,10 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
         store, PLUG_DRIVERS[conf.node.plug_driver](conf), conductor, limit, conf.agent.allocate_deadline
     )
     local = server.LocalServer(
-        node.layout.agent_socket, server.Handler(ports).handle, workers=conf.agent.socket_workers
+        node.layout.agent_socket,
+        server.Handler(ports).handle,
+        workers=conf.agent.socket_workers,
+        project_of=ports.project_of,
     )
     local.bind()
     threads = [

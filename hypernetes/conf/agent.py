@@ -68,8 +68,8 @@ OPTIONS: list[cfg.Opt] = [
         default=16,
         min=1,
         max=256,
-        help="Number of CNI ADD requests that the agent serves at once, at most four of them for one namespace; "
-        "further requests wait. Other CNI requests have threads of their own.",
+        help="Number of CNI ADD requests that the agent serves at once, at most four of them for one namespace "
+        "and half of them for one project; further requests wait. Other CNI requests have threads of their own.",
     ),
     cfg.FloatOpt(
         "allocate_deadline",

@@ -141,6 +141,8 @@ class PortBinding:
     """Memory of the pod's machine that is for its containers; 0 from a conductor that does not say it."""
     cpus: int = 0
     """Processors of the pod's machine; so with 0."""
+    project_id: str = ""
+    """Whose pod it is, so that the node serves projects in turn; empty from a conductor that does not say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,15 +148,22 @@ class LocalServer:
     """Accepts connections on the Unix socket from root only, by the socket's mode and the peer's credentials.
 
     :param workers: maximum number of ADDs processed at the same time.
+    :param project_of: returns the project of a namespace of pods.
     """
 
-    def __init__(self, path: Path, handle: Callable[[bytes], dict[str, Any]], workers: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handle: Callable[[bytes], dict[str, Any]],
+        workers: int,
+        project_of: Callable[[str], str] = lambda namespace: namespace,
+    ) -> None:
         self._path = path
         self._handle = handle
         self._readers = futures.ThreadPoolExecutor(READERS, thread_name_prefix="cni-read")
         # Accepting stops while all readers are busy: further clients wait in the kernel's queue.
         self._free = threading.Semaphore(READERS)
-        self._executor = fair_executor.FairExecutor(workers)
+        self._executor = fair_executor.FairExecutor(workers, project_of)
         self._socket: socket.socket | None = None
 
     def bind(self) -> None:
@@ -234,7 +241,7 @@ def _reply(connection: socket.socket, answer: Callable[[], dict[str, Any]]) -> N
 
 
 def _busy(namespace: str) -> dict[str, Any]:
-    message = f"namespace {namespace} already has {fair_executor.ADDS_PER_NAMESPACE} pods being connected on this node"
+    message = f"namespace {namespace} or its project has too many pods being connected on this node already"
     return cni_errors.CniRefusal(cni_errors.TRY_AGAIN_LATER, message).answer
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import cachetools
 import tenacity
 from oslo_log import log
 
@@ -24,6 +25,8 @@ from hypernetes.model import errors
 from hypernetes.rpc import messages
 
 LOG = log.getLogger(__name__)
+
+_KNOWN_NAMESPACES = 4096
 
 IDLE_SECONDS = 0.5
 STATUS_MAX_AGE = 30.0
@@ -72,6 +75,9 @@ class SandboxPorts:
         self._unplugged: set[str] = set()
         """Sandboxes in RELEASING whose device is gone; each is changed under the lock of its sandbox only."""
         self._last_ping = float("-inf")
+        self._projects: cachetools.LRUCache[str, str] = cachetools.LRUCache(_KNOWN_NAMESPACES)
+        """Whose a namespace of pods is, as the conductor last said."""
+        self._projects_lock = threading.Lock()
 
     # ---- requests of the CNI executable ----
 
@@ -90,6 +96,8 @@ class SandboxPorts:
             self._store.save(known or sandbox)
             self._released.discard(sandbox.sandbox_id)
             binding = self._allocate(sandbox)
+            with self._projects_lock:
+                self._projects[sandbox.pod_namespace] = binding.project_id or sandbox.pod_namespace
             sandbox = dataclasses.replace(known or sandbox, binding=binding)
             self._store.save(sandbox)
             with self._backend():
@@ -100,6 +108,11 @@ class SandboxPorts:
         seconds = time.monotonic() - started
         LOG.info("Sandbox %s has port %s after %.2f s", sandbox.sandbox_id, binding.port_id, seconds)
         return sandbox
+
+    def project_of(self, namespace: str) -> str:
+        """Return the project of a namespace of pods; the namespace itself before it has had a port on this node."""
+        with self._projects_lock:
+            return self._projects.get(namespace, namespace)
 
     def _allocate(self, sandbox: SandboxRecord) -> messages.PortBinding:
         """Ask the conductor, and retry while none answers: another one takes over from a killed conductor."""

@@ -88,6 +88,7 @@ class PortAllocator:
             ephemeral_storage=limits.ephemeral_storage(pod),
             memory_bytes=size.memory,
             cpus=size.cpus,
+            project_id=namespace.project_id,
         )
 
     def _verified_pod(self, node: records.Node, sandbox: messages.Sandbox) -> resources.Pod:

@@ -182,7 +182,9 @@ class TurnsTest(testtools.TestCase):
         self.useFixture(fixtures.MockPatchObject(server, "IDLE_SECONDS", 0.02))
         self.stuck = threading.Event()
         self.begun = threading.Semaphore(0)
-        local = server.LocalServer(self.path, self._handle, workers=16)
+        local = server.LocalServer(
+            self.path, self._handle, workers=16, project_of=lambda namespace: namespace.split("-", maxsplit=1)[0]
+        )
         local.bind()
         stop = threading.Event()
         self.serving = threading.Thread(target=local.serve_until, args=(stop,))
@@ -194,7 +196,7 @@ class TurnsTest(testtools.TestCase):
 
     def _handle(self, line: bytes) -> dict[str, Any]:
         request = json.loads(line)
-        if request["command"] == "ADD" and request["pod"]["namespace"] == "red":
+        if request["command"] == "ADD" and request["pod"]["namespace"].startswith("red"):
             self.begun.release()
             self.stuck.wait(30)
         return {"result": request["command"]}
@@ -237,6 +239,19 @@ class TurnsTest(testtools.TestCase):
         connections = self._fill(fair_executor.ADDS_PER_NAMESPACE + 6)
         self.stuck.set()
         self.assertEqual([{"result": "ADD"}] * len(connections), [self._answer(one) for one in connections])
+
+    def test_four_namespaces_of_a_project_do_not_take_all_threads(self) -> None:
+        for number in range(4):
+            for _ in range(fair_executor.ADDS_PER_NAMESPACE):
+                self._send(ADD | {"pod": {"namespace": f"red-{number}", "name": "web", "uid": "uid-1"}})
+        for _ in range(8):
+            self.assertTrue(self.begun.acquire(timeout=5))
+        self.assertFalse(self.begun.acquire(timeout=0.3))
+        blue = ADD | {"pod": {"namespace": "blue", "name": "web", "uid": "uid-2"}}
+        self.assertEqual({"result": "ADD"}, self._answer(self._send(blue)))
+        self.stuck.set()
+        for _ in range(8):
+            self.assertTrue(self.begun.acquire(timeout=5))
 
     def test_what_waits_is_bounded(self) -> None:
         self.useFixture(fixtures.MockPatchObject(fair_executor, "MAX_WAITING", 0))
