@@ -159,7 +159,9 @@ class StartTest(ConductorCase):
 
     def test_every_kind_has_its_reconciler(self) -> None:
         made = service.Conductor(self.conf)
-        self.assertEqual({"cluster", "node", "namespace", "port", "port-garbage"}, set(made._engine._reconcilers))
+        self.assertEqual(
+            {"cluster", "node", "namespace", "port", "port-garbage", "port-pool"}, set(made._engine._reconcilers)
+        )
 
     def test_making_one_reaches_nothing_and_starts_nothing(self) -> None:
         before = threading.active_count()
