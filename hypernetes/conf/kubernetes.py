@@ -25,6 +25,23 @@ OPTIONS: list[cfg.Opt] = [
         default="registry.k8s.io",
         help="Registry prefix of the control plane's images. Change it to use a mirror.",
     ),
+    cfg.IntOpt(
+        "tenant_write_shares",
+        default=5,
+        min=1,
+        max=100,
+        help="Share of each lane of tenants' writes in the apiservers' concurrency (nominalConcurrencyShares). A "
+        "project's writes are in one of 16 lanes, which limits it: with the default to 8 requests at a time of the "
+        "apiserver's 600. Lower it where a single tenant's large writes delay others, as on small control nodes.",
+    ),
+    cfg.IntOpt(
+        "etcd_quota",
+        default=8 << 30,
+        min=128 << 20,
+        help="Size, in bytes, of a new cluster's etcd database (--quota-backend-bytes). A database that reaches it "
+        "refuses every write. Above three quarters of it, the cluster's status_reason and an event say so. Upstream "
+        "recommends at most 8 GiB.",
+    ),
     cfg.ListOpt(
         "image_registries",
         item_type=types.String(regex=_REGISTRY, ignore_case=True),

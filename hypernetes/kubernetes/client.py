@@ -164,6 +164,16 @@ class ClusterClient:
             answer.raise_for_status()
             return answer.json()
 
+    def read_text(self, path: str) -> str:
+        """Return what the apiserver answers at a path that is not of an object, such as ``/metrics``.
+
+        :raises errors.Unavailable, errors.Refused: as :meth:`get` does.
+        """
+        with _errors("path", path):
+            answer = self._http.get(path)
+            answer.raise_for_status()
+            return answer.text
+
     def is_ready(self) -> bool:
         """Tell whether the apiserver reports that it can serve requests."""
         try:

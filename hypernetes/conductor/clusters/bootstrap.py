@@ -52,6 +52,7 @@ def spec(conf: cfg.ConfigOpts, cluster: records.Cluster, node: records.Node) -> 
         cgroup_root=kubeadm.cgroup_root(node.name),
         extra_certificate_names=tuple(options.extra_certificate_names),
         eviction=dict(options.eviction_hard),
+        etcd_quota=options.etcd_quota,
         image_repository=options.image_repository,
         ignored_preflight_checks=tuple(options.ignored_preflight_checks),
         taint_control_node=options.taint_control_nodes,

@@ -17,6 +17,7 @@ from hypernetes.conductor.clusters import keys
 from hypernetes.conductor.clusters import progress
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
+from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes import verification
 from hypernetes.kubernetes.bootstrap import phases
@@ -42,10 +43,13 @@ def install_objects(dependencies: context.Dependencies, cluster: records.Cluster
     for item in install.cluster_objects(
         options.pod_overhead_memory,
         options.pod_overhead_cpu,
+        options.tenant_write_shares,
         cluster.service_subnet,
         tuple(options.image_registries),
     ):
         client.apply(item)
+    namespaces = dependencies.db.namespaces.list(cluster_id=cluster.id)
+    project_flows.apply_project_flows(client, project_flows.by_project(namespaces), complete=True)
     return cluster
 
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from oslo_log import log
 
-from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.clusters import deletion
 from hypernetes.conductor.clusters import phases as bootstrap_phases
 from hypernetes.conductor.clusters import progress
+from hypernetes.conductor.clusters import storage
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
 from hypernetes.kubernetes.bootstrap import phases
@@ -30,16 +30,9 @@ MAX_FAILURES = 12
 _CONDUCTOR = "the conductor"
 
 
-def clear_reason(dependencies: context.Dependencies, cluster: records.Cluster) -> records.Cluster:
-    """Report that all is well again."""
-    if cluster.status_reason is None:
-        return cluster
-    return dependencies.db.clusters.observe(cluster.id, expect=cluster.generation, status_reason=None)
-
-
 STEPS: dict[states.ClusterStatus, tuple[Step, ...]] = {
     states.ClusterStatus.CREATING: bootstrap_phases.STEPS,
-    states.ClusterStatus.ACTIVE: (bootstrap_phases.install_objects, clear_reason),
+    states.ClusterStatus.ACTIVE: (bootstrap_phases.install_objects, storage.report_storage),
     states.ClusterStatus.DELETING: deletion.STEPS,
 }
 """A cluster in ERROR waits for an operator's retry, so it has no steps."""

@@ -11,6 +11,7 @@ from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import outcome
 from hypernetes.kubernetes import client as clients
 from hypernetes.kubernetes import finalizers
+from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import errors
@@ -115,6 +116,8 @@ def apply_contents(dependencies: context.Dependencies, namespace: records.Namesp
     capacity = namespace_objects.capacity(options.namespace_cpu, options.namespace_memory)
     for item in namespace_objects.contents(namespace, {**namespace_objects.DEFAULT_QUOTA, **capacity}):
         client.apply(item)
+    mine = dependencies.db.namespaces.list(cluster_id=namespace.cluster_id, project_id=namespace.project_id)
+    project_flows.apply_project_flows(client, project_flows.by_project(mine))
     return namespace
 
 

@@ -40,6 +40,8 @@ class ClusterSpec:
     """cgroup under which kubelet keeps pods; it must exist in every hierarchy before kubelet starts."""
     eviction: Mapping[str, str]
     """The kubelet's hard eviction thresholds."""
+    etcd_quota: int = 8 << 30
+    """Size of etcd's database in bytes at which it refuses writes."""
     extra_certificate_names: tuple[str, ...] = ()
     """Further names and addresses under which users reach the apiserver."""
     image_repository: str = "registry.k8s.io"
@@ -121,6 +123,7 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
             )
         },
         "scheduler": {"extraArgs": _arguments({"profiling": "false"})},
+        "etcd": {"local": {"extraArgs": _arguments({"quota-backend-bytes": str(spec.etcd_quota)})}},
         # Neither is installed (their phases are not run); saying so keeps later kubeadm upgrades from adding them.
         "proxy": {"disabled": True},
         "dns": {"disabled": True},
@@ -145,6 +148,8 @@ def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
         "audit-log-maxbackup": "10",
         "audit-log-maxage": "30",
         "enable-admission-plugins": ",".join(spec.admission_plugins),
+        # etcd keeps every version of an object until then; what is written in between must fit beside what there is.
+        "etcd-compaction-interval": "1m0s",
         # The policies of hypernetes.kubernetes.admission are admissionregistration.k8s.io/v1, served by default.
         "profiling": "false",
     }

@@ -11,7 +11,11 @@ from hypernetes.kubernetes.objects import runtime_and_priority
 
 
 def cluster_objects(
-    overhead_memory: str, overhead_cpu: str, service_subnet: str, image_registries: tuple[str, ...] = ()
+    overhead_memory: str,
+    overhead_cpu: str,
+    write_shares: int,
+    service_subnet: str,
+    image_registries: tuple[str, ...] = (),
 ) -> list[resource.Resource]:
     """Return everything the conductor applies in phase ``install-objects``.
 
@@ -19,6 +23,7 @@ def cluster_objects(
     the policies exist.
 
     :param overhead_memory: what a pod takes beyond its containers, as a Kubernetes quantity; so with the CPU.
+    :param write_shares: the share of each lane of tenants' writes in the apiserver's concurrency.
     :param service_subnet: the range of the Services' addresses.
     :param image_registries: the only registries from which images may come; empty for every public one.
     """
@@ -26,7 +31,7 @@ def cluster_objects(
         runtime_and_priority.runtime_class(overhead_memory, overhead_cpu),
         runtime_and_priority.system_runtime_class(),
         *runtime_and_priority.priority_classes(),
-        *flowcontrol.flow_objects(),
+        *flowcontrol.flow_objects(write_shares),
         *workloads.policies(image_registries),
         *resources.policies(service_subnet),
         *roles.cluster_roles(),

@@ -21,6 +21,8 @@ NAME = "hypernetes-conductor"
 POD_OVERHEAD_CPU = "20m"
 """Less than the default, since the node has few processors: Kubernetes 1.37 includes the overhead in a running pod's
 ``status.allocatedResources``, and its scheduler adds it once more."""
+TENANT_WRITE_SHARES = 1
+"""Less than the default: two writes at a time occupy the two processors that everything here shares."""
 POD_OVERHEAD_MEMORY = "416Mi"
 """More than the default, by TCG's translation buffer: there may be no usable KVM."""
 
@@ -57,6 +59,7 @@ def configuration(installation: Installation) -> ini.Sections:
             "taint_control_nodes": False,
             "pod_overhead_memory": POD_OVERHEAD_MEMORY,
             "pod_overhead_cpu": POD_OVERHEAD_CPU,
+            "tenant_write_shares": str(TENANT_WRITE_SHARES),
             "default_container_memory": str(512 << 20),
         },
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),

@@ -9,6 +9,7 @@ from lightkube.resources import admissionregistration_v1 as admission
 from lightkube.resources import core_v1 as core
 
 from hypernetes.kubernetes import client
+from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes.objects import install
 from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import ids
@@ -39,7 +40,7 @@ def record(name: str, project: ids.ProjectId) -> records.Namespace:
 def install_cluster(administrator: client.ClusterClient) -> None:
     """Apply everything of a cluster, twice (it must be idempotent), and wait until the policies are in force."""
     for _ in range(2):
-        for item in install.cluster_objects(OVERHEAD_MEMORY, "50m", control_plane.SERVICE_SUBNET):
+        for item in install.cluster_objects(OVERHEAD_MEMORY, "50m", 5, control_plane.SERVICE_SUBNET):
             administrator.apply(item)
 
     def all_checked() -> bool:
@@ -55,6 +56,7 @@ def make_namespace(administrator: client.ClusterClient, name: str, project: ids.
     administrator.create(namespace_objects.namespace(made))
     for item in namespace_objects.contents(made):
         administrator.apply(item)
+    project_flows.apply_project_flows(administrator, {project: [name]})
     # The controller manager makes it; without it no pod is admitted.
     control_plane.wait_for(
         "the default service account", lambda: administrator.find(core.ServiceAccount, "default", name) is not None

@@ -2,6 +2,7 @@
 """A real apiserver that asks our webhook, with a Keystone that is a dictionary."""
 
 import datetime
+import re
 import ssl
 import time
 import unittest
@@ -13,7 +14,9 @@ from lightkube.resources import core_v1 as core
 from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
 from hypernetes.auth import webhook
+from hypernetes.kubernetes import storage
 from hypernetes.kubernetes.bootstrap import kubeadm
+from hypernetes.kubernetes.objects import flowcontrol
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import tenant
 from hypernetes.tests.functional.kubernetes import webhook_server
@@ -102,12 +105,53 @@ class LoginTest(unittest.TestCase):
             with self.subTest(path):
                 self.assertEqual(403, self._get(path, "red").status_code)
 
-    def test_a_tenant_s_requests_queue_among_tenants(self) -> None:
-        schema: Any = self.plane.administrator().get(flow.FlowSchema, "hypernetes-tenants")
-        for path in ("/api/v1/namespaces/red-one/pods", "/api/v1/namespaces/blue-one/pods", "/apis"):
-            with self.subTest(path):
-                answer = self._get(path, "red")
-                self.assertEqual(schema.metadata.uid, answer.headers["X-Kubernetes-PF-FlowSchema-UID"])
+    def test_all_requests_of_a_project_are_one_flow(self) -> None:
+        administrator = self.plane.administrator()
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        path = "/api/v1/namespaces/red-one/serviceaccounts/default/token"
+        workload = administrator.request("POST", path, body=request)["status"]["token"]
+
+        def level_of(method: str, path: str, token: str) -> str:
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = self.http.request(method, path, headers=headers, json={} if method != "GET" else None)
+            uid = answer.headers["X-Kubernetes-PF-FlowSchema-UID"]
+            schemas: list[Any] = administrator.list(flow.FlowSchema)
+            (schema,) = [schema for schema in schemas if schema.metadata.uid == uid]
+            self.assertIsNone(schema.spec.distinguisherMethod)
+            return f"{schema.metadata.name} {schema.spec.priorityLevelConfiguration.name}"
+
+        reads = f"hypernetes-project-{tenant.RED_PROJECT}-reads hypernetes-tenants"
+        writes = f"hypernetes-project-{tenant.RED_PROJECT}-writes hypernetes-writes-0"
+        for token in ("red", workload):
+            for method, path, expected in (
+                ("GET", "/api/v1/namespaces/red-one/pods", reads),
+                ("GET", "/api/v1/namespaces/blue-one/pods", reads),
+                ("GET", "/apis", reads),
+                ("POST", "/api/v1/namespaces/red-one/configmaps", writes),
+                ("PUT", "/api/v1/namespaces/blue-one/configmaps/a", writes),
+                ("DELETE", "/api/v1/namespaces/red-one/configmaps/a", writes),
+            ):
+                with self.subTest(f"{method} {path}"):
+                    self.assertEqual(expected, level_of(method, path, token))
+
+    def test_two_projects_write_in_two_lanes_of_few_seats(self) -> None:
+        schemas = self.plane.administrator().list(flow.FlowSchema)
+        taken = flowcontrol.lanes_taken(schemas)
+        self.assertNotEqual(taken[tenant.RED_PROJECT], taken[tenant.BLUE_PROJECT])
+
+        def seats() -> dict[str, int]:
+            metrics = self.plane.administrator().read_text("/metrics")
+            found = re.findall(
+                r'apiserver_flowcontrol_nominal_limit_seats\{priority_level="(hypernetes-writes-\d+)"\} (\d+)', metrics
+            )
+            return {level: int(limit) for level, limit in found}
+
+        control_plane.wait_for("the lanes", lambda: set(seats()) == set(flowcontrol.LANES))
+        self.assertEqual({8}, set(seats().values()))
+
+    def test_the_apiserver_reports_the_size_of_etcd_s_database(self) -> None:
+        client = self.plane.administrator()
+        control_plane.wait_for("a measurement", lambda: (storage.database_size(client) or 0) > 0, 60)
 
     def test_a_reader_reads_pods_and_no_secrets(self) -> None:
         self.assertEqual(200, self._get("/api/v1/namespaces/red-one/pods", "reader").status_code)

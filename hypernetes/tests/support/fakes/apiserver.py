@@ -21,6 +21,7 @@ class FakeApiserver:
         self.blocked: dict[str, dict[str, Any]] = {}
         """Metadata of objects that finalizers keep, by name."""
         self.policies_in_force = True
+        self.database_bytes = 1 << 20
         self._numbers = itertools.count(1)
 
     def is_ready(self) -> bool:
@@ -45,8 +46,14 @@ class FakeApiserver:
     def find(self, kind: type, name: str, namespace: str | None = None) -> Any:
         return self.objects.get((kind, namespace, name))
 
-    def list(self, kind: type, namespace: str | None = None) -> list[Any]:
-        return [item for (of, _, _), item in self.objects.items() if of is kind]
+    def list(self, kind: type, namespace: str | None = None, labels: Any = None) -> list[Any]:
+        wanted = dict(labels or {}).items()
+        found = [item for (of, _, _), item in self.objects.items() if of is kind]
+        return [item for item in found if wanted <= dict(item.metadata.labels or {}).items()]
+
+    def read_text(self, path: str) -> str:
+        """Serve the metrics."""
+        return f'apiserver_storage_size_bytes{{storage_cluster_id="etcd-0"}} {self.database_bytes:g}\n'
 
     def create(self, item: Any) -> Any:
         with self.fate.decides():

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lightkube.models import core_v1 as models
 from lightkube.models import meta_v1 as meta
 from lightkube.resources import core_v1 as core
+from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
 from hypernetes.conductor.clusters import bootstrap
 from hypernetes.conductor.clusters import keys
@@ -21,7 +22,9 @@ from hypernetes.conductor.clusters import reconciler
 from hypernetes.conductor.clusters import results
 from hypernetes.conductor.engine import outcome
 from hypernetes.kubernetes.bootstrap import phases
+from hypernetes.kubernetes.objects import flowcontrol
 from hypernetes.model import ids
+from hypernetes.model import labels
 from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import messages
@@ -115,6 +118,35 @@ class ClusterTest(testtools.TestCase):
         self.assertEqual((states.ClusterStatus.ACTIVE, None, None), (now.status, now.phase, now.status_reason))
         self.assertEqual("https://192.0.2.11:6443", now.api_address)
         self.assertTrue(self.fixture.apiserver.apiserver.objects)
+
+    def _activate(self) -> None:
+        self.make_ready_node()
+        self.carry_out()
+        self.reconcile()
+
+    def test_a_database_that_fills_up_is_reported_until_it_does_not(self) -> None:
+        self._activate()
+        apiserver = self.fixture.apiserver.apiserver
+        apiserver.database_bytes = 7 << 30
+        self.reconcile()
+        reason = self.now().status_reason or ""
+        self.assertIn("etcd's database takes 7.00 GiB of 8.00 GiB", reason)
+        self.assertEqual(states.ClusterStatus.ACTIVE, self.now().status)
+        (event,) = apiserver.list(core.Event)
+        self.assertEqual(("etcd-node1", reason), (event.involvedObject.name, event.message))
+        apiserver.database_bytes = 1 << 30
+        self.reconcile()
+        self.assertIsNone(self.now().status_reason)
+
+    def test_the_flows_of_projects_without_a_namespace_are_deleted(self) -> None:
+        self._activate()
+        apiserver = self.fixture.apiserver.apiserver
+        for schema in flowcontrol.project_schemas(ids.ProjectId("gone"), [], flowcontrol.LANES[0]):
+            apiserver.apply(schema)
+        namespace = database.namespace(self.db, self.cluster.id)
+        self.reconcile()
+        projects = [s.metadata.labels.get(labels.PROJECT) for s in apiserver.list(flow.FlowSchema)]
+        self.assertEqual([namespace.project_id] * 2, [project for project in projects if project])
 
     def test_no_order_holds_a_secret(self) -> None:
         self.carry_out()

@@ -50,6 +50,12 @@ class ConfigurationTest(testtools.TestCase):
         for path in paths:
             self.assertTrue(path.startswith(mounted), path)
 
+    def test_etcd_has_a_quota_and_keeps_history_for_a_minute(self) -> None:
+        spec = builders.cluster_spec(etcd_quota=3 << 30)
+        arguments = kubeadm.cluster_configuration(spec)["etcd"]["local"]["extraArgs"]
+        self.assertEqual([{"name": "quota-backend-bytes", "value": str(3 << 30)}], arguments)
+        self.assertEqual("1m0s", kubeadm.api_server_arguments(spec)["etcd-compaction-interval"])
+
     def test_service_account_tokens_end_within_the_hour(self) -> None:
         arguments = kubeadm.api_server_arguments(builders.cluster_spec())
         self.assertEqual("1h", arguments["service-account-max-token-expiration"])

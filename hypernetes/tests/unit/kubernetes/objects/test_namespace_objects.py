@@ -5,7 +5,6 @@ from typing import Any
 
 import testtools
 
-from hypernetes.kubernetes.objects import flowcontrol
 from hypernetes.kubernetes.objects import install
 from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.kubernetes.objects import roles
@@ -123,20 +122,13 @@ class ClusterTest(testtools.TestCase):
         made: Any = runtime_and_priority.runtime_class("100Mi", "10m")
         self.assertEqual({"memory": "100Mi", "cpu": "10m"}, made.overhead.podFixed)
 
-    def test_tenants_queue_by_user_after_the_cluster_s_own_components(self) -> None:
-        made: dict[str, Any] = {f"{type(o).__name__} {o.metadata.name}": o for o in flowcontrol.flow_objects()}  # type: ignore[union-attr]
-        schema = made["FlowSchema hypernetes-tenants"].spec
-        self.assertEqual("ByUser", schema.distinguisherMethod.type)
-        self.assertGreater(schema.matchingPrecedence, 900)
-        self.assertLess(schema.matchingPrecedence, 9000)
-
     def test_tenants_get_in_last(self) -> None:
-        items: list[Any] = install.cluster_objects("96Mi", "50m", "10.96.0.0/12")
+        items: list[Any] = install.cluster_objects("96Mi", "50m", 5, "10.96.0.0/12")
         kinds = [type(item).__name__ for item in items]
         self.assertLess(max(i for i, kind in enumerate(kinds) if "Admission" in kind), kinds.index("ClusterRole"))
         self.assertEqual("ClusterRoleBinding", kinds[-1])
 
     def test_every_object_is_installed_once(self) -> None:
-        items: list[Any] = install.cluster_objects("96Mi", "50m", "10.96.0.0/12")
+        items: list[Any] = install.cluster_objects("96Mi", "50m", 5, "10.96.0.0/12")
         keys = [(type(item).__name__, item.metadata.name) for item in items]
         self.assertEqual(len(keys), len(set(keys)))
