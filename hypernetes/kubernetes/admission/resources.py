@@ -87,8 +87,14 @@ def service_addresses(service_subnet: str) -> policy.Rule:
 
     :param service_subnet: the range of the Services' addresses; for two address families, both with a comma between.
     """
-    ranges = tuple(_lowest(ipaddress.ip_network(subnet.strip())) for subnet in service_subnet.split(","))
-    inside = " || ".join(f'cidr("{one}").containsIP(a)' for one in ranges)
+    networks = [ipaddress.ip_network(subnet.strip()) for subnet in service_subnet.split(",")]
+    ranges = tuple(_lowest(network) for network in networks)
+    # The apiserver allocates the network's own address in a dry run, and to no Service (ipallocator's
+    # allocateNextService and allocateService).
+    inside = " || ".join(
+        f'(cidr("{lowest}").containsIP(a) && ip(a) != ip("{network.network_address}"))'
+        for network, lowest in zip(networks, ranges, strict=True)
+    )
     return policy.Rule(
         "service-addresses",
         '(object.spec.?clusterIPs.orValue([]).map(a, a) + [object.spec.?clusterIP.orValue("")])'

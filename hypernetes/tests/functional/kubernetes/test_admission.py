@@ -163,8 +163,17 @@ class AdmissionTest(unittest.TestCase):
         self.assertEqual("ClusterIP", plain.spec.type)
         self._create(tenant.manifest("Service", "v1", "headless", spec={"clusterIP": "None", "ports": ports}))
         self._create(tenant.manifest("Service", "v1", "chosen", spec={"clusterIP": "10.96.200.7", "ports": ports}))
+        # kubectl apply --dry-run=server and kubectl diff: the apiserver invents an address.
+        for spec in ({"ports": ports}, {"ports": ports, "type": "LoadBalancer"}, {"clusterIP": "None", "ports": ports}):
+            self.assertIsNone(self.red.dry_run_create(tenant.manifest("Service", "v1", "dry", spec=spec)))
+        self._assert_refused_by_kubernetes("10.96.0.0")
         # The address of a Service is in every change of it.
         self.red._client.patch(core.Service, "plain", {"metadata": {"labels": {"a": "b"}}}, namespace="red-one")
+
+    def _assert_refused_by_kubernetes(self, address: str) -> None:
+        item = tenant.manifest("Service", "v1", "own", spec={"clusterIP": address, "ports": [{"port": 80}]})
+        with self.assertRaisesRegex(errors.Refused, "does not match the current range"):
+            self.red.create(item)
 
     def test_a_token_that_never_expires_is_refused(self) -> None:
         secret = tenant.manifest("Secret", "v1", "token", type="kubernetes.io/service-account-token")
