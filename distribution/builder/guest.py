@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
-import shutil
 import stat
 
 from distribution.builder import cpio
+from distribution.builder import crun
 from distribution.builder import debian
 from distribution.builder import kernel
 from distribution.builder.component import BuildError
@@ -85,8 +85,7 @@ def make_root(context: Context, image: pathlib.Path) -> None:
     root = context.work / "root"
     for directory in DIRECTORIES:
         (root / directory).mkdir(parents=True)
-    shutil.copyfile(context.result("runc") / "bin" / "runc", root / "usr" / "bin" / "runc")
-    (root / "usr" / "bin" / "runc").chmod(0o755)
+    crun.install(context, root)
     (root / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/false\n")
     (root / "etc" / "group").write_text("root:x:0:\n")
     (root / "etc" / "resolv.conf").symlink_to("/run/resolv.conf")
@@ -108,6 +107,7 @@ COMPONENT = Component(
     build=build,
     inputs=(
         "distribution/builder/cpio.py",
+        "distribution/builder/crun.py",
         "distribution/builder/debian.py",
         "distribution/builder/guest.py",
         "distribution/builder/kernel.py",
@@ -118,7 +118,6 @@ COMPONENT = Component(
         "runtime/internal/channel",
         "runtime/internal/guest",
     ),
-    versions=("guest",),
-    needs=("runc",),
+    versions=("guest", "crun"),
     go=True,
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""runc as one static executable, which serves the host and the guest alike."""
+"""runc as one static executable, for the host's own pods."""
 
 from __future__ import annotations
 

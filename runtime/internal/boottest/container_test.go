@@ -102,9 +102,13 @@ func (p *pod) environment() []string {
 }
 
 func (p *pod) spec(arguments ...string) []byte {
+	return p.specOf(specs.Process{Args: arguments, Cwd: "/", Env: p.environment()})
+}
+
+func (p *pod) specOf(process specs.Process) []byte {
 	spec := specs.Spec{
-		Version: "1.1.0",
-		Process: &specs.Process{Args: arguments, Cwd: "/", Env: p.environment()},
+		Version: "1.3.0", // containerd's
+		Process: &process,
 		Root:    &specs.Root{Path: "rootfs"},
 		Mounts: []specs.Mount{
 			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
@@ -125,7 +129,9 @@ func (p *pod) spec(arguments ...string) []byte {
 
 func (p *pod) create(request *guestv1.CreateContainerRequest, arguments ...string) {
 	p.t.Helper()
-	request.Spec = p.spec(arguments...)
+	if request.Spec == nil {
+		request.Spec = p.spec(arguments...)
+	}
 	if request.Layers == nil {
 		request.Layers = []string{p.layer.Serial}
 	}
@@ -179,7 +185,12 @@ func (p *pod) output(request *guestv1.CreateContainerRequest, arguments ...strin
 // exec runs a process in a container to its end.
 func (p *pod) exec(id, exec string, arguments ...string) (string, *guestv1.WaitResponse) {
 	p.t.Helper()
-	process, err := json.Marshal(specs.Process{Args: arguments, Cwd: "/"})
+	return p.execOf(id, exec, specs.Process{Args: arguments, Cwd: "/"})
+}
+
+func (p *pod) execOf(id, exec string, wanted specs.Process) (string, *guestv1.WaitResponse) {
+	p.t.Helper()
+	process, err := json.Marshal(wanted)
 	p.must(err)
 	_, err = p.api.Exec(p.t.Context(), &guestv1.ExecRequest{Id: id, ExecId: exec, Process: process, Stdout: true})
 	p.must(err)
@@ -271,7 +282,7 @@ func missingCommand(p *pod) {
 	p.create(&guestv1.CreateContainerRequest{Id: "missing", Stderr: true}, "/nothing")
 	out, failed := p.stream("missing", "", 1), p.stream("missing", "", 2)
 	_, err := p.api.Start(p.t.Context(), &guestv1.ProcessRequest{Id: "missing"})
-	if err == nil || !strings.Contains(err.Error(), "no such file") {
+	if err == nil || !strings.Contains(strings.ToLower(err.Error()), "no such file") {
 		p.t.Errorf("Start: %v", err)
 	}
 	if text := p.all(out) + p.all(failed); text != "" {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,8 @@ func TestOrdinarySoftwareFindsAnOrdinaryNode(t *testing.T) {
 		{"an exec ends though its input is unread", unreadInput},
 		{"a part of a volume is as the kubelet makes it", subPaths},
 		{"a volume at /etc does not hide the pod's files", volumeAtEtc},
+		{"the OOM killer's order is the specification's", adjustments},
+		{"a working directory that is not there is made", workingDirectory},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			q := *p
@@ -72,6 +75,35 @@ func limits(p *pod) {
 	adjustment, _ := p.exec("main", "adjustment", "/payload", "print", "/proc/self/oom_score_adj")
 	if strings.TrimSpace(adjustment) != "0" {
 		p.t.Errorf("a container's oom_score_adj is %q", adjustment)
+	}
+}
+
+// What a container is given, with its exec's, must arrive; 0 is given too.
+func adjustments(p *pod) {
+	for _, want := range []int{0, 500, -500} {
+		process := specs.Process{Args: []string{"/payload", "print", "/proc/self/oom_score_adj"}, Cwd: "/", OOMScoreAdj: &want}
+		p.create(&guestv1.CreateContainerRequest{Id: "adjusted", Spec: p.specOf(process)})
+		out := p.stream("adjusted", "", 1)
+		p.start("adjusted", "")
+		if got := strings.TrimSpace(p.all(out)); got != strconv.Itoa(want) {
+			p.t.Errorf("a container's oom_score_adj is %s, want %d", got, want)
+		}
+		p.wait("adjusted", "")
+		_, err := p.api.Delete(p.t.Context(), &guestv1.ProcessRequest{Id: "adjusted"})
+		p.must(err)
+		if got, _ := p.execOf("main", "adjusted", process); strings.TrimSpace(got) != strconv.Itoa(want) {
+			p.t.Errorf("an exec's oom_score_adj is %s, want %d", got, want)
+		}
+	}
+}
+
+func workingDirectory(p *pod) {
+	process := specs.Process{Args: []string{"/payload", "cwd"}, Cwd: "/not/there"}
+	p.create(&guestv1.CreateContainerRequest{Id: "cwd", Spec: p.specOf(process)})
+	out := p.stream("cwd", "", 1)
+	p.start("cwd", "")
+	if got := p.all(out); got != "/not/there\n" {
+		p.t.Errorf("it runs in %q", got)
 	}
 }
 

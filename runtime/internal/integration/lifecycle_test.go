@@ -36,7 +36,7 @@ func TestContainersOfAPod(t *testing.T) {
 	t.Run("a command that is not there fails to start", func(t *testing.T) {
 		p := p.in(t)
 		id := p.container("absent", "", func(c *cri.ContainerConfig) { c.Command = []string{"/no/such/program"} })
-		if err := p.tryStart(id); err == nil || !strings.Contains(err.Error(), "no such file") {
+		if err := p.tryStart(id); err == nil || !strings.Contains(strings.ToLower(err.Error()), "no such file") {
 			t.Fatalf("got %v", err)
 		}
 	})

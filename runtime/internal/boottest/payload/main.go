@@ -44,6 +44,10 @@ func act(verb string, arguments []string) error {
 		text, err := os.ReadFile(arguments[0])
 		fmt.Print(string(text))
 		return err
+	case "cwd":
+		name, err := os.Getwd()
+		fmt.Println(name)
+		return err
 	case "write":
 		return os.WriteFile(arguments[0], []byte(arguments[1]), 0o644)
 	case "fill": // a file, synced, until it fails

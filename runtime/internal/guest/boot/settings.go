@@ -22,7 +22,7 @@ const PodCgroup = CgroupDir + "/pod"
 
 // What is reserved, so that the guest itself continues when containers use the rest.
 const (
-	reservedMemory  = 24 << 20 // bytes: runc beside hyper-guest, and what both have cached
+	reservedMemory  = 24 << 20 // bytes: crun beside hyper-guest, and what both have cached
 	reservedThreads = 128
 )
 
@@ -54,10 +54,6 @@ func Settle() error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not in each kernel
 			return fmt.Errorf("set sysctl %s: %w", setting.Name, err)
 		}
-	}
-	// Inherited by runc; containers get what their specification says.
-	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0); err != nil {
-		return fmt.Errorf("protect the guest from the OOM killer: %w", err)
 	}
 	return podCgroup()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package container runs the pod's containers with runc. It builds their root
+// Package container runs the pod's containers with crun. It builds their root
 // file systems from layers and the scratch disk, and follows their processes.
 package container
 
@@ -29,14 +29,14 @@ var (
 	ErrExists   = errors.New("the container or process already exists")
 	ErrInvalid  = errors.New("invalid")
 	ErrState    = errors.New("not possible in this state")
-	ErrRuntime  = errors.New("runc failed")
+	ErrRuntime  = errors.New("crun failed")
 )
 
 func errState(why string) error { return fmt.Errorf("%w: %s", ErrState, why) }
 
 // Dirs are the directories of a Set.
 type Dirs struct {
-	State   string // bundles, layers, runc's state: memory
+	State   string // bundles, layers, crun's state: memory
 	Scratch string // writable layers
 	Shared  string // the pod's /dev/shm
 	Cgroup  string // mount point of cgroup v2
@@ -46,7 +46,7 @@ type Dirs struct {
 type Set struct {
 	dirs    Dirs
 	reaper  *reaper.Reaper
-	runc    *runc
+	crun    *crun
 	volumes *volume.Set
 	layers  *layers
 
@@ -78,7 +78,7 @@ func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set) (*Set, error) {
 	set := &Set{
 		dirs:       dirs,
 		reaper:     r,
-		runc:       &runc{reaper: r, root: filepath.Join(dirs.State, "runc")},
+		crun:       &crun{reaper: r, root: filepath.Join(dirs.State, "crun")},
 		volumes:    volumes,
 		layers:     newLayers(filepath.Join(dirs.State, "l")),
 		containers: map[string]*container{},
@@ -149,7 +149,7 @@ func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
 	if err != nil {
 		return err
 	}
-	made.init = newProcess(io)
+	made.init = newProcess(io, spec.Process)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.containers[id] = made
@@ -207,7 +207,7 @@ func (s *Set) Exec(request *guestv1.ExecRequest) error {
 	if err == nil {
 		var io *stdio
 		io, err = newStdio(request.GetTerminal(), [3]bool{request.GetStdin(), request.GetStdout(), request.GetStderr()})
-		made.process = newProcess(io)
+		made.process = newProcess(io, spec)
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(made.dir))
@@ -228,14 +228,14 @@ func (s *Set) Start(id, exec string) (int, error) {
 	var pid int
 	ended := func() {}
 	if exec == "" {
-		pid, err = s.runc.run(id, in.bundle, p.io, s.console())
+		pid, err = s.crun.run(id, in.bundle, p, s.console())
 		ended = func() { s.initEnded(in) }
 	} else {
 		dir := filepath.Join(in.bundle, "exec-"+exec)
-		pid, err = s.runc.exec(id, dir, filepath.Join(dir, "process.json"), p.io, s.console())
+		pid, err = s.crun.exec(id, dir, filepath.Join(dir, "process.json"), p, s.console())
 	}
 	if err != nil {
-		// Before the streams learn of the exit: runc's own messages are not output
+		// Before the streams learn of the exit: crun's own messages are not output
 		// of the container. The error reports them to the host.
 		p.io.close()
 		p.stop(reaper.Exit{Code: 255, At: time.Now()})
@@ -342,7 +342,7 @@ func (s *Set) remove(in *container) ([]string, error) {
 	for _, e := range in.execs {
 		e.io.close()
 	}
-	failed := errors.Join(s.removeCgroup(in.id), s.runc.forget(in.id))
+	failed := errors.Join(s.removeCgroup(in.id), s.crun.forget(in.id))
 	rootfs := filepath.Join(in.bundle, "rootfs")
 	failed = errors.Join(failed, unix.Unmount(rootfs, unix.MNT_DETACH))
 	released := s.layers.drop(in.serial)

@@ -15,6 +15,9 @@ import (
 // namespace instead of the guest's init.
 const HoldPidNamespaceArgument = "hold-pid-namespace"
 
+// neverKilled is the oom_score_adj of a process that the OOM killer skips.
+const neverKilled = -1000
+
 // HoldPidNamespace keeps the namespace and reaps its orphans, forever.
 func HoldPidNamespace() {
 	children := make(chan os.Signal, 1)
@@ -55,7 +58,7 @@ func (s *Set) podPidNamespace() (string, error) {
 		pid, _, err := s.reaper.Start([]string{"/proc/self/exe", HoldPidNamespaceArgument}, &syscall.ProcAttr{
 			Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
 			Sys:   &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID},
-		})
+		}, neverKilled)
 		if err != nil {
 			return "", fmt.Errorf("create the pod's process namespace: %w", err)
 		}

@@ -5,6 +5,8 @@ package container
 import (
 	"sync"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+
 	"hypernetes.org/runtime/internal/guest/reaper"
 )
 
@@ -12,14 +14,15 @@ type state int
 
 const (
 	created  state = iota // its streams exist, it has not started
-	starting              // runc is starting it
+	starting              // crun is starting it
 	running
 	stopped // it has exited, or its start failed
 )
 
 // process is a container's first process or an exec.
 type process struct {
-	io *stdio
+	io         *stdio
+	adjustment int // oom_score_adj
 
 	mu     sync.Mutex
 	state  state
@@ -28,8 +31,12 @@ type process struct {
 	exited chan struct{} // closed with state stopped
 }
 
-func newProcess(io *stdio) *process {
-	return &process{io: io, exited: make(chan struct{})}
+func newProcess(io *stdio, spec *specs.Process) *process {
+	p := &process{io: io, exited: make(chan struct{})}
+	if spec.OOMScoreAdj != nil {
+		p.adjustment = *spec.OOMScoreAdj
+	}
+	return p
 }
 
 // begin moves from created to starting.

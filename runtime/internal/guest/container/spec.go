@@ -15,6 +15,9 @@ import (
 const (
 	sharedMemory = "/dev/shm"
 	defaultPath  = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	// Debian's crun refuses a specification of a later minor version, as containerd
+	// writes it, but reads what prepare keeps of it.
+	runtimeSpec = "1.0.2"
 )
 
 // Only these make sense inside the guest; every bind mount of the host's spec
@@ -48,6 +51,7 @@ func prepare(raw []byte, place placement) (*specs.Spec, error) {
 	if spec.Process == nil || len(spec.Process.Args) == 0 {
 		return nil, fmt.Errorf("%w OCI spec: no process", ErrInvalid)
 	}
+	spec.Version = runtimeSpec
 	readOnly := spec.Root != nil && spec.Root.Readonly
 	spec.Root = &specs.Root{Path: place.rootfs, Readonly: readOnly}
 	spec.Hooks = nil
@@ -64,10 +68,6 @@ func cleanProcess(process *specs.Process) {
 	process.SelinuxLabel, process.ApparmorProfile = "", ""
 	if process.Cwd == "" {
 		process.Cwd = "/"
-	}
-	if process.OOMScoreAdj == nil {
-		// Otherwise it would inherit the guest's own, which the OOM killer skips.
-		process.OOMScoreAdj = new(int)
 	}
 	if !slices.ContainsFunc(process.Env, func(v string) bool { return len(v) >= 5 && v[:5] == "PATH=" }) {
 		process.Env = append(process.Env, defaultPath)
@@ -136,7 +136,7 @@ func linux(given *specs.Linux, place placement) *specs.Linux {
 
 // resources keeps the limits that cgroup v2 in the guest can hold. CPU and
 // memory node sets name the host's CPUs; device rules start empty, and
-// runc adds the standard devices.
+// crun adds the standard devices.
 func resources(given *specs.LinuxResources) *specs.LinuxResources {
 	kept := &specs.LinuxResources{
 		Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},

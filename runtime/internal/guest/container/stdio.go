@@ -28,7 +28,7 @@ type stdio struct {
 	conns    [3]net.Conn
 	closed   bool
 	// started is closed when the process runs: the terminal exists, and the pipes
-	// contain the process's output. Until then they may contain runc's own messages.
+	// contain the process's output. Until then they may contain crun's own messages.
 	started chan struct{}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -26,6 +27,8 @@ type Exit struct {
 // Exits of processes that are not watched yet are kept, since a container's first
 // process may end before its pid is read; the oldest is forgotten first.
 const keptOrphans = 1024
+
+const adjustmentFile = "/proc/self/oom_score_adj"
 
 // Reaper owns all child processes of this process.
 type Reaper struct {
@@ -48,11 +51,16 @@ func New() *Reaper {
 	return r
 }
 
-// Start runs a program; the channel delivers its exit once.
-func (r *Reaper) Start(argv []string, attr *syscall.ProcAttr) (int, <-chan Exit, error) {
-	// Held over the fork, so that the exit cannot come before the entry.
+// Start runs a program with this oom_score_adj; the channel delivers its exit once.
+func (r *Reaper) Start(argv []string, attr *syscall.ProcAttr, adjustment int) (int, <-chan Exit, error) {
+	// Held over the fork, so that the exit cannot come before the entry, and that
+	// the program inherits its own adjustment.
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	// For this process it means nothing: the OOM killer never takes a machine's first.
+	if err := os.WriteFile(adjustmentFile, []byte(strconv.Itoa(adjustment)), 0); err != nil {
+		return 0, nil, fmt.Errorf("set the OOM adjustment of %s: %w", argv[0], err)
+	}
 	pid, err := syscall.ForkExec(argv[0], argv, attr)
 	if err != nil {
 		return 0, nil, fmt.Errorf("start %s: %w", argv[0], err)

@@ -32,7 +32,7 @@ const unused = 1 << 22
 func TestExits(t *testing.T) {
 	r := New()
 	t.Run("an exit code comes back", func(t *testing.T) {
-		_, exits, err := r.Start([]string{"/bin/sh", "-c", "exit 42"}, attributes)
+		_, exits, err := r.Start([]string{"/bin/sh", "-c", "exit 42"}, attributes, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestExits(t *testing.T) {
 		}
 	})
 	t.Run("a signal counts from 128", func(t *testing.T) {
-		pid, exits, err := r.Start([]string{"/bin/sleep", "60"}, attributes)
+		pid, exits, err := r.Start([]string{"/bin/sleep", "60"}, attributes, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +84,7 @@ func TestExits(t *testing.T) {
 		}
 	})
 	t.Run("a program that is not there is an error", func(t *testing.T) {
-		if _, _, err := r.Start([]string{"/nothing"}, attributes); err == nil {
+		if _, _, err := r.Start([]string{"/nothing"}, attributes, 0); err == nil {
 			t.Error("it started")
 		}
 	})

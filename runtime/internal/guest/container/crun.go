@@ -22,45 +22,45 @@ import (
 )
 
 const (
-	runcPath = "/usr/bin/runc"
+	crunPath = "/usr/bin/crun"
 	// Under software emulation on a loaded host a start takes a second; a
 	// minute means that something hangs.
-	runcTimeout = 60 * time.Second
+	crunTimeout = 60 * time.Second
 )
 
-// runc runs the OCI runtime, always detached: the container's processes become
+// crun runs the OCI runtime, always detached: the container's processes become
 // children of PID 1, that is of this program.
-type runc struct {
+type crun struct {
 	reaper *reaper.Reaper
 	root   string // its state
 }
 
 // run creates and starts a container in one call, which saves one execution of
-// runc compared with create and start.
-func (r *runc) run(id, bundle string, io *stdio, console string) (int, error) {
+// crun compared with create and start.
+func (r *crun) run(id, bundle string, p *process, console string) (int, error) {
 	pidFile := filepath.Join(bundle, "pid")
-	return r.detached(bundle, pidFile, io, console, "run", "--detach", "--no-new-keyring", "--bundle", bundle, "--pid-file", pidFile, id)
+	return r.detached(bundle, pidFile, p, console, "run", "--detach", "--no-new-keyring", "--bundle", bundle, "--pid-file", pidFile, id)
 }
 
 // exec starts one more process from a file with an OCI process.
-func (r *runc) exec(id, dir, process string, io *stdio, console string) (int, error) {
+func (r *crun) exec(id, dir, specification string, p *process, console string) (int, error) {
 	pidFile := filepath.Join(dir, "pid")
-	return r.detached(dir, pidFile, io, console, "exec", "--detach", "--process", process, "--pid-file", pidFile, id)
+	return r.detached(dir, pidFile, p, console, "exec", "--detach", "--process", specification, "--pid-file", pidFile, id)
 }
 
-// forget removes runc's state of a stopped container, as `runc delete` does without
-// hooks and Intel RDT, but without executing it.
-func (r *runc) forget(id string) error {
+// forget removes crun's state of a stopped container, as `crun delete` does without
+// hooks and systemd, but without executing it.
+func (r *crun) forget(id string) error {
 	return os.RemoveAll(filepath.Join(r.root, id))
 }
 
-func (r *runc) detached(dir, pidFile string, io *stdio, console string, verb string, arguments ...string) (int, error) {
+func (r *crun) detached(dir, pidFile string, p *process, console string, verb string, arguments ...string) (int, error) {
 	run := func(extra ...string) error {
-		return r.command(dir, io.files(), verb, append(extra, arguments...)...)
+		return r.command(dir, p, verb, append(extra, arguments...)...)
 	}
 	var master *os.File
 	var err error
-	if io.terminal {
+	if p.io.terminal {
 		master, err = withTerminal(console, func() error { return run("--console-socket", console) })
 	} else {
 		err = run()
@@ -75,7 +75,7 @@ func (r *runc) detached(dir, pidFile string, io *stdio, console string, verb str
 		}
 		return 0, err
 	}
-	io.running(master)
+	p.io.running(master)
 	return pid, nil
 }
 
@@ -91,18 +91,18 @@ func readPid(path string) (int, error) {
 	return pid, nil
 }
 
-func (r *runc) command(dir string, files []uintptr, verb string, arguments ...string) error {
-	log := filepath.Join(dir, "runc.log")
-	argv := append([]string{runcPath, "--root", r.root, "--log", log, "--log-format", "json", verb}, arguments...)
+func (r *crun) command(dir string, p *process, verb string, arguments ...string) error {
+	log := filepath.Join(dir, "crun.log")
+	argv := append([]string{crunPath, "--root", r.root, "--log", log, "--log-format", "json", verb}, arguments...)
 	pid, exited, err := r.reaper.Start(argv, &syscall.ProcAttr{
 		Dir:   "/",
-		Env:   []string{"PATH=/usr/bin:/bin", "GOGC=off"},
-		Files: files,
-	})
+		Env:   []string{"PATH=/usr/bin:/bin"},
+		Files: p.io.files(),
+	}, p.adjustment) // crun sets it for containers only, and never to 0
 	if err != nil {
 		return err
 	}
-	timer := time.NewTimer(runcTimeout)
+	timer := time.NewTimer(crunTimeout)
 	defer timer.Stop()
 	select {
 	case exit := <-exited:
@@ -113,17 +113,17 @@ func (r *runc) command(dir string, files []uintptr, verb string, arguments ...st
 	case <-timer.C:
 		_ = r.reaper.Signal(pid, unix.SIGKILL) // otherwise it has just exited
 		<-exited
-		return fmt.Errorf("%w: runc %s took longer than %s", ErrRuntime, verb, runcTimeout)
+		return fmt.Errorf("%w: crun %s took longer than %s", ErrRuntime, verb, crunTimeout)
 	}
 }
 
-// lastError returns the message that runc logged last, without the log's format.
+// lastError returns the message that crun logged last, without the log's format.
 func lastError(log string, code int) string {
 	text, err := os.ReadFile(log)
 	if err != nil {
-		return fmt.Sprintf("runc ended with status %d", code)
+		return fmt.Sprintf("crun ended with status %d", code)
 	}
-	message := fmt.Sprintf("runc ended with status %d", code)
+	message := fmt.Sprintf("crun ended with status %d", code)
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
 		var entry struct{ Level, Msg string }
@@ -134,7 +134,7 @@ func lastError(log string, code int) string {
 	return message
 }
 
-// withTerminal runs a function that makes runc send a terminal to the socket, and receives it.
+// withTerminal runs a function that makes crun send a terminal to the socket, and receives it.
 func withTerminal(console string, run func() error) (*os.File, error) {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: console, Net: "unix"})
 	if err != nil {
@@ -167,7 +167,7 @@ func withTerminal(console string, run func() error) (*os.File, error) {
 }
 
 func acceptTerminal(listener *net.UnixListener) (*os.File, error) {
-	if err := listener.SetDeadline(time.Now().Add(runcTimeout + 5*time.Second)); err != nil {
+	if err := listener.SetDeadline(time.Now().Add(crunTimeout + 5*time.Second)); err != nil {
 		return nil, err
 	}
 	conn, err := listener.AcceptUnix()
@@ -175,7 +175,7 @@ func acceptTerminal(listener *net.UnixListener) (*os.File, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(runcTimeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(crunTimeout)); err != nil {
 		return nil, err
 	}
 	name, rights := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
@@ -188,14 +188,14 @@ func acceptTerminal(listener *net.UnixListener) (*os.File, error) {
 		return nil, err
 	}
 	if len(messages) != 1 {
-		return nil, errors.New("runc sent no terminal")
+		return nil, errors.New("crun sent no terminal")
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {
 		return nil, err
 	}
 	if len(fds) != 1 {
-		return nil, errors.New("runc sent no terminal")
+		return nil, errors.New("crun sent no terminal")
 	}
 	// Non-blocking, so that Go's poller serves it and Close interrupts a read.
 	if err := unix.SetNonblock(fds[0], true); err != nil {
