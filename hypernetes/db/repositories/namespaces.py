@@ -52,7 +52,8 @@ class Namespaces(base.IntentRepository[models.Namespace, records.Namespace]):
         # Both before the first read: a transaction reads what was committed then (REPEATABLE READ), so not less than
         # what the writers before it have written.
         if limit is not None and not _touch(session, models.Project, record.project_id):
-            raise errors.NotFound(kind=kinds.Kind.PROJECT, id=record.project_id)
+            # Its record was written on another server of the database a moment ago.
+            raise errors.Unavailable(service="The database", reason=f"project {record.project_id} is not recorded yet")
         if not _touch(session, models.Cluster, record.cluster_id):
             raise errors.NotFound(kind=kinds.Kind.CLUSTER, id=record.cluster_id)
         cluster = session.get_one(models.Cluster, record.cluster_id)

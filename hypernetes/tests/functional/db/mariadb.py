@@ -30,12 +30,13 @@ class MariaDB(fixtures.Fixture):
     def _setUp(self) -> None:  # noqa: N802
         server = os.environ.get("HYPERNETES_TEST_MARIADB") or _server()
         name = f"test_{uuid.uuid4().hex}"
-        _execute(server, f"CREATE DATABASE {name}")
-        self.addCleanup(_execute, server, f"DROP DATABASE {name}")
+        execute(server, f"CREATE DATABASE {name}")
+        self.addCleanup(execute, server, f"DROP DATABASE {name}")
         self.connection = sqlalchemy.make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _execute(server: str, statement: str) -> None:
+def execute(server: str, statement: str) -> None:
+    """Execute one statement."""
     engine = sqlalchemy.create_engine(server, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
@@ -49,6 +50,13 @@ def _server() -> str:
     """Start a server in a directory of its own that listens on a socket there only; its URL."""
     directory = Path(tempfile.mkdtemp(prefix="hypernetes-mariadb-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    url, process = start(directory, "--skip-networking", "--skip-log-bin")
+    atexit.register(stop, process)
+    return url
+
+
+def start(directory: Path, *options: str) -> "tuple[str, subprocess.Popen[bytes]]":
+    """Start a server that has its data and its socket in a directory; its URL as root."""
     # mariadbd refuses to run as root.
     user = pwd.getpwnam("mysql").pw_name if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     if os.geteuid() == 0:
@@ -76,26 +84,28 @@ def _server() -> str:
                 f"--datadir={data}",
                 f"--socket={socket}",
                 f"--user={user}",
-                "--skip-networking",
                 "--innodb-buffer-pool-size=32M",
                 # Speed; nothing of a test's need survive the machine.
                 "--innodb-flush-log-at-trx-commit=0",
-                "--skip-log-bin",
+                *options,
             ],
             stdout=log,
             stderr=log,
         )
-    atexit.register(_stop, process)
     url = f"mysql+pymysql://root@/?unix_socket={socket}"
-    _await(url, process, directory / "log")
-    return url
+    try:
+        _await(url, process, directory / "log")
+    except Exception:
+        stop(process)
+        raise
+    return url, process
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + _START_DEADLINE
     while True:
         try:
-            _execute(url, "SELECT 1")
+            execute(url, "SELECT 1")
         except sqlalchemy.exc.OperationalError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"mariadbd does not answer:\n{log.read_text(errors='replace')}") from None
@@ -104,7 +114,8 @@ def _await(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
             return
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a server that :func:`start` has started."""
     process.terminate()
     try:
         process.wait(_STOP_DEADLINE)
