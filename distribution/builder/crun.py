@@ -52,8 +52,8 @@ def install(context: Context, root: pathlib.Path) -> None:
     (root / "lib64").mkdir()
     (root / "lib64" / LOADER).symlink_to(f"../{LIBRARIES}/{LOADER}")
     loader = directory / LOADER
-    argv = [loader, "--inhibit-cache", "--library-path", directory, root / PROGRAM, "--version"]
-    context.run(argv, timeout=60)
+    argv: list[str | pathlib.Path] = [loader, "--inhibit-cache", "--library-path", directory]
+    context.run([*argv, root / PROGRAM, "--version"], timeout=60)
 
 
 def _find(unpacked: pathlib.Path, name: str) -> pathlib.Path:
