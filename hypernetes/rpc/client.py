@@ -75,8 +75,11 @@ class _Client:
             # A call that no queue accepts fails at once and not after its timeout.
             routed = oslo_messaging.TransportOptions(at_least_once=True)
             # While it works the receiver sends signs of life, so that the call to a killed one ends early.
-            alive = min(timeout, self._conf.messaging.call_monitor_timeout)
-            prepared = client.prepare(timeout=timeout, call_monitor_timeout=alive, transport_options=routed)
+            # A conductor accepts whole seconds, from 2 on (hypernetes.rpc.guard).
+            alive = int(min(timeout, self._conf.messaging.call_monitor_timeout))
+            prepared = client.prepare(
+                timeout=timeout, call_monitor_timeout=alive if alive >= 2 else None, transport_options=routed
+            )
             return prepared.call(context, name, **arguments)
         except oslo_messaging.MessageUndeliverable as error:
             raise errors.Unavailable(service=self._peer, reason="no receiver is listening") from error

@@ -9,6 +9,7 @@ ends them: ``node1`` has no right to what belongs to ``node10``.
 """
 
 import re
+import time
 import urllib.parse
 from collections.abc import Mapping
 
@@ -25,6 +26,32 @@ USER_LIMITS = {"max-connections": 128, "max-channels": 256}
 failure the old connections count until RabbitMQ has missed their heartbeats."""
 
 
+_KIB = 1024
+POLICIES: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    # What nodes may declare (hypernetes.model.bus): about 200 queues each, most of which never exist. An agent's
+    # largest message, the order of a phase, has some 20 KiB.
+    "hypernetes-node-queues": (
+        r"^(hypernetes\.|hypernetes-agent\.|reply_[-a-z0-9]+:agent:)",
+        {
+            "max-length": 500,
+            "max-length-bytes": 512 * _KIB,
+            "overflow": "reject-publish",
+            "message-ttl": 300_000,
+            "expires": 3_600_000,
+        },
+    ),
+    # The conductors' own, which all nodes share: calls older than every timeout are waited for by no agent.
+    "hypernetes-agents-queue": (
+        r"^hypernetes-agents(\.|_fanout|$)",
+        {"max-length-bytes": 64 * 1024 * _KIB, "overflow": "reject-publish", "message-ttl": 120_000},
+    ),
+}
+"""RabbitMQ's policies of the queues that nodes fill: name, pattern of the queues, definition (milliseconds, bytes)."""
+
+_POLICY_SECONDS = 60.0
+"""How long policies count as being there. Many nodes are looked at in a row, and all share them."""
+
+
 def node_user(node: str) -> str:
     """Return the name of a node's RabbitMQ user."""
     return f"hypernetes-agent-{node}"
@@ -32,9 +59,7 @@ def node_user(node: str) -> str:
 
 def permission_pattern(node: str) -> str:
     """Return RabbitMQ's regular expression of the names that a node's user may configure, write and read."""
-    exchange = re.escape(bus.agent_exchange(node))
-    topic = re.escape(bus.agent_topic(node))
-    return f"^({exchange}|{topic}([._].*)?|reply_{re.escape(node)}:.*)$"
+    return f"^({bus.node_names_pattern(node)})$"
 
 
 class RabbitmqAdmin:
@@ -51,6 +76,7 @@ class RabbitmqAdmin:
         self._verify: bool | str = options.management_ca_file or True
         self._timeout = options.management_timeout
         self._vhost = urllib.parse.quote(options.virtual_host, safe="")
+        self._policies_until = 0.0
 
     def ensure_node(self, node: str, password: str) -> None:
         """Create the node's user with this password, and its permissions, exchange and binding."""
@@ -59,7 +85,8 @@ class RabbitmqAdmin:
         self.ensure_topology(node)
 
     def ensure_topology(self, node: str) -> None:
-        """Ensure the limits, permissions, exchange and binding of a node whose user exists."""
+        """Ensure the limits, permissions, exchange and binding of a node whose user exists, and the policies."""
+        self._ensure_policies()
         user = urllib.parse.quote(node_user(node), safe="")
         for limit, value in USER_LIMITS.items():
             self._request("PUT", f"/user-limits/{user}/{limit}", {"value": value})
@@ -75,6 +102,14 @@ class RabbitmqAdmin:
         for binding in self._list(f"{bindings}/{bus.CONDUCTOR_EXCHANGE}", missing_ok=True):
             key = urllib.parse.quote(binding["properties_key"], safe="")
             self._request("DELETE", f"{bindings}/{bus.CONDUCTOR_EXCHANGE}/{key}", missing_ok=True)
+
+    def _ensure_policies(self) -> None:
+        if time.monotonic() < self._policies_until:
+            return
+        for name, (pattern, definition) in POLICIES.items():
+            body = {"pattern": pattern, "definition": definition, "apply-to": "queues", "priority": 10}
+            self._request("PUT", f"/policies/{self._vhost}/{name}", body)
+        self._policies_until = time.monotonic() + _POLICY_SECONDS
 
     def has_node(self, node: str) -> bool:
         """Return whether the node's user exists."""

@@ -5,7 +5,6 @@ A receiver is any object with the methods of a table in :mod:`hypernetes.rpc.met
 returns the answer, or raises an error of :mod:`hypernetes.model.errors`, which then reaches the caller.
 """
 
-import re
 import socket
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -21,14 +20,13 @@ from hypernetes.model import bus
 from hypernetes.model import errors
 from hypernetes.rpc import codec
 from hypernetes.rpc import failures
+from hypernetes.rpc import guard
 from hypernetes.rpc import messages
 from hypernetes.rpc import methods
 from hypernetes.rpc import request_context
 from hypernetes.rpc import transport as transports
 
 LOG = log.getLogger(__name__)
-
-_AGENT_REPLY_QUEUE = re.compile(r"reply_[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?:[^/]{1,80}")
 
 
 class ConductorForApi(Protocol):
@@ -45,6 +43,13 @@ class ConductorForApi(Protocol):
 
 class ConductorForAgents(Protocol):
     """The methods that a conductor offers agents. Each verifies the caller's token first."""
+
+    def node_name(self, caller: messages.Caller) -> str:
+        """Return the name of the node whose token the caller presents; not to be called from outside.
+
+        :raises errors.Unauthenticated: when the token is not the node's.
+        """
+        ...
 
     def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
         """Record that the node is alive; return what is wanted of it."""
@@ -105,25 +110,71 @@ def _handler(method: methods.Method, function: Callable[[Any], Any]) -> Callable
     return handle
 
 
-def _give_no_answer(reply: object = None, failure: object = None) -> None:
-    """Drop the answer; takes the place of a message's ``reply``."""
+class _Dispatcher(oslo_messaging.RPCDispatcher):
+    """Answers every failure as :class:`failures.RemoteFailure`: what oslo.messaging would send holds a traceback."""
 
-
-class _ReplyGuard(oslo_messaging.RPCDispatcher):
-    """Answers agents on agents' reply queues only.
-
-    The sender of a call names the queue for its answer, and the conductor may publish anywhere. Without this guard a
-    hostile node could have answers put into other services' queues.
-    """
+    def __init__(self, adapter: _Adapter) -> None:
+        super().__init__([adapter], None, oslo_messaging.DefaultRPCAccessPolicy)
 
     def dispatch(self, incoming: Any) -> Any:
-        """Carry out the call unless its reply queue is not an agent's."""
-        queue = getattr(incoming, "reply_q", None)
-        if queue is not None and not _AGENT_REPLY_QUEUE.fullmatch(str(queue)):
-            LOG.warning("Dropped a call that wants its answer on %.100r, which is not an agent's reply queue", queue)
-            incoming.reply = _give_no_answer
-            return None
+        """Carry out a call."""
+        try:
+            return super().dispatch(incoming)
+        except Exception:
+            method = str(incoming.message.get("method"))[:64]
+            LOG.exception("The call %r could not be dispatched", method)
+            return {"error": failures.encode(failures.RemoteFailure(method=method))}
+
+
+class _AgentsDispatcher(_Dispatcher):
+    """Verifies that a call's token is its sender's before anything is started for it."""
+
+    def __init__(self, adapter: _Adapter, receiver: ConductorForAgents) -> None:
+        super().__init__(adapter)
+        self._receiver = receiver
+
+    def dispatch(self, incoming: Any) -> Any:
+        """Carry out a call whose form :class:`_AgentsServer` has checked."""
+        request_context.begin_received(incoming.ctxt)
+        message = incoming.message["args"]["message"]
+        try:
+            caller = codec.decode(messages.Caller, message.get("caller") if isinstance(message, dict) else None)
+            if self._receiver.node_name(caller) != guard.sender(incoming):
+                raise errors.Unauthenticated(what="agent's token")
+        except codec.MalformedMessage as error:
+            return {"error": failures.encode(errors.BadRequest(reason=str(error)))}
+        except errors.HypernetesError as error:
+            LOG.info("Refused a call of %s: %s", guard.sender(incoming), error)
+            return {"error": failures.encode(error)}
         return super().dispatch(incoming)
+
+
+class _AgentsServer(oslo_server.RPCServer):
+    """Takes calls of nodes, by the rules of :mod:`hypernetes.rpc.guard`."""
+
+    def __init__(self, transport: Any, target: Any, dispatcher: _AgentsDispatcher) -> None:
+        super().__init__(transport, target, dispatcher, executor="threading")
+        self._methods = {method.name: method for method in methods.FROM_AGENTS}
+        self._lanes = guard.Lanes(super()._on_incoming)
+        self._drops = guard.DropLog()
+
+    def _on_incoming(self, incoming: Any) -> None:
+        """Take a message in, in the listener's thread."""
+        node = guard.sender(incoming[0])
+        if node is None:
+            self._drops.add(None, "did not come by a node's exchange")
+            return
+        reason = guard.problem(incoming[0], node, self._methods, methods.VERSION)
+        if reason is None and not self._lanes.add(node, incoming):
+            reason = "came while too many others waited"
+        if reason is not None:
+            self._drops.add(node, reason)
+
+    def _process_incoming(self, incoming: Any) -> None:
+        try:
+            super()._process_incoming(incoming)
+        finally:
+            self._lanes.done(str(guard.sender(incoming[0])))
 
 
 def conductor_servers(conf: cfg.ConfigOpts, api: ConductorForApi, agents: ConductorForAgents) -> tuple[Any, Any]:
@@ -133,19 +184,16 @@ def conductor_servers(conf: cfg.ConfigOpts, api: ConductorForApi, agents: Conduc
     """
     transport = transports.service_transport(conf)
     name = socket.gethostname()
-    for_api = oslo_messaging.get_rpc_server(
+    for_api = oslo_server.RPCServer(
         transport,
         oslo_messaging.Target(exchange=bus.CONDUCTOR_EXCHANGE, topic=bus.CONDUCTOR_TOPIC, server=name),
-        [_Adapter(methods.FROM_API, api)],
+        _Dispatcher(_Adapter(methods.FROM_API, api)),
         executor="threading",
-        access_policy=oslo_messaging.DefaultRPCAccessPolicy,
     )
-    guard = _ReplyGuard([_Adapter(methods.FROM_AGENTS, agents)], None, oslo_messaging.DefaultRPCAccessPolicy)
-    for_agents = oslo_server.RPCServer(
+    for_agents = _AgentsServer(
         transport,
         oslo_messaging.Target(exchange=bus.AGENTS_EXCHANGE, topic=bus.AGENTS_TOPIC, server=name),
-        guard,
-        executor="threading",
+        _AgentsDispatcher(_Adapter(methods.FROM_AGENTS, agents), agents),
     )
     return for_api, for_agents
 
@@ -156,10 +204,9 @@ def agent_server(
     """Make the server of one node's agent, with ``start``, ``stop`` and ``wait``."""
     transport = transports.agent_transport(enrollment, ca_file=conf.messaging.ca_file, lock_path=lock_path)
     node = enrollment.node_name
-    return oslo_messaging.get_rpc_server(
+    return oslo_server.RPCServer(
         transport,
         oslo_messaging.Target(exchange=bus.agent_exchange(node), topic=bus.agent_topic(node), server=node),
-        [_Adapter(methods.TO_AGENT, commands)],
+        _Dispatcher(_Adapter(methods.TO_AGENT, commands)),
         executor="threading",
-        access_policy=oslo_messaging.DefaultRPCAccessPolicy,
     )

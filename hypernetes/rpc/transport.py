@@ -20,10 +20,9 @@ from hypernetes.model import bus
 
 RABBIT_GROUP = "oslo_messaging_rabbit"
 
-_AGENT_PROCESS = "agent"
-"""Part of the reply queue's name, which the node's permissions confine to the node."""
-
-_MISSING_REPLY_QUEUE_SECONDS = 5
+_MISSING_REPLY_QUEUE_SECONDS = 1
+_PREFETCHED_MESSAGES = 64
+"""As many as a server has threads. RabbitMQ would otherwise push all it has into the receiver's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def agent_transport(enrollment: Enrollment, *, ca_file: str | None, lock_path: s
     conf.set_override("control_exchange", bus.agent_exchange(enrollment.node_name))
     conf.set_override("use_queue_manager", True, group=RABBIT_GROUP)
     conf.set_override("hostname", enrollment.node_name, group=RABBIT_GROUP)
-    conf.set_override("processname", _AGENT_PROCESS, group=RABBIT_GROUP)
+    conf.set_override("processname", bus.AGENT_PROCESS, group=RABBIT_GROUP)
     # oslo.concurrency reads its options from the process-wide configuration only.
     lockutils.set_defaults(lock_path)
     if ca_file is not None:
@@ -92,3 +91,4 @@ def register_options(conf: cfg.ConfigOpts) -> None:
     conf.set_default("amqp_durable_queues", True, group=RABBIT_GROUP)
     # An answer whose queue does not exist holds a thread for this long; a hostile node could ask for many such answers.
     conf.set_default("kombu_missing_consumer_retry_timeout", _MISSING_REPLY_QUEUE_SECONDS, group=RABBIT_GROUP)
+    conf.set_default("rabbit_qos_prefetch_count", _PREFETCHED_MESSAGES, group=RABBIT_GROUP)

@@ -11,7 +11,7 @@ from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.nodes import heartbeats as node_heartbeats
 from hypernetes.conductor.ports import allocator
 from hypernetes.conductor.ports import out_of_memory
-from hypernetes.conductor.rpc import caller
+from hypernetes.conductor.rpc import caller as callers
 from hypernetes.model import errors
 from hypernetes.model import kinds
 from hypernetes.model import records
@@ -27,9 +27,13 @@ class AgentsEndpoint:
 
     def __init__(self, dependencies: context.Dependencies, heartbeats: node_heartbeats.Heartbeats) -> None:
         self._dependencies = dependencies
-        self._callers = caller.Callers(dependencies.db)
+        self._callers = callers.Callers(dependencies.db)
         self._heartbeats = heartbeats
         self._ports = allocator.PortAllocator(dependencies)
+
+    def node_name(self, caller: messages.Caller) -> str:
+        """Return the name of the node whose token the caller presents."""
+        return self._callers.verify(caller).name
 
     def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
         """Record that the node is alive; return its order.

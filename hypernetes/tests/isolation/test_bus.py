@@ -44,7 +44,7 @@ class BusTest(base.IsolationTest):
         """The positive control of this class."""
         own = f"hypernetes.{base.NODE}"
         self.publish(own, "unbound-routing-key")
-        self.channel().queue_declare(f"hypernetes-agent.{base.NODE}.probe", auto_delete=True)
+        self.channel().queue_declare(f"reply_{base.NODE}:agent:98", auto_delete=True)
 
     def test_publishing_to_others_is_refused(self) -> None:
         for exchange, key in (

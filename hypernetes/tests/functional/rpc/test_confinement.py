@@ -62,7 +62,13 @@ class ConfinementTest(testtools.TestCase):
         self.assertEqual(before + 1, self._count("hypernetes-agents"))
 
     def test_a_node_owns_its_queues(self) -> None:
-        for queue in ("hypernetes-agent.node1", "hypernetes-agent.node1.node1", "reply_node1:agent:1"):
+        for queue in (
+            "hypernetes-agent.node1",
+            "hypernetes-agent.node1.node1",
+            "hypernetes-agent.node1_fanout_node1:agent:2",
+            "reply_node1:agent:1",
+            "reply_node1:agent:99",
+        ):
             self.node.queue_declare(queue)
             self.node.basic_get(queue)
 
@@ -132,6 +138,10 @@ class ConfinementTest(testtools.TestCase):
             "hypernetes-agent.node1x",
             "reply_node10:agent:9",
             "reply_node1",
+            # Names without an end would be queues without number.
+            "reply_node1:agent:100",
+            "reply_node1:other:1",
+            "hypernetes-agent.node1.other",
             "x",
         ):
             self.assertRaises(exceptions.AccessRefused, self.node.queue_declare, queue)
@@ -159,7 +169,7 @@ class ConfinementTest(testtools.TestCase):
 
     def test_dead_letters_and_alternates_are_no_way_round(self) -> None:
         dead_letters = {"x-dead-letter-exchange": "hypernetes", "x-dead-letter-routing-key": "hypernetes-conductor"}
-        queue = "hypernetes-agent.node1.dead"
+        queue = "reply_node1:agent:98"
         declare = self.node.queue_declare
         self.assertRaises(exceptions.AccessRefused, declare, queue, arguments=dead_letters)
         self.node = self._channel(rabbitmq_admin.node_user("node1"), PASSWORD)

@@ -44,6 +44,11 @@ class _Conductor:
     def wake(self, message: messages.Wake) -> None:
         self.heard.put(message)
 
+    def node_name(self, caller: messages.Caller) -> str:
+        if caller.token != NODE.token:
+            raise errors.Unauthenticated(what="agent's token")
+        return NODE.node_name
+
     def heartbeat(self, message: messages.Heartbeat) -> messages.HeartbeatAnswer:
         self.heard.put(message)
         order = messages.PhaseOrder(order_id="1", cluster_id="2", phase="prepare", inputs={"a.yaml": "b"})

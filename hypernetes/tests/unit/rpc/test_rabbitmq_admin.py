@@ -14,6 +14,7 @@ OWN = (
     "hypernetes-agent.node1_fanout",
     "hypernetes-agent.node1_fanout_node1:agent:2",
     "reply_node1:agent:1",
+    "reply_node1:agent:99",
 )
 OTHERS = (
     "",
@@ -27,7 +28,12 @@ OTHERS = (
     "hypernetes-agent.node10",
     "hypernetes-agent.node1-2",
     "hypernetes-agent.node2",
+    "hypernetes-agent.node1.other",
     "reply_node1",
+    "reply_node1:agent:0",
+    "reply_node1:agent:100",
+    "reply_node1:agent:1x",
+    "reply_node1:other:1",
     "reply_node10:agent:1",
     "reply_0123456789abcdef",
     "x hypernetes.node1",
