@@ -7,6 +7,7 @@ from wsgiref.types import WSGIApplication
 import oslo_middleware
 import pecan
 import webob
+from keystonemiddleware import opts as keystonemiddleware_opts
 from oslo_config import cfg
 from oslo_middleware import cors
 from oslo_middleware import healthcheck
@@ -24,6 +25,10 @@ from hypernetes.api import routing
 from hypernetes.api import services
 
 _HEALTHCHECK_PATH = "/healthcheck"
+
+_TOKEN_CACHE_SECONDS = 10
+"""How long a validated token is trusted: a removed role ends within the 60 s that are promised, here and at apiservers
+(:data:`hypernetes.kubernetes.bootstrap.kubeadm.WEBHOOK_CACHE_SECONDS`)."""
 
 _LARGEST_BODY = 64 * 1024
 """Bytes. The largest request of this API, a cluster's, is far below 4 KiB."""
@@ -89,6 +94,10 @@ def _attach_healthcheck(application: WSGIApplication, *, conf: cfg.ConfigOpts) -
 
 def _set_defaults(conf: cfg.ConfigOpts) -> None:
     """Set defaults of other projects' options that suit this API; the operator's configuration takes precedence."""
+    for group, options in keystonemiddleware_opts.list_auth_token_opts():
+        conf.register_opts(options, group=group)
+    # Its own default of 300 s would let a removed role act for five minutes.
+    conf.set_default("token_cache_time", _TOKEN_CACHE_SECONDS, group="keystone_authtoken")
     conf.register_opts(oslo_middleware.sizelimit.OPTS, group="oslo_middleware")
     conf.set_default("max_request_body_size", _LARGEST_BODY, group="oslo_middleware")
     cors.set_defaults(

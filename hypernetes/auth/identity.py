@@ -51,11 +51,12 @@ def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
     if not access_rules.allow_login(token.get("application_credential"), cluster_id):
         raise TokenRefused("the application credential's access rules do not allow a login to this cluster")
     role_names = {str(role["name"]).lower() for role in token.get("roles", [])}
-    user = token["user"]
+    user_id = ids.UserId(_identifier(token["user"]["id"]))
+    project_id = ids.ProjectId(_identifier(project["id"]))
     return User(
-        name=names.user_of(ids.UserId(_identifier(user["id"]))),
-        uid=_identifier(user["id"]),
-        groups=groups_of(ids.ProjectId(_identifier(project["id"])), role_names),
+        name=names.user_of(user_id),
+        uid=user_id,
+        groups=(*groups_of(project_id, role_names), names.member_group_of(project_id, user_id)),
         extra=_extra(token),
         expires_at=datetime.datetime.fromisoformat(token["expires_at"]),
     )

@@ -25,6 +25,8 @@ Kubeconfigs that users have name it: a change locks them out.
 
 GROUP_PREFIX = "hypernetes:project:"
 USER_PREFIX = "keystone:"
+SERVICE_ACCOUNTS_GROUP = "system:serviceaccounts"
+"""Kubernetes' group of every service account."""
 
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 """Namespaces to which the tenants' admission policies do not apply."""
@@ -67,6 +69,14 @@ def token_review_path(cluster_id: ids.ClusterId) -> str:
 def group_of(project_id: ids.ProjectId, role: str) -> str:
     """The Kubernetes group of those who hold ``role`` in a project."""
     return f"{GROUP_PREFIX}{project_id}:{role}"
+
+
+def member_group_of(project_id: ids.ProjectId, user_id: ids.UserId) -> str:
+    """The Kubernetes group of one user as a member of a project.
+
+    Only tokens of the project carry it, so what is bound to it ends with the user's last role there.
+    """
+    return f"{GROUP_PREFIX}{project_id}:user:{user_id}"
 
 
 def user_of(user_id: ids.UserId) -> str:

@@ -13,6 +13,7 @@ from hypernetes.kubernetes import client as clients
 from hypernetes.kubernetes import finalizers
 from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes import resources
+from hypernetes.kubernetes import role_bindings
 from hypernetes.kubernetes.objects import namespace_objects
 from hypernetes.model import errors
 from hypernetes.model import kinds
@@ -85,6 +86,15 @@ def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
     blocked = _blocked_objects(client, namespace, remove=elapsed > timeout)
     sentences = (_WAITING, *_blocking_conditions(found), *_blocked_sentences(blocked, timeout))
     raise outcome.Waiting(" ".join(sentences), _BLOCKED_POLL)
+
+
+def forget_service_accounts(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Remove the namespace's service accounts from other namespaces' role bindings, before its name may be reused."""
+    cluster = dependencies.db.clusters.get(namespace.cluster_id)
+    changed = role_bindings.forget_service_accounts(dependencies.clusters.for_cluster(cluster), namespace.name)
+    if changed:
+        LOG.info("Namespace %s: its service accounts were removed from %d role bindings", namespace.id, changed)
+    return namespace
 
 
 def _blocked_objects(

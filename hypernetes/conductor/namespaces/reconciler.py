@@ -58,6 +58,7 @@ STEPS_UP: tuple[Step, ...] = (
 
 STEPS_DOWN: tuple[Step, ...] = (
     kubernetes.delete_kubernetes_namespace,
+    kubernetes.forget_service_accounts,
     ports.await_ports,
     project.ensure_membership,
     orphans.adopt_orphans,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules for kinds other than pods: Services, namespaces, quotas, role bindings, Secrets, subresources of pods."""
+"""The rules for kinds other than pods: Services, namespaces, quotas, Secrets, subresources of pods."""
 
 import ipaddress
 
@@ -67,17 +67,6 @@ NETWORK_POLICIES = (
         "false",
         "NetworkPolicies are not enforced yet, so this one would only seem to protect. "
         "Projects are always kept apart; use a network of its own for a namespace.",
-    ),
-)
-
-ROLE_BINDINGS = (
-    policy.Rule(
-        "managed-role-bindings",
-        # Not request.name: there is none when a collection is deleted or a name is generated.
-        '!(request.operation == "DELETE" ? oldObject : object).metadata.name'
-        f'.startsWith("{labels.ROLE_BINDING_PREFIX}")',
-        f"role bindings whose names begin with {labels.ROLE_BINDING_PREFIX} follow the project's roles in Keystone; "
-        "assign roles there, or make a binding of another name.",
     ),
 )
 
@@ -150,7 +139,7 @@ _SUBRESOURCES = (
 
 
 def policies(service_subnet: str) -> list[resource.Resource]:
-    """Return every policy that is not about pods.
+    """Return every policy that is neither about pods nor about access.
 
     :param service_subnet: the range of the Services' addresses.
     """
@@ -178,12 +167,6 @@ def policies(service_subnet: str) -> list[resource.Resource]:
         "hypernetes-quotas",
         (policy.Target("", ("resourcequotas", "limitranges"), everything),),
         QUOTAS,
-        conditions=exempt,
-    )
-    made += policy.validating(
-        "hypernetes-role-bindings",
-        (policy.Target("rbac.authorization.k8s.io", ("rolebindings",), everything),),
-        ROLE_BINDINGS,
         conditions=exempt,
     )
     made += policy.validating(

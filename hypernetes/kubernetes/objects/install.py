@@ -3,6 +3,7 @@
 
 from lightkube.core import resource
 
+from hypernetes.kubernetes.admission import access
 from hypernetes.kubernetes.admission import resources
 from hypernetes.kubernetes.admission import workloads
 from hypernetes.kubernetes.objects import flowcontrol
@@ -34,7 +35,9 @@ def cluster_objects(
         *flowcontrol.flow_objects(write_shares),
         *workloads.policies(image_registries),
         *resources.policies(service_subnet),
+        *access.policies(),
         *roles.cluster_roles(),
         roles.catalog_binding(),
         roles.kubelet_api_binding(),
+        roles.certificate_binding(),
     ]

@@ -80,6 +80,23 @@ def kubelet_api_binding() -> rbac.ClusterRoleBinding:
     )
 
 
+def certificate_binding() -> rbac.ClusterRoleBinding:
+    """Return the binding by which the controller manager approves that kubelets renew their client certificates.
+
+    Also of kubeadm's phase bootstrap-token (``NodeAutoApproveCertificateRotationClusterRoleBinding``). Without it a
+    kubelet's requests stay pending, and the node ends with its first certificate.
+    """
+    return rbac.ClusterRoleBinding(
+        metadata=metadata.managed("kubeadm:node-autoapprove-certificate-rotation"),
+        roleRef=rbac_models.RoleRef(
+            apiGroup=_RBAC,
+            kind="ClusterRole",
+            name="system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+        ),
+        subjects=[rbac_models.Subject(apiGroup=_RBAC, kind="Group", name="system:nodes")],
+    )
+
+
 def _view() -> list[rbac_models.PolicyRule]:
     rules = [_rule(group, kinds, READ) for table in (_EDITABLE, _READABLE) for group, kinds in table.items()]
     rules += [_rule(group, kinds, ("get",)) for group, kinds in _SCALES.items()]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import testtools
 
+from hypernetes.kubernetes.admission import access
 from hypernetes.kubernetes.admission import resources
 from hypernetes.kubernetes.admission import workloads
 
@@ -18,7 +19,7 @@ _RULE = re.compile(r"hypernetes/([a-z-]+): ")
 def admission_rules() -> set[str]:
     """Return the names of all admission rules, without their prefix."""
     rules: set[str] = set()
-    for policy in (*workloads.policies(), *resources.policies("10.96.0.0/12")):
+    for policy in (*workloads.policies(), *resources.policies("10.96.0.0/12"), *access.policies()):
         spec = getattr(policy, "spec", None)
         for validation in getattr(spec, "validations", None) or ():
             rules |= set(_RULE.findall(validation.message or ""))

@@ -5,7 +5,9 @@ import itertools
 import uuid
 from typing import Any
 
+from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import core_v1 as core
+from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.model import errors
 from hypernetes.tests.support.fakes import fate as fates
@@ -33,11 +35,16 @@ class FakeApiserver:
         return "hypernetes/host-namespaces: no" if in_force else None
 
     def request(self, method: str, path: str, *, body: Any = None, **options: Any) -> Any:
-        """Serve ConfigMaps that are being deleted and have finalizers, and nothing else."""
+        """Serve ConfigMaps that are being deleted and have finalizers, and patches of role bindings' subjects."""
         if path == "/apis":
             return {"groups": []}
         if path == "/api/v1":
             return {"resources": [{"name": "configmaps", "namespaced": True, "verbs": ["list", "patch"]}]}
+        if method == "PATCH" and "/rolebindings/" in path:
+            *_, namespace, _, name = path.split("/")
+            binding = self.objects[rbac.RoleBinding, namespace, name]
+            binding.subjects = [rbac_models.Subject.from_dict(subject) for subject in body["subjects"]]
+            return {}
         if method == "PATCH":
             self.blocked[path.rpartition("/")[2]]["finalizers"] = body["metadata"]["finalizers"]
             return {}

@@ -6,6 +6,7 @@ from typing import Any
 from unittest import mock
 
 import testtools
+from keystonemiddleware import auth_token
 from keystonemiddleware import opts
 from keystonemiddleware.auth_token import _exceptions as keystone
 
@@ -34,6 +35,21 @@ def token(service: str = "kubernetes", rules: list[dict[str, str]] | None = None
             "application_credential": {"id": "a", "name": "kube", "restricted": True, "access_rules": rules},
         }
     }
+
+
+class TokenCacheTest(testtools.TestCase):
+    """How long the real keystonemiddleware trusts a validated token."""
+
+    def test_a_removed_role_ends_within_the_promised_minute(self) -> None:
+        seen: list[Any] = []
+
+        def keystone_middleware(application_below: Any) -> Any:
+            seen.append(auth_token.AuthProtocol(application_below, {"oslo_config_config": api.conf}))
+            return application.authenticate(application_below)
+
+        api = application.Application(authentication=keystone_middleware)
+        self.useFixture(api)
+        self.assertEqual(10, seen[0]._conf.get("token_cache_time"))
 
 
 class AccessRulesTest(testtools.TestCase):

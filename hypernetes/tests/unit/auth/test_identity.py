@@ -38,7 +38,11 @@ class UserTest(testtools.TestCase):
             (("member", "load-balancer_member"), ["reader", "member"]),
         ):
             user = _user(tokens.project_token(*roles))
-            self.assertEqual(tuple(f"hypernetes:project:red:{role}" for role in held), user.groups)
+            self.assertEqual(tuple(f"hypernetes:project:red:{role}" for role in held), user.groups[:-1])
+
+    def test_one_group_is_of_the_user_in_this_project(self) -> None:
+        """What is bound to it ends with the role; what is bound to the user's name would not."""
+        self.assertEqual("hypernetes:project:red:user:u1", _user(tokens.project_token("reader")).groups[-1])
 
     def test_a_token_without_a_role_that_means_something_is_refused(self) -> None:
         self.assertRaises(identity.TokenRefused, _user, tokens.project_token("load-balancer_member"))

@@ -5,6 +5,7 @@ from typing import Any
 
 import testtools
 
+from hypernetes.kubernetes.admission import access
 from hypernetes.kubernetes.admission import policy
 from hypernetes.kubernetes.admission import resources
 from hypernetes.kubernetes.admission import rules
@@ -13,7 +14,7 @@ from hypernetes.model import names
 
 
 def _all() -> list[Any]:
-    return [*workloads.policies(), *resources.policies("10.96.0.0/12")]
+    return [*workloads.policies(), *resources.policies("10.96.0.0/12"), *access.policies()]
 
 
 def _policies() -> list[Any]:

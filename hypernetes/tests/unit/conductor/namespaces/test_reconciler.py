@@ -5,7 +5,9 @@ import datetime
 
 from lightkube.models import core_v1 as models
 from lightkube.models import meta_v1 as meta
+from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import core_v1 as core
+from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
@@ -57,6 +59,28 @@ class NamespaceTest(namespace_case.NamespaceCase):
         self.settle(namespace)
         self.assertEqual(before, self.db.namespaces.get(namespace.id))
         self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
+
+    def bind(self, name: str, *subjects: str) -> None:
+        """Bind service accounts, written as namespace/name, in the namespace shop."""
+        made = [rbac_models.Subject("ServiceAccount", s.split("/")[1], namespace=s.split("/")[0]) for s in subjects]
+        role = rbac_models.RoleRef("rbac.authorization.k8s.io", "ClusterRole", "hypernetes:view")
+        self.apiserver.create(
+            rbac.RoleBinding(metadata=meta.ObjectMeta(name=name, namespace="shop"), roleRef=role, subjects=made)
+        )
+
+    def test_its_service_accounts_lose_what_they_hold_elsewhere_before_its_name_is_free(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        self.bind("only", "web/a", "web/b")
+        self.bind("both", "web/a", "shop/a")
+        self.bind("none", "webs/a")
+        self.db.namespaces.mark_deleting(namespace.id)
+        self.settle(namespace)
+        left = {
+            b.metadata.name: [f"{s.namespace}/{s.name}" for s in b.subjects]
+            for b in self.apiserver.list(rbac.RoleBinding)
+        }
+        self.assertEqual({"both": ["shop/a"], "none": ["webs/a"]}, left)
 
     def test_killed_at_any_call_it_comes_up_with_one_of_each(self) -> None:
         for after_effect in (False, True):
