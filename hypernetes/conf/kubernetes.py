@@ -73,6 +73,15 @@ OPTIONS: list[cfg.Opt] = [
         help="The kubelet's hard eviction thresholds. The default is lower than the kubelet's, which is meant for "
         "containers that share one file system.",
     ),
+    cfg.IntOpt(
+        "certificate_validity",
+        default=365 * 24 * 3600,
+        min=600,
+        max=365 * 24 * 3600,
+        help="Time, in seconds, for which the certificates of control planes and the conductor's own client "
+        "certificate are valid. They are renewed, and the control plane's pods restarted, when a third of it is left. "
+        "It must be several times [conductor] audit_interval, at which the dates are checked.",
+    ),
     cfg.BoolOpt(
         "taint_control_nodes",
         default=True,

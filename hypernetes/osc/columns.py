@@ -8,7 +8,7 @@ from osc_lib.cli import format_columns
 
 CLUSTER = (
     "id", "name", "status", "status_reason", "phase", "kubernetes_version", "api_address", "service_subnet",
-    "control_node_ids", "created_at", "updated_at",
+    "control_node_ids", "certificates_expire_at", "ca_expires_at", "created_at", "updated_at",
 )  # fmt: skip
 CLUSTERS = ("id", "name", "status", "kubernetes_version", "api_address")
 CLUSTERS_LONG = (*CLUSTERS, "status_reason", "phase", "service_subnet", "created_at")
@@ -28,7 +28,7 @@ NAMESPACE = (
 NAMESPACES = ("id", "name", "status", "cluster_id", "network_id", "subnet_cidr")
 NAMESPACES_LONG = (*NAMESPACES, "status_reason", "router_id", "security_group_id", "created_at")
 
-_ACRONYMS = {"api": "API", "cidr": "CIDR", "id": "ID"}
+_ACRONYMS = {"api": "API", "ca": "CA", "cidr": "CIDR", "id": "ID"}
 
 Row = tuple[Any, ...]
 

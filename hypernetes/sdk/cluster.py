@@ -37,6 +37,9 @@ class Cluster(base.Resource):
     control_node_ids = resource.Body("control_node_ids")
     phase = resource.Body("phase")
     """The bootstrap's current phase; None once it is complete."""
+    certificates_expire_at = resource.Body("certificates_expire_at")
+    """When the control plane's certificates expire, unless they are renewed before."""
+    ca_expires_at = resource.Body("ca_expires_at")
 
     def retry(self, session: Any) -> Self:
         """Resume the bootstrap at the phase that failed.

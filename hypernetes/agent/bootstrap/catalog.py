@@ -5,6 +5,7 @@ from hypernetes.agent.bootstrap import forget_admin
 from hypernetes.agent.bootstrap import kubeadm
 from hypernetes.agent.bootstrap import Phase
 from hypernetes.agent.bootstrap import prepare
+from hypernetes.agent.bootstrap import renew
 from hypernetes.agent.bootstrap import reset
 from hypernetes.agent.bootstrap import sign_client
 
@@ -13,5 +14,6 @@ PHASES: dict[str, Phase] = {
     **kubeadm.PHASES,
     "sign-client": sign_client.run,
     "forget-admin": forget_admin.run,
+    "renew": renew.run,
     "reset": reset.run,
 }

@@ -18,6 +18,7 @@ from hypernetes.agent.host import node as nodes
 from hypernetes.kubernetes.bootstrap import order_names
 
 VALIDITY = datetime.timedelta(days=365)
+_DIGITS = 12
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
 
 
@@ -30,7 +31,8 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     except FileNotFoundError as error:
         raise bootstrap.NodePhaseFailed(f"{error.filename} does not exist: run the phase certs first") from error
     csr = bootstrap.required(inputs, order_names.CSR_FILE)
-    certificate = sign(csr.encode(), ca_pem, key_pem, datetime.datetime.now(datetime.UTC))
+    validity = _validity(inputs.get(order_names.VALIDITY_SECONDS))
+    certificate = sign(csr.encode(), ca_pem, key_pem, datetime.datetime.now(datetime.UTC), validity)
     return {
         order_names.CLIENT_CERTIFICATE: certificate.decode(),
         order_names.CA_CERTIFICATE: ca_pem.decode(),
@@ -38,7 +40,16 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     }
 
 
-def sign(csr_pem: bytes, ca_pem: bytes, key_pem: bytes, now: datetime.datetime) -> bytes:
+def _validity(seconds: str | None) -> datetime.timedelta:
+    """Return what the order asks for, at most :data:`VALIDITY`; an older conductor does not say it."""
+    if seconds is None or not seconds.isdecimal() or len(seconds) > _DIGITS:
+        return VALIDITY
+    return min(VALIDITY, datetime.timedelta(seconds=int(seconds)))
+
+
+def sign(
+    csr_pem: bytes, ca_pem: bytes, key_pem: bytes, now: datetime.datetime, validity: datetime.timedelta = VALIDITY
+) -> bytes:
     """Return a client certificate (PEM) for the public key of the CSR.
 
     Only the key is taken from the request, never a subject or an extension: the sender of an order cannot choose the
@@ -74,7 +85,7 @@ def sign(csr_pem: bytes, ca_pem: bytes, key_pem: bytes, now: datetime.datetime) 
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_TOLERANCE)
-        .not_valid_after(min(now + VALIDITY, ca.not_valid_after_utc))
+        .not_valid_after(min(now + validity, ca.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)

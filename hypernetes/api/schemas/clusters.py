@@ -34,8 +34,10 @@ CLUSTER = common.closed(
         "updated_at": common.nullable(common.TIMESTAMP),
         "control_node_ids": {"type": "array", "items": common.UUID},
         "phase": common.nullable({"type": "string"}),
+        "certificates_expire_at": common.nullable(common.TIMESTAMP),
+        "ca_expires_at": common.nullable(common.TIMESTAMP),
     },
-    optional=("control_node_ids", "phase"),
+    optional=("control_node_ids", "phase", "certificates_expire_at", "ca_expires_at"),
 )
 
 CLUSTERS = common.listing("clusters", CLUSTER)

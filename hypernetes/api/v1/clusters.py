@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography import x509
+
 from hypernetes import policies
 from hypernetes.api import paging
 from hypernetes.api import routing
@@ -90,8 +92,23 @@ class _View:
             "updated_at": timestamps.format(cluster.updated_at),
         }
         if self._with_control_nodes:
-            shown |= {"control_node_ids": list(cluster.control_node_ids), "phase": cluster.phase}
+            shown |= {
+                "control_node_ids": list(cluster.control_node_ids),
+                "phase": cluster.phase,
+                "certificates_expire_at": _expiry(cluster.client_certificate),
+                "ca_expires_at": _expiry(cluster.ca_certificate),
+            }
         return shown
+
+
+def _expiry(pem: str | None) -> str | None:
+    """Return when a certificate expires; None without one, or for one that cannot be read."""
+    if pem is None:
+        return None
+    try:
+        return timestamps.format(x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc)
+    except ValueError:
+        return None
 
 
 def _view_for(call: routing.Call) -> _View:

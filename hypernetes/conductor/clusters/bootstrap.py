@@ -30,7 +30,7 @@ def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, 
 
     :raises errors.Conflict: the node has not reported its address yet.
     """
-    if phase.name == phases.RESET.name or not (phase.kubeadm or phase.name == "prepare"):
+    if not (phase.kubeadm or phase.name in ("prepare", phases.RENEW.name)):
         return {}
     rendered = {order_names.KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
     if phase.name == "prepare":
@@ -56,12 +56,16 @@ def spec(conf: cfg.ConfigOpts, cluster: records.Cluster, node: records.Node) -> 
         image_repository=options.image_repository,
         ignored_preflight_checks=tuple(options.ignored_preflight_checks),
         taint_control_node=options.taint_control_nodes,
+        certificate_validity=options.certificate_validity,
     )
 
 
-def signing_inputs(private_key_pem: str) -> dict[str, str]:
-    """Return the inputs of phase ``sign-client``: a CSR, which is public."""
-    return {order_names.CSR_FILE: keys.signing_request(private_key_pem)}
+def signing_inputs(conf: cfg.ConfigOpts, private_key_pem: str) -> dict[str, str]:
+    """Return the inputs of phase ``sign-client``: a CSR, which is public, and how long the certificate is valid."""
+    return {
+        order_names.CSR_FILE: keys.signing_request(private_key_pem),
+        order_names.VALIDITY_SECONDS: str(conf.kubernetes.certificate_validity),
+    }
 
 
 def signed(private_key_pem: str, outputs: dict[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ order in the node's record: the agent receives it by a cast or with its next hea
 on (:mod:`hypernetes.conductor.clusters.results`). A phase of the conductor is carried out here. Both are idempotent.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
 from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes import resources
+from hypernetes.kubernetes import serving_certificates
 from hypernetes.kubernetes import verification
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.kubernetes.objects import install
@@ -34,6 +36,7 @@ ORDER_POLL_SECONDS = 15.0
 """Interval between two looks at a node's work; its result wakes the cluster earlier."""
 
 _POLL = 2.0
+_NEW_SECONDS = 60.0
 
 
 def install_objects(dependencies: context.Dependencies, cluster: records.Cluster) -> records.Cluster:
@@ -58,14 +61,27 @@ def verify(dependencies: context.Dependencies, cluster: records.Cluster) -> reco
     client = dependencies.clusters.for_cluster(cluster)
     if not client.is_ready():
         raise outcome.Waiting("The apiserver is not ready yet.", _POLL)
+    approved = approve_serving(dependencies, cluster)
     for node_id in cluster.control_node_ids[:1]:
         name = dependencies.db.nodes.get(node_id).name
         node = client.find(resources.Node, name)
         if node is None or not _is_ready(node):
             raise outcome.Waiting(f"The control node {name} is not Ready yet.", _POLL)
+        if name not in approved and _is_new(node):
+            raise outcome.Waiting(f"The kubelet of {name} has not asked for its serving certificate yet.", _POLL)
     if not verification.policies_are_in_force(client):
         raise outcome.Waiting("The admission policies are not in force yet.", _POLL)
     return cluster
+
+
+def approve_serving(dependencies: context.Dependencies, cluster: records.Cluster) -> tuple[str, ...]:
+    """Approve the serving certificates that the cluster's nodes ask for; return the nodes that have one approved."""
+    nodes = [dependencies.db.nodes.get(node_id) for node_id in cluster.control_node_ids]
+    addresses = {node.name: node.address for node in nodes if node.address is not None}
+    result = serving_certificates.approve(dependencies.clusters.for_cluster(cluster), addresses)
+    for sentence in result.refused:
+        LOG.warning("Cluster %s: a request for a serving certificate is left pending: %s", cluster.id, sentence)
+    return result.approved
 
 
 CONDUCTOR_PHASES: dict[str, Callable[[context.Dependencies, records.Cluster], records.Cluster]] = {
@@ -130,7 +146,7 @@ def _order(dependencies: context.Dependencies, cluster: records.Cluster, phase: 
     if node.status is not states.NodeStatus.UP or node.address is None:
         raise outcome.Waiting(f"Waiting for the node {node.name}, which is {node.status}.", ORDER_POLL_SECONDS)
     if phase.name == bootstrap.SIGN_CLIENT:
-        inputs = bootstrap.signing_inputs(_private_key(dependencies, cluster))
+        inputs = bootstrap.signing_inputs(dependencies.conf, _private_key(dependencies, cluster))
     else:
         inputs = bootstrap.inputs(dependencies.conf, phase, cluster, node)
     send_order(dependencies, node, cluster, phase, inputs)
@@ -143,6 +159,12 @@ def _private_key(dependencies: context.Dependencies, cluster: records.Cluster) -
         stored = dependencies.keys.encrypt(keys.new_private_key())
         cluster = dependencies.db.clusters.observe(cluster.id, expect=cluster.generation, client_key_encrypted=stored)
     return dependencies.keys.decrypt(cluster.client_key_encrypted or "")
+
+
+def _is_new(node: resources.Node) -> bool:
+    """Return whether a node registered so lately that its kubelet may not have asked yet."""
+    made = node.metadata.creationTimestamp if node.metadata is not None else None
+    return made is not None and time.time() - made.timestamp() < _NEW_SECONDS
 
 
 def _is_ready(node: resources.Node) -> bool:

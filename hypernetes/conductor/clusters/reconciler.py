@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from oslo_log import log
 
+from hypernetes.conductor.clusters import certificates
 from hypernetes.conductor.clusters import deletion
 from hypernetes.conductor.clusters import phases as bootstrap_phases
 from hypernetes.conductor.clusters import progress
@@ -32,7 +33,12 @@ _CONDUCTOR = "the conductor"
 
 STEPS: dict[states.ClusterStatus, tuple[Step, ...]] = {
     states.ClusterStatus.CREATING: bootstrap_phases.STEPS,
-    states.ClusterStatus.ACTIVE: (bootstrap_phases.install_objects, storage.report_storage),
+    states.ClusterStatus.ACTIVE: (
+        bootstrap_phases.install_objects,
+        certificates.approve_serving,
+        certificates.renew,
+        storage.report_storage,
+    ),
     states.ClusterStatus.DELETING: deletion.STEPS,
 }
 """A cluster in ERROR waits for an operator's retry, so it has no steps."""

@@ -30,12 +30,14 @@ def accept(dependencies: context.Dependencies, node: records.Node, result: messa
         cluster = dependencies.db.clusters.get(order.cluster_id)
         if order.phase == phases.RESET.name:
             _accept_reset(dependencies, node, cluster, result)
+        elif order.phase == phases.RENEW.name:
+            _accept_renewal(dependencies, node, cluster, result)
         elif cluster.status is states.ClusterStatus.CREATING and cluster.phase == order.phase:
             _accept_phase(dependencies, node, cluster, order, result)
     except errors.NotFound:
         LOG.info("Node %s reports phase %s of a cluster that is gone", node.name, order.phase)
     dependencies.db.nodes.observe(node.id, order=None)
-    if result.ok:
+    if result.ok and order.phase != phases.RENEW.name:
         # After a failure there is no hurry: the next listing of unsettled clusters is soon enough.
         dependencies.wake(outcome.Key(kinds.Kind.CLUSTER, order.cluster_id))
 
@@ -60,6 +62,30 @@ def _accept_phase(
             return
     LOG.info("Cluster %s: phase %s is done on %s: %s", cluster.id, phase.name, node.name, phase.summary)
     progress.advance(dependencies, cluster, phase, **seen)
+
+
+def _accept_renewal(
+    dependencies: context.Dependencies, node: records.Node, cluster: records.Cluster, result: messages.PhaseResult
+) -> None:
+    """Take the conductor's new certificate; after a failure the next audit orders the renewal again."""
+    if cluster.status is not states.ClusterStatus.ACTIVE:
+        return
+    reason = result.message
+    if result.ok:
+        try:
+            key = dependencies.keys.decrypt(cluster.client_key_encrypted or "")
+            seen = bootstrap.signed(key, result.outputs)
+        except errors.HypernetesError as error:
+            reason = progress.cause(error)
+        else:
+            dependencies.db.clusters.observe(cluster.id, expect=cluster.generation, status_reason=None, **seen)
+            LOG.info("Cluster %s: %s", cluster.id, phases.RENEW.summary)
+            return
+    failure = errors.PhaseFailed(phase=phases.RENEW.name, node=node.name, reason=progress.reason_text(reason))
+    LOG.warning("Cluster %s: %s", cluster.id, failure)
+    dependencies.db.clusters.observe(
+        cluster.id, expect=cluster.generation, status_reason=f"{failure.message} {phases.RENEW.remedy}"
+    )
 
 
 def _accept_reset(

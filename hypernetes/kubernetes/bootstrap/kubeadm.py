@@ -20,6 +20,9 @@ under the 60 s within which a removed role loses access; failed reviews are cach
 SERVICE_ACCOUNT_LIFETIME = "1h"
 """The cap on TokenRequests: the longest time for which a workload's access outlives its creator's role."""
 
+WATCH_SECONDS = 300
+"""The shortest time after which kube-apiserver ends a watch of a client that states none; the longest is twice this."""
+
 API_PORT = 6443
 CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
 
@@ -40,6 +43,8 @@ class ClusterSpec:
     """cgroup under which kubelet keeps pods; it must exist in every hierarchy before kubelet starts."""
     eviction: Mapping[str, str]
     """The kubelet's hard eviction thresholds."""
+    certificate_validity: int
+    """Seconds for which the control plane's certificates are valid; the CAs are kubeadm's ten years."""
     etcd_quota: int = 8 << 30
     """Size of etcd's database in bytes at which it refuses writes."""
     extra_certificate_names: tuple[str, ...] = ()
@@ -103,6 +108,7 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
         "kubernetesVersion": spec.kubernetes_version,
         "imageRepository": spec.image_repository,
         "controlPlaneEndpoint": endpoint(spec.node_address),
+        "certificateValidityPeriod": f"{spec.certificate_validity}s",
         "networking": {"serviceSubnet": spec.service_subnet},
         "apiServer": {
             "certSANs": [spec.node_address, *spec.extra_certificate_names],
@@ -150,6 +156,12 @@ def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
         "enable-admission-plugins": ",".join(spec.admission_plugins),
         # etcd keeps every version of an object until then; what is written in between must fit beside what there is.
         "etcd-compaction-interval": "1m0s",
+        # kubelets' serving certificates are the cluster's (serverTLSBootstrap): without this flag whoever can take a
+        # node's address reads what the apiserver sends to it.
+        "kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt",
+        # A watch that names no time of its own ends after 5 to 10 minutes and not after half an hour to an hour: what
+        # a removed role still has open ends with it.
+        "min-request-timeout": str(WATCH_SECONDS),
         # The policies of hypernetes.kubernetes.admission are admissionregistration.k8s.io/v1, served by default.
         "profiling": "false",
     }
@@ -170,6 +182,10 @@ def kubelet_configuration(spec: ClusterSpec) -> dict[str, Any]:
         "readOnlyPort": 0,
         "evictionHard": dict(spec.eviction),
         "rotateCertificates": True,
+        # The conductor approves the requests (hypernetes.kubernetes.serving_certificates).
+        "serverTLSBootstrap": True,
+        # An exec or port-forward through which nothing is sent; the default is four hours.
+        "streamingConnectionIdleTimeout": "30m0s",
         "serializeImagePulls": False,
         "maxParallelImagePulls": 4,
         # A container's log is the only thing of a tenant that grows on the host's disk.

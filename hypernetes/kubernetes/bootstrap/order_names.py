@@ -5,6 +5,8 @@ KUBEADM_FILE = "kubeadm.yaml"
 """Input of every kubeadm phase and of ``prepare``: the documents for ``kubeadm … --config``."""
 CSR_FILE = "client.csr"
 """Input of ``sign-client``: the conductor's certificate signing request (PEM)."""
+VALIDITY_SECONDS = "validity_seconds"
+"""Input of ``sign-client``: how long the certificate is valid, a decimal number."""
 
 API_ADDRESS = "api_address"
 CA_CERTIFICATE = "ca_certificate"

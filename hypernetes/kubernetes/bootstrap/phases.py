@@ -137,7 +137,16 @@ RESET = Phase(
 )
 """The one phase of a deletion."""
 
-_BY_NAME = {phase.name: phase for phase in (*PHASES, RESET)}
+RENEW = Phase(
+    "renew",
+    "The control plane and the conductor have new certificates.",
+    Where.NODE,
+    "Look at the agent's log on the node; the conductor orders the renewal again at its next audit.",
+    timeout=900,
+)
+"""The phase of an ACTIVE cluster, when a third of its certificates' life is left."""
+
+_BY_NAME = {phase.name: phase for phase in (*PHASES, RESET, RENEW)}
 
 
 def get_phase(name: str) -> Phase:

@@ -28,6 +28,7 @@ def cluster_spec(**changes: object) -> kubeadm.ClusterSpec:
         "kubernetes_version": "v1.37.2",
         "service_subnet": "10.96.0.0/16",
         "cgroup_root": kubeadm.cgroup_root("node1"),
+        "certificate_validity": 365 * 24 * 3600,
         "eviction": {"memory.available": "100Mi"},
         **changes,
     }

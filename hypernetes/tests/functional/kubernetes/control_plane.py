@@ -214,6 +214,7 @@ class ControlPlane:
             service_subnet=SERVICE_SUBNET,
             cgroup_root="/hypernetes/node1",
             eviction={},
+            certificate_validity=24 * 3600,
         )
         arguments = {
             name: value.replace(apiserver_files.DIRECTORY, str(self.directory)).replace(
@@ -228,6 +229,7 @@ class ControlPlane:
             "advertise-address": "127.0.0.1",
             # The reconciler refuses a loopback address; no test needs the kubernetes Service's endpoints.
             "endpoint-reconciler-type": "none",
+            "kubelet-certificate-authority": str(self.directory / "ca.crt"),
             "tls-cert-file": str(self.directory / "apiserver.crt"),
             "tls-private-key-file": str(self.directory / "apiserver.key"),
             "client-ca-file": str(self.directory / "ca.crt"),

@@ -90,6 +90,19 @@ class PhaseTest(testtools.TestCase):
         self.assertEqual(certificate.decode(), outputs["ca_certificate"])
         self.assertIn("BEGIN CERTIFICATE", outputs["client_certificate"])
 
+    def test_the_order_may_ask_for_less_than_a_year(self) -> None:
+        certificate, key = _authority(100)
+        for path, content in zip(self.node.layout.ca_files, (certificate, key), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        request = _request(ec.generate_private_key(ec.SECP256R1()), "any").decode()
+        year = sign_client.VALIDITY.total_seconds()
+        for asked, lives in (("600", 600), ("x", year), ("9" * 11, year), ("9" * 40, year)):
+            outputs = sign_client.run(self.node, {"client.csr": request, "validity_seconds": asked})
+            made = x509.load_pem_x509_certificate(outputs["client_certificate"].encode())
+            life = made.not_valid_after_utc - made.not_valid_before_utc - sign_client.CLOCK_TOLERANCE
+            self.assertEqual(lives, life.total_seconds())
+
     def test_without_an_authority_the_phase_that_makes_it_is_named(self) -> None:
         failure = self.assertRaises(bootstrap.NodePhaseFailed, sign_client.run, self.node, {"client.csr": "x"})
         self.assertIn("run the phase certs first", str(failure))

@@ -35,13 +35,13 @@ CREATING = states.ClusterStatus.CREATING
 NODE_PHASES = [phase.name for phase in phases.PHASES if phase.where is phases.Where.NODE]
 
 
-def sign(csr_pem: str) -> str:
-    """A certificate for the key of a CSR, as a control node signs it."""
+def sign(csr_pem: str, begins: datetime.datetime | None = None, ends: datetime.datetime | None = None) -> str:
+    """A certificate for the key of a CSR, as a control node signs it; for a day from now, unless told otherwise."""
     request = x509.load_pem_x509_csr(csr_pem.encode())
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(request.subject).issuer_name(request.subject)
     builder = builder.public_key(request.public_key()).serial_number(1)
-    builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.not_valid_before(begins or now).not_valid_after(ends or now + datetime.timedelta(days=1))
     certificate = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
@@ -250,6 +250,47 @@ class ClusterTest(testtools.TestCase):
         self.db.clusters.mark_deleting(self.cluster.id)
         self.assertIsInstance(self.reconcile(), outcome.Settled)
         self.assertEqual((), self.db.clusters.list())
+
+    def activate(self, days_left: int) -> None:
+        """An ACTIVE cluster whose certificates, valid for a year, have so many days left."""
+        if self.now().status is CREATING:
+            self.make_ready_node()
+            self.carry_out()
+        key = self.fixture.dependencies.keys.decrypt(self.now().client_key_encrypted or "")
+        csr = keys.signing_request(key)
+        ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days_left)
+        self.db.clusters.observe(self.cluster.id, client_certificate=sign(csr, ends - datetime.timedelta(365), ends))
+        self.assertIs(states.ClusterStatus.ACTIVE, self.now().status)
+
+    def test_certificates_are_renewed_when_a_third_of_their_life_is_left(self) -> None:
+        self.activate(days_left=123)
+        self.reconcile()
+        self.assertIsNone(self.db.nodes.get(self.node_id).order)
+        self.activate(days_left=121)
+        self.reconcile()
+        order = self.order()
+        self.assertEqual("renew", order.phase)
+        self.assertNotIn("PRIVATE", str(order.inputs))
+        self.reconcile()
+        self.assertEqual(order.order_id, self.order().order_id)
+        before = self.now()
+        outputs = {"ca_certificate": "ca", "api_address": "https://192.0.2.11:6443"}
+        self.answer(order, outputs | {"client_certificate": sign(order.inputs["client.csr"])})
+        now = self.now()
+        self.assertNotEqual(before.client_certificate, now.client_certificate)
+        self.assertEqual(before.client_key_encrypted, now.client_key_encrypted)
+        self.assertIsNone(self.db.nodes.get(self.node_id).order)
+
+    def test_a_renewal_that_failed_is_told_and_ordered_again(self) -> None:
+        self.activate(days_left=1)
+        self.reconcile()
+        order = self.order()
+        self.answer(order, ok=False, message="no space left")
+        self.assertIs(states.ClusterStatus.ACTIVE, self.now().status)
+        self.assertIn("no space left", self.now().status_reason or "")
+        self.reconcile()
+        self.assertEqual("renew", self.order().phase)
+        self.assertNotEqual(order.order_id, self.order().order_id)
 
     def test_results_of_a_cluster_that_is_gone_clear_the_order(self) -> None:
         order = messages.PhaseOrder("o", ids.new_uuid(), "certs")
