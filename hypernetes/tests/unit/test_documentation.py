@@ -106,3 +106,31 @@ class LayersTest(testtools.TestCase):
         found = [name for name in described if name in position]
         self.assertEqual(set(position), set(found))
         self.assertEqual(sorted(found, key=position.__getitem__), found)
+
+
+_TEST_NAME = re.compile(r"``(unit|functional|isolation|runtime) ([^`\s]+)``")
+
+
+def place_of_test(tier: str, name: str) -> Path:
+    """Return the file or directory of a test that a page names as ``tools/test`` does."""
+    if tier == "runtime":
+        return REPOSITORY / "runtime/internal" / name
+    base = REPOSITORY / "hypernetes/tests" / tier / name.replace(".", "/")
+    return base if base.is_dir() else base.with_suffix(".py")
+
+
+class ThreatsTest(testtools.TestCase):
+    """The page about threats names a test that exists for every one of them."""
+
+    page = (REPOSITORY / "doc/source/admin/security.rst").read_text()
+
+    def test_every_row_names_a_test(self) -> None:
+        rows = re.split(r"^   \* - ", self.page, flags=re.MULTILINE)[1:]
+        threats = [row for row in rows if not row.startswith("could try to")]
+        self.assertGreater(len(threats), 20)
+        self.assertEqual([], [row for row in threats if not _TEST_NAME.search(" ".join(row.split()))])
+
+    def test_every_test_that_it_names_exists(self) -> None:
+        named = _TEST_NAME.findall(" ".join(self.page.split()))
+        self.assertEqual([], [name for name in named if not place_of_test(*name).exists()])
+        self.assertFalse(place_of_test("unit", "no.such_test").exists())
