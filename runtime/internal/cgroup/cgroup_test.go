@@ -91,3 +91,33 @@ func TestAPathThatClimbsIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAProcessIsFoundInEveryHierarchy(t *testing.T) {
+	root := t.TempDir()
+	unified := filepath.Join(root, "unified")
+	write(t, filepath.Join(unified, "cgroup.controllers"), "")
+	tops := []string{filepath.Join(root, "cpu,cpuacct"), filepath.Join(root, "systemd"), unified, filepath.Join(root, "rdma")}
+	got := own("4:cpu,cpuacct:/a\n3:name=systemd:/b\n2:pids:/c\n0::/d\n", tops)
+	want := []Place{{tops[0], tops[0] + "/a"}, {tops[1], tops[1] + "/b"}, {tops[2], tops[2] + "/d"}, {tops[3], tops[3]}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAProcessReturnsToTheTopIfItsPlaceIsGone(t *testing.T) {
+	top := t.TempDir()
+	if err := os.Mkdir(filepath.Join(top, "there"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"there": "there", "gone": "."} {
+		if err := Return([]Place{{top, filepath.Join(top, dir)}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(top, want, procs)); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	if err := Return([]Place{{"/none", "/none/there"}}); err == nil {
+		t.Error("a hierarchy that is not there took the process")
+	}
+}

@@ -56,7 +56,8 @@ type Spec struct {
 	CPUs      int    // at least 1
 	UID, GID  uint32 // the monitor's own user, never 0
 	NetnsPath string // network namespace the monitor runs in; "" stays in the caller's (tests)
-	// Cgroups are directories whose cgroup.procs the monitor is put in before it runs.
+	// Cgroups are the directories, one per hierarchy, that the monitor is in before it
+	// runs, so that all of its memory is accounted to them.
 	Cgroups []string
 	NIC     *NIC
 	Disks   []Disk   // there from the start (the scratch disk); later ones come by AttachDisk

@@ -53,7 +53,8 @@ func commandLine(spec vmm.Spec, fds descriptors) []string {
 	}
 	arguments := []string{
 		"-name", "hypernetes-" + spec.ID,
-		"-machine", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,i8042=off,graphics=off",
+		// What the guest has in its memory is never part of a core dump.
+		"-machine", "q35,dump-guest-core=off,smm=off,vmport=off,sata=off,smbus=off,usb=off,i8042=off,graphics=off",
 		"-accel", accelerator(spec),
 		"-cpu", cpu,
 		"-smp", strconv.Itoa(spec.CPUs),

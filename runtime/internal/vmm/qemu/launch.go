@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"hypernetes.org/runtime/internal/cgroup"
 	"hypernetes.org/runtime/internal/vmm"
 )
 
@@ -22,13 +21,14 @@ type launched struct {
 	ended   <-chan vmm.Exit
 }
 
-// launch executes QEMU without any privilege, in the pod's network namespace.
+// launch executes QEMU without any privilege, in the pod's network namespace and
+// cgroups, with a root file system and processes of its own.
 //
-// Network namespace, bounding set and "no new privileges" are properties of a thread
-// and are inherited by the child. Therefore a dedicated thread sets them, and no
-// launcher program is needed. The thread then waits for QEMU and never runs anything
-// else: as long as it lives the child does not get its parent-death signal, and when
-// the shim dies, for any reason, QEMU dies with it.
+// Cgroup, root, network namespace, bounding set and "no new privileges" are
+// properties of a thread and are inherited by the child. Therefore a dedicated thread
+// sets them, and no launcher program is needed. The thread then waits for QEMU and
+// never runs anything else: as long as it lives the child does not get its
+// parent-death signal, and when the shim dies, for any reason, QEMU dies with it.
 func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
 	type outcome struct {
 		process *os.Process
@@ -36,15 +36,14 @@ func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
 	}
 	started := make(chan outcome, 1)
 	ended := make(chan vmm.Exit, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	onOwnThread(func() {
 		process, err := startConfined(spec, argv, files)
 		started <- outcome{process, err}
 		if err != nil {
 			return
 		}
 		ended <- wait(process)
-	}()
+	})
 	got := <-started
 	if got.err != nil {
 		return nil, got.err
@@ -52,11 +51,43 @@ func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
 	return &launched{process: got.process, ended: ended}, nil
 }
 
+// onOwnThread runs a function on a thread that nothing else uses and that ends with
+// it. The process's first thread never ends, so that it is passed over.
+func onOwnThread(work func()) {
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if unix.Gettid() != unix.Getpid() {
+			work()
+			return
+		}
+		defer runtime.UnlockOSThread()
+		elsewhere := make(chan struct{})
+		onOwnThread(func() {
+			close(elsewhere)
+			work()
+		})
+		<-elsewhere
+	}()
+}
+
 func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process, error) {
+	group, err := cgroup.EnterThread(spec.Cgroups)
+	if err != nil {
+		return nil, err
+	}
+	defer group.Close() // a nil file only returns an error
 	if spec.NetnsPath != "" {
 		if err := enterNetns(spec.NetnsPath); err != nil {
 			return nil, err
 		}
+	}
+	groups, err := deviceGroups(spec.Accelerator)
+	if err != nil {
+		return nil, err
+	}
+	program, err := enterJail(spec)
+	if err != nil {
+		return nil, err
 	}
 	if err := dropBoundingSet(); err != nil {
 		return nil, err
@@ -64,29 +95,45 @@ func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process,
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("forbid new privileges: %w", err)
 	}
-	groups, err := deviceGroups(spec.Accelerator)
-	if err != nil {
+	if err := forbidCoreDumps(); err != nil {
 		return nil, err
 	}
-	process, err := os.StartProcess(spec.Executable, argv, &os.ProcAttr{
+	attributes := &syscall.SysProcAttr{
+		// Setting the user ID clears the capabilities; the list of groups is
+		// replaced by this one, which is empty except for KVM.
+		Credential: &syscall.Credential{Uid: spec.UID, Gid: spec.GID, Groups: groups},
+		Pdeathsig:  unix.SIGKILL,
+		Setsid:     true,
+		Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+	}
+	if group != nil {
+		attributes.UseCgroupFD, attributes.CgroupFD = true, int(group.Fd())
+	}
+	process, err := os.StartProcess(program, argv, &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{"PATH=/usr/bin:/bin"},
 		Files: files,
-		Sys: &syscall.SysProcAttr{
-			// Setting the user ID clears the capabilities; the list of groups is
-			// replaced by this one, which is empty except for KVM.
-			Credential: &syscall.Credential{Uid: spec.UID, Gid: spec.GID, Groups: groups},
-			Pdeathsig:  unix.SIGKILL,
-			Setsid:     true,
-		},
+		Sys:   attributes,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", spec.Executable, err)
-	}
-	if err := enterCgroups(spec.Cgroups, process.Pid); err != nil {
-		return nil, errors.Join(err, process.Kill(), reap(process))
+		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	return process, nil
+}
+
+// forbidCoreDumps keeps the memory of a crashed machine, and of this process, off the
+// host's disk. 1 byte is less than any core file has, and unlike 0 it also holds for
+// a core_pattern that is a program (core(5); fs/coredump.c, "RLIMIT_CORE set to 1").
+func forbidCoreDumps() error {
+	limit := unix.Rlimit{Cur: 1, Max: 1}
+	var current unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &current); err == nil && current.Max == 0 {
+		limit = unix.Rlimit{} // no unprivileged process could raise it
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	return nil
 }
 
 // deviceGroups returns the group that may open /dev/kvm, if it is needed: the open
@@ -131,20 +178,6 @@ func dropBoundingSet() error {
 		}
 	}
 	return nil
-}
-
-func enterCgroups(dirs []string, pid int) error {
-	for _, dir := range dirs {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			return fmt.Errorf("move the machine into its cgroup: %w", err)
-		}
-	}
-	return nil
-}
-
-func reap(process *os.Process) error {
-	_, err := process.Wait()
-	return err
 }
 
 func wait(process *os.Process) vmm.Exit {

@@ -91,7 +91,9 @@ func start(ctx context.Context, spec vmm.Spec) (_ *machine, err error) {
 	if spec.NIC != nil {
 		fds.tap = theirs.lend(spec.NIC.Tap)
 	}
-	argv := append([]string{spec.Executable}, commandLine(spec, fds)...)
+	jailed := spec
+	jailed.GuestDir = jailedGuest
+	argv := append([]string{spec.Executable}, commandLine(jailed, fds)...)
 	process, err := launch(spec, argv, theirs.files)
 	if err != nil {
 		return nil, err
