@@ -73,6 +73,39 @@ func TestContainersOfAPod(t *testing.T) {
 			t.Errorf("%s KiB", fields[1])
 		}
 	})
+	t.Run("shim and machine are in the pod's cgroup, and the node ends the machine first", func(t *testing.T) {
+		scores := map[string]int{}
+		for word, group := range map[string]string{"qemu-system": "/hyper-" + p.id[:13], "containerd-shim-hyper": "/hyper-" + p.id[:13] + "-shim"} {
+			for pid := range processes(t, word) {
+				text, err := os.ReadFile("/proc/" + pid + "/cgroup")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !strings.Contains(string(text), ":memory:/"+cgroupParent+group+"\n") && !strings.Contains(string(text), "0::/"+cgroupParent+group+"\n") {
+					t.Errorf("%s is in %s", word, text)
+				}
+				score, err := os.ReadFile("/proc/" + pid + "/oom_score_adj")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if scores[word], err = strconv.Atoi(strings.TrimSpace(string(score))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		// The pod's cgroup is no kubelet's: as of a guaranteed pod, or what is allowed here.
+		own, err := os.ReadFile("/proc/self/oom_score_adj")
+		if err != nil {
+			t.Fatal(err)
+		}
+		containerd, err := strconv.Atoi(strings.TrimSpace(string(own)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scores["containerd-shim-hyper"] != containerd+1 || scores["qemu-system"] < -997 || scores["qemu-system"] > containerd+1 {
+			t.Errorf("oom_score_adj: %v, containerd's is %d", scores, containerd)
+		}
+	})
 	t.Run("the scratch disk has the size of the record", func(t *testing.T) {
 		p := p.in(t)
 		id := p.run("scratch", "sleep 1000", nil)

@@ -13,6 +13,7 @@ import (
 	"hypernetes.org/runtime/internal/config"
 	"hypernetes.org/runtime/internal/disk"
 	"hypernetes.org/runtime/internal/mirror"
+	"hypernetes.org/runtime/internal/oom"
 	"hypernetes.org/runtime/internal/size"
 	"hypernetes.org/runtime/internal/vmm"
 	"hypernetes.org/runtime/internal/vmstate"
@@ -33,12 +34,12 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if err := vmstate.Save(cfg.VMDir, state); err != nil {
 		return err
 	}
-	if err := cgroup.Create(s.cgroups); err != nil {
+	if err := s.groups.enter(); err != nil {
 		return err
 	}
 	s.size = size.ForPod(s.pod.GetLinux(), size.Machine{CPUs: s.record.CPUs, Containers: s.record.MemoryBytes}, cfg, node())
 	if limit := size.HostMemory(s.pod.GetLinux(), s.size); limit > 0 {
-		if err := cgroup.LimitMemory(s.cgroups, limit); err != nil {
+		if err := cgroup.LimitMemory(s.groups.machine, limit); err != nil {
 			return err
 		}
 	}
@@ -75,6 +76,9 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if state.Monitor, err = vmstate.Find(s.machine.PID()); err == nil {
 		err = vmstate.Save(cfg.VMDir, state)
 	}
+	if err == nil {
+		err = s.protect(oom.ForPod(s.pod.GetLinux().GetCgroupParent()))
+	}
 	if err != nil {
 		// Without a record of it, nothing could kill it after this process has died.
 		return errors.Join(err, s.machine.Kill())
@@ -87,16 +91,14 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 	if err != nil {
 		return vmstate.State{}, err
 	}
-	// Not the bare ID: the kubelet's cAdvisor would take it for a container.
-	name := "hyper-" + s.id[:min(len(s.id), 13)]
-	if s.cgroups, err = cgroup.Plan(hierarchies, s.pod.GetLinux().GetCgroupParent(), name); err != nil {
+	if s.groups, err = planGroups(hierarchies, s.pod.GetLinux().GetCgroupParent(), s.id); err != nil {
 		return vmstate.State{}, err
 	}
 	shim, err := vmstate.Find(os.Getpid())
 	if err != nil {
 		return vmstate.State{}, err
 	}
-	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.cgroups,
+	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.groups.all(),
 		Scratch: disk.ScratchPath(s.host.Config.ScratchDir, s.id), Socket: s.host.Socket}, nil
 }
 
@@ -111,7 +113,7 @@ func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
 		Accelerator: accelerator, TSCkHz: tsc, TranslationBuffer: cfg.TranslationBuffer,
 		Memory: s.size.Memory, CPUs: s.size.CPUs,
 		UID: s.uid.Value, GID: s.uid.Value,
-		NetnsPath: netns, Cgroups: s.cgroups, Notify: s.notify,
+		NetnsPath: netns, Cgroups: s.groups.machine, Notify: s.notify,
 		Disks: []vmm.Disk{{Path: disk.ScratchPath(cfg.ScratchDir, s.id), Serial: scratchSerial}},
 	}, nil
 }

@@ -66,7 +66,9 @@ type Host struct {
 	Accelerator func(ctx context.Context, cfg config.Config, uid uint32) (name string, tscKHz int, err error)
 	OpenTAP     func(name string) (*os.File, error)
 	Hierarchies func() ([]string, error)
-	Socket      string // the file at which containerd reaches this process
+	// AdjustOOM sets a process's oom_score_adj.
+	AdjustOOM func(pid, score int) error
+	Socket    string // the file at which containerd reaches this process
 }
 
 // Sandbox is a pod's machine. Its life goes one way: created (the monitor
@@ -76,13 +78,14 @@ type Sandbox struct {
 	id      string
 	pod     *criruntime.PodSandboxConfig
 	record  record.Record
-	cgroups []string
+	groups  groups
 	uid     *vmstate.UID
 	size    size.Machine
 	machine vmm.Machine
 	created time.Time
 
 	diskErrors diskErrors
+	oomScore   oomScore
 
 	// live ends when the machine is gone or is to go; all work for it hangs on it.
 	live context.Context
@@ -295,7 +298,7 @@ func (s *Sandbox) watch() {
 	case <-time.After(killTimeout):
 		log.L.Error("the pod's machine does not end") // its directory stays, for shim.Manager
 	}
-	s.memory = cgroup.ReadMemory(s.cgroups) // they are removed below
+	s.memory = cgroup.ReadMemory(s.groups.machine) // they are removed below
 	if s.memory.Kills > 0 {
 		// Before containerd learns of the end: it then has the pod's network removed.
 		if err := vmstate.SaveOutOfMemory(s.host.Config.VMDir, s.id, s.memory); err != nil {
@@ -329,7 +332,7 @@ func (s *Sandbox) watch() {
 func (s *Sandbox) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)
 	defer cancel()
-	faults := []error{cgroup.Remove(ctx, s.cgroups)}
+	faults := []error{s.groups.remove(ctx)}
 	if s.uid != nil {
 		faults = append(faults, s.uid.Release())
 	}

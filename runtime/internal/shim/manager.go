@@ -145,6 +145,10 @@ func serve(id, namespace, address, vmDir string, params *bootapi.BootstrapParams
 		return vmstate.Process{}, fmt.Errorf("start the shim: %w", err)
 	}
 	process, err := vmstate.Find(cmd.Process.Pid)
+	if err == nil {
+		// As containerd's own: containerd is killed after its shims.
+		err = containerdshim.AdjustOOMScore(cmd.Process.Pid)
+	}
 	if err != nil {
 		return process, errors.Join(err, cmd.Process.Kill())
 	}

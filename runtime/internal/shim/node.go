@@ -12,6 +12,7 @@ import (
 
 	"hypernetes.org/runtime/internal/cgroup"
 	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/oom"
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/tap"
 	"hypernetes.org/runtime/internal/task"
@@ -29,7 +30,7 @@ func Node() (sandbox.Host, error) {
 	}
 	return sandbox.Host{
 		Config: cfg, Driver: qemu.New(), Accelerator: accelerator,
-		OpenTAP: tap.Open, Hierarchies: cgroup.Hierarchies,
+		OpenTAP: tap.Open, Hierarchies: cgroup.Hierarchies, AdjustOOM: oom.Adjust,
 		Socket: socketPath(os.Getenv(socketEnv)),
 	}, nil
 }

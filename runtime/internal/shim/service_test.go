@@ -43,6 +43,7 @@ type fixture struct {
 	tasks *tasks
 	// groups is the mount point of the only cgroup hierarchy, if any.
 	groups []string
+	scores []int // the monitor's oom_score_adj, each
 
 	ended atomic.Int32 // how many times the process was asked to exit
 
@@ -80,6 +81,7 @@ func newFixture(t *testing.T, guest *fakeguest.Guest) *fixture {
 		Accelerator: func(context.Context, config.Config, uint32) (string, int, error) { return "tcg", 0, nil },
 		OpenTAP:     func(string) (*os.File, error) { return os.Open(os.DevNull) },
 		Hierarchies: func() ([]string, error) { return f.groups, nil },
+		AdjustOOM:   func(_, score int) error { f.scores = append(f.scores, score); return nil },
 	}
 	f.Service = New(ctx, id, func() (sandbox.Host, error) { return host, nil }, f, func() { f.ended.Add(1) })
 	f.tasks = (*tasks)(f.Service)

@@ -44,6 +44,8 @@ type plan struct {
 	volumes []mirror.Volume
 	taken   map[string]bool // mount destinations of the specification
 	request *guestv1.CreateContainerRequest
+	// oomScore is the kubelet's oom_score_adj for the container, if it says one.
+	oomScore *int
 }
 
 // create creates a container in the guest; if it fails, nothing is left.
@@ -107,6 +109,7 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 		return nil, err
 	}
 	c.process.attach(streams)
+	s.sandbox.Protect(plan.oomScore)
 	return c, nil
 }
 
@@ -132,7 +135,7 @@ func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, erro
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{layers: layers, taken: map[string]bool{}, request: &guestv1.CreateContainerRequest{
+	p := &plan{layers: layers, oomScore: spec.Process.OOMScoreAdj, taken: map[string]bool{}, request: &guestv1.CreateContainerRequest{
 		Id: r.GetID(), Terminal: r.GetTerminal(),
 		Stdin: paths.Stdin != "", Stdout: paths.Stdout != "", Stderr: paths.Stderr != "" && !paths.Terminal,
 	}}

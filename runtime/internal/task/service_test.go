@@ -43,6 +43,7 @@ func newService(t *testing.T, guest *fakeguest.Guest) *Service {
 		Accelerator: func(context.Context, config.Config, uint32) (string, int, error) { return "tcg", 0, nil },
 		OpenTAP:     func(string) (*os.File, error) { return os.Open(os.DevNull) },
 		Hierarchies: func() ([]string, error) { return nil, nil },
+		AdjustOOM:   func(_, _ int) error { return nil },
 	}, sandbox.Request{ID: "s1", NetnsPath: "/run/netns/x",
 		Pod: &criruntime.PodSandboxConfig{Metadata: &criruntime.PodSandboxMetadata{Uid: "u1", Name: "p"}}})
 	must(t, err)
