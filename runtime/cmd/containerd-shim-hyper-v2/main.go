@@ -11,6 +11,7 @@ import (
 	containerdshim "github.com/containerd/containerd/v2/pkg/shim"
 	"github.com/containerd/containerd/v2/pkg/shutdown"
 	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/log"
 	"github.com/containerd/plugin"
 	"github.com/containerd/plugin/registry"
 
@@ -40,6 +41,8 @@ func serve(ic *plugin.InitContext) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The log is the node's, and part of what is written there is the guest's doing.
+	log.L.Logger.SetOutput(shim.LimitLog(log.L.Logger.Out))
 	end := found.(shutdown.Service)
 	service := shim.New(ic.Context, shim.SandboxID(), shim.Node, shim.Publisher(publisher.(containerdshim.Publisher)), end.Shutdown)
 	end.RegisterCallback(service.Close)

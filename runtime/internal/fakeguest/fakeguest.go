@@ -42,6 +42,7 @@ type Guest struct {
 	silent    map[string]bool   // calls that get no answer
 	deaf      atomic.Bool       // reads no more calls
 	conn      net.Conn
+	rpc       net.Conn // the guest's end of the stream of calls
 	done      chan struct{}
 	once      sync.Once
 	work      sync.WaitGroup
@@ -103,7 +104,12 @@ type handler struct {
 // Accept implements channel.Handler: output streams end at once.
 func (h handler) Accept(header channel.Header) (channel.Status, func(net.Conn)) {
 	if header.Kind == channel.KindRPC {
-		return channel.StatusAccepted, func(conn net.Conn) { h.rpc <- &callConn{conn, h.guest} }
+		return channel.StatusAccepted, func(conn net.Conn) {
+			h.guest.mu.Lock()
+			h.guest.rpc = conn
+			h.guest.mu.Unlock()
+			h.rpc <- &callConn{conn, h.guest}
+		}
 	}
 	return channel.StatusAccepted, func(conn net.Conn) {
 		if header.FD > 0 {
@@ -212,6 +218,15 @@ func (g *Guest) Exit(id string, answer *guestv1.WaitResponse) {
 
 // StopReading lets the guest read no call from now on; its channel stays up.
 func (g *Guest) StopReading() { g.deaf.Store(true) }
+
+// Say writes to the stream of calls, past the server of calls.
+func (g *Guest) Say(wire []byte) error {
+	g.mu.Lock()
+	conn := g.rpc
+	g.mu.Unlock()
+	_, err := conn.Write(wire)
+	return err
+}
 
 // Silence sets whether calls of a name get no answer until the machine is gone.
 func (g *Guest) Silence(call string, silent bool) {

@@ -58,7 +58,7 @@ func (s *Sandbox) connect() (client *ttrpc.Client, err error) {
 	if err != nil {
 		return nil, err
 	}
-	client = ttrpc.NewClient(&callConn{conn, callTimeout, s.kill}, ttrpc.WithUnaryClientInterceptor(heedContext))
+	client = ttrpc.NewClient(&callConn{Conn: conn, limit: callTimeout, fail: s.kill}, ttrpc.WithUnaryClientInterceptor(heedContext))
 	s.guest = guestv1.NewGuestClient(client)
 	if err := s.configure(ctx); err != nil {
 		_ = client.Close() // the first error is the one to report

@@ -28,16 +28,36 @@ func heedContext(ctx context.Context, request *ttrpc.Request, response *ttrpc.Re
 	}
 }
 
-// callConn carries calls to the guest and fails if the guest does not read them:
-// after half a message no other message can be sent.
+// callConn carries calls to the guest. It fails if the guest does not read them, since
+// after half a message no other message can be sent, and if the guest sends anything
+// but their answers.
 type callConn struct {
 	net.Conn
-	limit time.Duration
-	fail  func(error)
+	limit   time.Duration
+	fail    func(error)
+	answers answers
+	fault   error // of the one reader
+}
+
+func (c *callConn) Read(p []byte) (int, error) {
+	if c.fault != nil {
+		return 0, c.fault
+	}
+	n, err := c.Conn.Read(p)
+	if c.fault = c.answers.answer(p[:n]); c.fault != nil {
+		c.fail(c.fault)
+		return 0, c.fault
+	}
+	return n, err
 }
 
 func (c *callConn) Write(p []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
+		return 0, err
+	}
+	// Before it is written: the answer may be read first.
+	if err := c.answers.call(p); err != nil {
+		c.fail(err)
 		return 0, err
 	}
 	n, err := c.Conn.Write(p)

@@ -15,7 +15,7 @@ func TestAGuestThatReadsNoCallsIsGivenUp(t *testing.T) {
 	defer host.Close()
 	defer guest.Close()
 	failed := make(chan error, 1)
-	conn := &callConn{host, 10 * time.Millisecond, func(err error) { failed <- err }}
+	conn := &callConn{Conn: host, limit: 10 * time.Millisecond, fail: func(err error) { failed <- err }}
 	written := make(chan error, 1)
 	go func() {
 		_, err := conn.Write([]byte("call"))
