@@ -15,7 +15,8 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-const cgroupParent = "hypernetes-integration/pod"
+// cgroupParent is this run's own: the hierarchies are the host's, where other runs may be.
+var cgroupParent = filepath.Base(os.Getenv(innerEnv)) + "/pod"
 
 // pod is one sandbox with what its containers need.
 type pod struct {
