@@ -5,13 +5,22 @@ A tenant may set any finalizer on its objects, and the namespace controller wait
 role bindings are gone, so nothing but Hypernetes can remove one whose controller does not exist.
 """
 
+import functools
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hypernetes.kubernetes import client as clients
+from oslo_log import log
 
+from hypernetes.kubernetes import client as clients
+from hypernetes.model import errors
+
+LOG = log.getLogger(__name__)
+
+_CORE = "/api/v1"
 # The metadata alone: an apiserver sends no Secret's data for it (Kubernetes API concepts, "Metadata-only fetches").
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
@@ -47,12 +56,15 @@ class BlockedObject:
 def blocked_objects(client: clients.ClusterClient, namespace: str) -> list[BlockedObject]:
     """Return the objects of a namespace that are being deleted and have finalizers.
 
+    An API group that does not answer is left out: an aggregated one, whose server may be gone for good, must not keep
+    the finalizers of all others.
+
     :raises errors.Unavailable: when the apiserver does not answer.
     """
     found = []
     for base, resource in _namespaced(client):
         place = f"{base}/namespaces/{namespace}/{resource}"
-        for item in _items(client, place):
+        for item in _answered(base, functools.partial(_items, client, place)):
             metadata = item.get("metadata", {})
             if metadata.get("deletionTimestamp") and metadata.get("finalizers"):
                 path = f"{place}/{metadata['name']}"
@@ -72,6 +84,17 @@ def remove_finalizers(client: clients.ClusterClient, blocked: BlockedObject) -> 
     client.request("PATCH", blocked.path, body={"metadata": metadata}, content_type="application/merge-patch+json")
 
 
+def _answered(base: str, ask: Callable[[], Iterable[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+    """Return what an API group answers; nothing if it is not the core group and does not answer."""
+    try:
+        return list(ask())
+    except (errors.Unavailable, errors.NotFound) as error:
+        if base == _CORE:
+            raise
+        LOG.info("%s is left out of the search for finalizers: %s", base, error)
+        return []
+
+
 def _items(client: clients.ClusterClient, path: str) -> Iterator[Mapping[str, Any]]:
     token = ""
     while True:
@@ -85,10 +108,15 @@ def _items(client: clients.ClusterClient, path: str) -> Iterator[Mapping[str, An
 
 def _namespaced(client: clients.ClusterClient) -> Iterator[tuple[str, str]]:
     """Yield the base path and the plural of each kind that lives in namespaces and can be listed and patched."""
-    bases = ["/api/v1"]
+    bases = [_CORE]
     groups = client.request("GET", "/apis").get("groups") or ()
     bases += [f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups]
     for base in bases:
-        for kind in client.request("GET", base).get("resources") or ():
+        kinds = _answered(base, functools.partial(_kinds, client, base))
+        for kind in kinds:
             if kind.get("namespaced") and "/" not in kind["name"] and {"list", "patch"} <= set(kind.get("verbs") or ()):
                 yield base, kind["name"]
+
+
+def _kinds(client: clients.ClusterClient, base: str) -> list[Mapping[str, Any]]:
+    return list(client.request("GET", base).get("resources") or ())

@@ -7,6 +7,7 @@ from typing import cast
 import testtools
 
 from hypernetes.kubernetes import finalizers
+from hypernetes.model import errors
 
 LISTED = {
     "/apis": {"groups": [{"preferredVersion": {"groupVersion": "apps/v1"}}]},
@@ -35,11 +36,14 @@ class Client:
     def __init__(self, **pages: list[list[dict[str, Any]]]) -> None:
         self.pages = pages
         self.sent: list[tuple[str, str, Any]] = []
+        self.silent: str | None = None
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         if method != "GET":
             self.sent.append((method, path, options))
             return {}
+        if path == self.silent:
+            raise errors.Unavailable(service="Kubernetes", reason="it answered 503")
         if path in LISTED:
             return LISTED[path]
         pages = self.pages.get(path.rpartition("/")[2], [[]])
@@ -70,6 +74,19 @@ class FinalizersTest(testtools.TestCase):
         ]
         self.assertEqual(paths, [item.path for item in found])
         self.assertEqual("configmaps/a (x)", str(found[0]))
+
+    def test_an_aggregated_api_that_does_not_answer_keeps_no_others_finalizers(self) -> None:
+        held = {"configmaps": [[metadata("a", "x")]], "deployments": [[metadata("e", "z")]]}
+        for silent in ("/apis/apps/v1", "/apis/apps/v1/namespaces/web/deployments"):
+            client = Client(**cast(Any, held))
+            client.silent = silent
+            self.assertEqual(["configmaps/a (x)"], [str(item) for item in self.find(client)])
+
+    def test_an_apiserver_that_does_not_answer_is_unavailable(self) -> None:
+        for silent in ("/api/v1", "/apis", "/api/v1/namespaces/web/configmaps"):
+            client = Client()
+            client.silent = silent
+            self.assertRaises(errors.Unavailable, self.find, client)
 
     def test_a_removal_names_the_uid_and_leaves_what_kubernetes_controls(self) -> None:
         protection = "kubernetes.io/pvc-protection"
