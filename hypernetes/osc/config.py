@@ -17,7 +17,7 @@ from hypernetes.osc import credential
 from hypernetes.osc import default_cluster
 from hypernetes.osc import errors
 from hypernetes.osc import help_format
-from hypernetes.osc import kubeconfig
+from hypernetes.sdk import kubeconfig
 
 HELPER = "hypernetes-kube-login"
 APPLICATION_CREDENTIAL = "application-credential"

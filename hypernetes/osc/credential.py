@@ -12,8 +12,7 @@ from typing import Any
 from openstack import exceptions as sdk
 from osc_lib import exceptions
 
-from hypernetes.sdk import cluster as sdk_cluster
-from hypernetes.sdk import service
+from hypernetes.sdk import access
 
 LONGEST_DAYS = 36500
 
@@ -36,12 +35,6 @@ def days(text: str) -> int:
     if re.fullmatch("[0-9]{1,5}", text) and 1 <= int(text) <= LONGEST_DAYS:
         return int(text)
     raise argparse.ArgumentTypeError(f"must be a whole number of days from 1 to {LONGEST_DAYS}")
-
-
-def access_rules(cluster_id: str) -> list[dict[str, str]]:
-    """Return the one rule that allows a login to a cluster, and nothing else anywhere."""
-    path = sdk_cluster.token_review_path(cluster_id)
-    return [{"service": service.SERVICE_TYPE, "method": "POST", "path": path}]
 
 
 def require_roles(wishes: Wishes, held: Iterable[str] | None) -> None:
@@ -77,7 +70,7 @@ def create(connection: Any, cluster: Any, wishes: Wishes) -> Any:
             connection.current_user_id,
             f"kubectl-{cluster.name}-{secrets.token_hex(4)}",
             description=f"Login of kubectl to the cluster {cluster.name}, created by openstack kube config",
-            access_rules=access_rules(cluster.id),
+            access_rules=access.rules(cluster.id),
             unrestricted=False,
             **attributes,
         )

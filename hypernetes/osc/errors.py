@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from openstack import exceptions as sdk
 from osc_lib import exceptions
 
+from hypernetes.sdk import errors
+
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
@@ -17,14 +19,6 @@ def reported() -> Iterator[None]:
     try:
         yield
     except sdk.HttpException as error:
-        raise exceptions.CommandError(_detail(error)) from error
+        raise exceptions.CommandError(errors.detail(error)) from error
     except sdk.SDKException as error:
         raise exceptions.CommandError(str(error)) from error
-
-
-def _detail(error: sdk.HttpException) -> str:
-    try:
-        first = error.response.json()["errors"][0]
-        return str(first.get("detail") or first["title"])
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        return str(error)

@@ -38,6 +38,8 @@ class Service:
         self.items = list(items)
         self.states: list[Any] = []
         self.calls: list[tuple[Any, ...]] = []
+        self.created: dict[str, Any] = {}
+        """What the response to a creation holds besides what was asked for."""
 
     def __getattr__(self, name: str) -> Any:
         """Return the method of a resource: ``find_cluster``, ``get_node``, ``create_namespace``."""
@@ -83,7 +85,7 @@ class Service:
         self.calls.append(("create", kind, attributes))
         made = kind(id="new", status="CREATING", **attributes)
         self.items.append(made)
-        return made
+        return kind(id="new", status="CREATING", **attributes, **self.created) if self.created else made
 
     def _delete(self, kind: Any, identifier: str, *, ignore_missing: bool) -> None:
         self.calls.append(("delete", kind, identifier))

@@ -16,7 +16,7 @@ from osc_lib import exceptions
 
 from hypernetes.osc import config
 from hypernetes.osc import credential
-from hypernetes.osc import kubeconfig
+from hypernetes.sdk import kubeconfig
 from hypernetes.sdk.namespace import Namespace
 from hypernetes.tests.support.fakes import openstack_cli
 
@@ -235,7 +235,7 @@ class ConfigTest(testtools.TestCase):
         def refuse(*_arguments: Any) -> None:
             raise error
 
-        self.useFixture(fixtures.MonkeyPatch("hypernetes.osc.kubeconfig.write", refuse))
+        self.useFixture(fixtures.MonkeyPatch("hypernetes.sdk.kubeconfig.write", refuse))
 
     def test_a_file_that_cannot_be_written_leaves_no_credential(self) -> None:
         self._fill_the_disk()

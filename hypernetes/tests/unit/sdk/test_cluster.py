@@ -6,7 +6,7 @@ import testtools
 from hypernetes.auth import access_rules
 from hypernetes.model import ids
 from hypernetes.model import names
-from hypernetes.osc import credential
+from hypernetes.sdk import access
 from hypernetes.sdk import cluster
 from hypernetes.sdk import service
 from hypernetes.tests.support import tokens
@@ -20,6 +20,6 @@ class AgreementTest(testtools.TestCase):
         self.assertEqual(names.SERVICE_TYPE, service.SERVICE_TYPE)
 
     def test_the_rules_of_the_client_s_credential_open_its_cluster_and_no_other(self) -> None:
-        made = {"access_rules": credential.access_rules(tokens.CLUSTER)}
+        made = {"access_rules": access.rules(tokens.CLUSTER)}
         self.assertTrue(access_rules.allow_login(made, ids.ClusterId(tokens.CLUSTER)))
         self.assertFalse(access_rules.allow_login(made, ids.ClusterId(tokens.OTHER_CLUSTER)))

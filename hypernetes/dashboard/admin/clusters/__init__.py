@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's panel Clusters: health, the bootstrap's phase, and its resumption."""
