@@ -3,7 +3,7 @@
 
 project = "Hypernetes"
 copyright = "The Hypernetes developers"  # noqa: A001 - Sphinx wants this name
-extensions = ["openstackdocstheme", "oslo_config.sphinxext", "oslo_policy.sphinxext"]
+extensions = ["cliff.sphinxext", "openstackdocstheme", "oslo_config.sphinxext", "oslo_policy.sphinxext"]
 html_theme = "openstackdocs"
 openstackdocs_repo_name = "hypernetes"
 openstackdocs_auto_name = False
