@@ -63,14 +63,16 @@ def user_of(token: Mapping[str, Any], cluster_id: ids.ClusterId) -> User:
 
 
 def groups_of(project_id: ids.ProjectId, role_names: set[str]) -> tuple[str, ...]:
-    """Return the groups of the strongest known role and of each weaker role that it implies.
+    """Return the groups of the strongest known role and of each weaker role that it implies, and the operator's.
 
     :raises TokenRefused: when no role is known.
     """
     held = [position for position, role in enumerate(names.KEYSTONE_ROLES) if role in role_names]
     if not held:
         raise TokenRefused(f"none of the roles {', '.join(names.KEYSTONE_ROLES)} is held in the project")
-    return tuple(names.group_of(project_id, role) for role in names.KEYSTONE_ROLES[: max(held) + 1])
+    strongest = max(held)
+    of_project = tuple(names.group_of(project_id, role) for role in names.KEYSTONE_ROLES[: strongest + 1])
+    return (*of_project, names.OPERATOR_GROUP) if names.KEYSTONE_ROLES[strongest] == "admin" else of_project
 
 
 def _extra(token: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -27,6 +27,8 @@ GROUP_PREFIX = "hypernetes:project:"
 USER_PREFIX = "keystone:"
 SERVICE_ACCOUNTS_GROUP = "system:serviceaccounts"
 """Kubernetes' group of every service account."""
+OPERATOR_GROUP = "hypernetes:operator"
+"""The Kubernetes group of those who hold Keystone's role ``admin`` in any project, as the API's policies have it."""
 
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 """Namespaces to which the tenants' admission policies do not apply."""

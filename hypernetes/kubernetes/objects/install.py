@@ -38,6 +38,7 @@ def cluster_objects(
         *access.policies(),
         *roles.cluster_roles(),
         roles.catalog_binding(),
+        roles.operator_binding(),
         roles.kubelet_api_binding(),
         roles.certificate_binding(),
     ]

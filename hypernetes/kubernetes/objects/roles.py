@@ -10,12 +10,16 @@ from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.kubernetes.objects import metadata
+from hypernetes.model import names
 
 VIEW = "hypernetes:view"
 EDIT = "hypernetes:edit"
 ADMIN = "hypernetes:admin"
 CATALOG = "hypernetes:catalog"
 """Cluster-scoped kinds that every user may read: classes that the operator offers. They reveal nothing of tenants."""
+
+OPERATOR = "hypernetes:operator"
+"""What the operator may read of the whole cluster. Tenants' Secrets, ConfigMaps and logs are not part of it."""
 
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete", "deletecollection")
@@ -55,6 +59,7 @@ def cluster_roles() -> list[rbac.ClusterRole]:
         _role(EDIT, _view() + _edit()),
         _role(ADMIN, _view() + _edit() + _admin()),
         _role(CATALOG, _catalog()),
+        _role(OPERATOR, _operator()),
     ]
 
 
@@ -64,6 +69,15 @@ def catalog_binding() -> rbac.ClusterRoleBinding:
         metadata=metadata.managed(CATALOG),
         roleRef=rbac_models.RoleRef(apiGroup=_RBAC, kind="ClusterRole", name=CATALOG),
         subjects=[rbac_models.Subject(apiGroup=_RBAC, kind="Group", name="system:authenticated")],
+    )
+
+
+def operator_binding() -> rbac.ClusterRoleBinding:
+    """Return the binding that lets holders of Keystone's role ``admin`` look after the cluster."""
+    return rbac.ClusterRoleBinding(
+        metadata=metadata.managed(OPERATOR),
+        roleRef=rbac_models.RoleRef(apiGroup=_RBAC, kind="ClusterRole", name=OPERATOR),
+        subjects=[rbac_models.Subject(apiGroup=_RBAC, kind="Group", name=names.OPERATOR_GROUP)],
     )
 
 
@@ -133,6 +147,13 @@ def _catalog() -> list[rbac_models.PolicyRule]:
         _rule("scheduling.k8s.io", ("priorityclasses",), READ),
         _rule("storage.k8s.io", ("storageclasses",), READ),
         _rule("networking.k8s.io", ("ingressclasses",), READ),
+    ]
+
+
+def _operator() -> list[rbac_models.PolicyRule]:
+    return [
+        _rule("", ("events", "namespaces", "nodes", "persistentvolumes", "pods", "resourcequotas"), READ),
+        _rule("events.k8s.io", ("events",), READ),
     ]
 
 

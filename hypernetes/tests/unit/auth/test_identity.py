@@ -34,7 +34,6 @@ class UserTest(testtools.TestCase):
             (("reader",), ["reader"]),
             (("member",), ["reader", "member"]),
             (("manager", "reader"), ["reader", "member", "manager"]),
-            (("Admin",), ["reader", "member", "manager", "admin"]),
             (("member", "load-balancer_member"), ["reader", "member"]),
         ):
             user = _user(tokens.project_token(*roles))
@@ -43,6 +42,12 @@ class UserTest(testtools.TestCase):
     def test_one_group_is_of_the_user_in_this_project(self) -> None:
         """What is bound to it ends with the role; what is bound to the user's name would not."""
         self.assertEqual("hypernetes:project:red:user:u1", _user(tokens.project_token("reader")).groups[-1])
+
+    def test_an_administrator_is_the_operator_too(self) -> None:
+        for role, operator in (("Admin", True), ("manager", False), ("member", False)):
+            groups = _user(tokens.project_token(role)).groups
+            self.assertEqual(operator, "hypernetes:operator" in groups, role)
+            self.assertIn("hypernetes:project:red:member", groups)
 
     def test_a_token_without_a_role_that_means_something_is_refused(self) -> None:
         self.assertRaises(identity.TokenRefused, _user, tokens.project_token("load-balancer_member"))

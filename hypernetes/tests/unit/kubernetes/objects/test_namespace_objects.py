@@ -78,7 +78,9 @@ class RolesTest(testtools.TestCase):
 
     def _rules(self) -> list[tuple[str, Any]]:
         made: list[Any] = roles.cluster_roles()
-        return [(role.metadata.name, rule) for role in made for rule in role.rules]
+        return [
+            (role.metadata.name, rule) for role in made for rule in role.rules if role.metadata.name != roles.OPERATOR
+        ]
 
     def test_no_role_holds_what_makes_the_apiserver_dial_or_grants_more(self) -> None:
         for name, rule in self._rules():
@@ -99,6 +101,19 @@ class RolesTest(testtools.TestCase):
         for name, rule in self._rules():
             if name == roles.VIEW:
                 self.assertNotIn("secrets", rule.resources)
+
+    def test_the_operator_reads_the_cluster_and_no_secret(self) -> None:
+        made: list[Any] = roles.cluster_roles()
+        (rules,) = [role.rules for role in made if role.metadata.name == roles.OPERATOR]
+        self.assertEqual({roles.READ}, {tuple(rule.verbs) for rule in rules})
+        read = {kind for rule in rules for kind in rule.resources}
+        self.assertLessEqual({"nodes", "namespaces", "pods", "events"}, read)
+        # Nor what a tenant's program wrote, nor what the apiserver would dial.
+        self.assertEqual(
+            set(), read & {"secrets", "configmaps", "serviceaccounts/token", "pods/log", "nodes/proxy", "*"}
+        )
+        binding: Any = roles.operator_binding()
+        self.assertEqual([names.OPERATOR_GROUP], [subject.name for subject in binding.subjects])
 
     def test_what_everybody_reads_names_no_tenant(self) -> None:
         read = {r for name, rule in self._rules() if name == roles.CATALOG for r in rule.resources}
