@@ -130,9 +130,12 @@ def system_runc(layout: Layout) -> str:
     return f"""\
 #!/bin/sh
 # Written by hypernetes-agent; changes are lost.
-creating= bundle=. previous=
+creating= bundle=. log=/dev/null previous=
 for word in "$@"; do
-    case $previous in --bundle | -b) bundle=$word ;; esac
+    case $previous in
+        --bundle | -b) bundle=$word ;;
+        --log) log=$word ;;
+    esac
     case $word in
         create | run) creating=yes ;;
         --bundle=*) bundle=${{word#--bundle=}} ;;
@@ -140,7 +143,10 @@ for word in "$@"; do
     previous=$word
 done
 if [ "$creating" ] && ! grep -qE {shlex.quote(annotation)} "$bundle/config.json"; then
-    echo "runc serves the system's namespaces only: other pods need the RuntimeClass {names.RUNTIME_CLASS}" >&2
+    reason="runc serves the system's namespaces only: other pods need the RuntimeClass {names.RUNTIME_CLASS}"
+    # From there containerd's shim takes what it reports to kubelet.
+    printf '{{"level":"error","msg":"%s"}}\n' "$reason" >>"$log"
+    echo "$reason" >&2
     exit 1
 fi
 exec {shlex.quote(str(layout.binaries / "runc"))} "$@"

@@ -123,6 +123,11 @@ class SystemRuncTest(testtools.TestCase):
             self.assertEqual((1, ""), (done.returncode, done.stdout), namespace)
             self.assertIn("RuntimeClass hyper", done.stderr)
 
+    def test_the_refusal_is_where_containerd_looks_for_it(self) -> None:
+        log = self.directory / "log.json"
+        self._run("--log", str(log), "--log-format", "json", "create", "--bundle", ".", "id", sandbox_namespace="red")
+        self.assertIn("RuntimeClass hyper", json.loads(log.read_text())["msg"])
+
     def test_no_value_reads_like_the_namespace(self) -> None:
         forged = '","io.kubernetes.cri.sandbox-namespace":"kube-system","x":"'
         self.assertEqual(1, self._create(sandbox_namespace="red", sandbox_name=forged).returncode)
