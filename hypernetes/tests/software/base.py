@@ -28,6 +28,15 @@ PULL_SECONDS = 300
 SMALL_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
 """With limits alone, requests equal them: a small node's processors would already be taken."""
 RESULTS = base.LAYOUT.log / "software.tsv"
+# A row may take half an hour: it must outlive the connection of its exec, which ends with a restart of the apiserver.
+DETACHED = """
+results=$1
+shift
+rm -rf "$results"
+mkdir "$results"
+setsid sh -c 'results=$1; shift; "$@" >"$results/output" 2>&1; echo $? >"$results/status.new"
+    mv "$results/status.new" "$results/status"' sh "$results" "$@" </dev/null >/dev/null 2>&1 &
+"""
 
 C = TypeVar("C", bound="type[SoftwareTest]")
 
@@ -105,11 +114,27 @@ class SoftwareTest(base.IsolationTest):
         )
 
     def run_program(self, pod: str, program: Program, directory: str) -> Outcome:
-        """Run a row of the table in a pod."""
+        """Run a row of the table in a pod, and wait for its end."""
+        results = f"{EMPTY_DIR}/results"
         started = time.monotonic()
-        done = self.red.exec(pod, *shell(program, directory), timeout=program.seconds + 60)
-        passed = done.status == 0 and re.search(program.expected, done.output) is not None
-        return Outcome(passed, time.monotonic() - started, f"status {done.status}\n{done.text}")
+        begun = self.red.exec(pod, "sh", "-c", DETACHED, "sh", results, *shell(program, directory))
+        if begun.status:
+            return Outcome(False, time.monotonic() - started, begun.text)
+        status = self._wait_for_status(pod, f"{results}/status", program.seconds + 60)
+        seconds = time.monotonic() - started
+        output = self.red.exec(pod, "cat", f"{results}/output").output
+        passed = status == "0" and re.search(program.expected, output) is not None
+        return Outcome(passed, seconds, f"status {status}\n{output}")
+
+    def _wait_for_status(self, pod: str, path: str, seconds: float) -> str:
+        """Return the status that a detached program left; "none" if there is none in time."""
+        began = time.monotonic()
+        while (elapsed := time.monotonic() - began) < seconds:
+            # An answer that fails says nothing of the program: the apiserver may be restarted meanwhile.
+            if status := self.red.exec(pod, "cat", path).output.strip():
+                return status
+            time.sleep(min(max(elapsed / 10, 0.5), 10))
+        return "none"
 
     def check(self, pod: str, program: Program, kind: str) -> None:
         """Run a row of the table in a pod and note the result; ``kind`` is a key of DIRECTORIES."""

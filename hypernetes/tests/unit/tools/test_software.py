@@ -9,6 +9,7 @@ from pathlib import Path
 
 import testtools
 
+from hypernetes.standalone import machine
 from hypernetes.tests.software import base
 from hypernetes.tests.software import image
 from hypernetes.tests.software import programs
@@ -47,6 +48,25 @@ class TableTest(testtools.TestCase):
         endless = dataclasses.replace(self.PROGRAM, script="sleep 60", seconds=1)
         with tempfile.TemporaryDirectory() as directory:
             self.assertEqual(124, self.run_in(endless, directory)[0])
+
+    def test_a_detached_program_leaves_its_output_and_its_status(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            results = Path(directory) / "results"
+            failing = dataclasses.replace(self.PROGRAM, script="echo out; echo err >&2; exit 3")
+            argv = ["sh", "-c", base.DETACHED, "sh", str(results), *base.shell(failing, directory)]
+            for _ in range(2):
+                subprocess.run(argv, timeout=60, check=True)
+                machine.wait_until((results / "status").exists, "the status", timeout=30)
+                self.assertEqual(("3\n", "out\nerr\n"), tuple((results / n).read_text() for n in ("status", "output")))
+
+    def test_the_remarks_of_a_row_are_lines(self) -> None:
+        row = programs.python_tests("p", "os")
+        output = (
+            "0:01 test_os failed\nFAIL: test_a (test.test_os.B)\n1 test failed:\n    test_os\nTests result: FAILURE\n"
+        )
+        expected = ["FAIL: test_a (test.test_os.B)", "1 test failed: test_os", "Tests result: FAILURE"]
+        self.assertEqual(expected, base.remarks(row, output))
+        self.assertEqual([], base.remarks(programs.GIT, output))
 
     def test_every_row_becomes_a_test_of_its_own(self) -> None:
         class Tests(base.SoftwareTest):
