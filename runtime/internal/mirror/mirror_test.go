@@ -4,10 +4,12 @@ package mirror
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/moby/sys/mountinfo"
@@ -33,6 +35,29 @@ func pod(t *testing.T) (Pod, string) {
 	}
 	return Pod{KubeletDir: kubelet, UID: "u1", SandboxDir: sandboxDir,
 		Mountinfo: func() (map[string]string, error) { return mounts, nil }}, home
+}
+
+func TestAVolumeHasTheModeOfItsDirectoryOnTheHost(t *testing.T) {
+	p, home := pod(t)
+	for name, mode := range map[string]os.FileMode{
+		"kubernetes.io~configmap/cm": 0o777 | os.ModeSetgid, "kubernetes.io~secret/s": 0o777 | os.ModeSticky,
+		"kubernetes.io~projected/p": 0o777 | os.ModeSticky | os.ModeSetgid, "kubernetes.io~downward-api/d": 0o750,
+		"kubernetes.io~empty-dir/cache": 0o770,
+	} {
+		dir := filepath.Join(home, "volumes", name)
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		volume, err := p.Classify(specs.Mount{Source: dir, Destination: "/v", Options: []string{"rbind", "ro"}})
+		stat := info.Sys().(*syscall.Stat_t)
+		if err != nil || uint32(volume.Mode) != stat.Mode&0o7777 || volume.UID != stat.Uid || volume.GID != stat.Gid {
+			t.Errorf("%s: mode %o of %d:%d, %v", name, volume.Mode, volume.UID, volume.GID, err)
+		}
+	}
 }
 
 func TestClassify(t *testing.T) {

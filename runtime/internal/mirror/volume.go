@@ -40,9 +40,9 @@ const (
 type Volume struct {
 	ID        string
 	Kind      Kind
-	Source    string // on the host; not read for EmptyDir and Memory
-	SizeLimit uint64 // bytes, Memory only
-	Mode      os.FileMode
+	Source    string      // on the host; not read for EmptyDir and Memory
+	SizeLimit uint64      // bytes, Memory only
+	Mode      os.FileMode // of the directory, where containers can see it
 	UID, GID  uint32
 	Mount     *guestv1.VolumeMount
 }
@@ -113,7 +113,7 @@ func (p Pod) named(volume Volume, plugin, name, subPath string) (Volume, error) 
 	case slices.Contains(filePlugins, plugin):
 		volume.ID, volume.Source = volumeID(plugin, name), dir
 		volume.Mount.VolumeId, volume.Mount.SubPath = volume.ID, subPath
-		return volume, nil
+		return volume.owned(dir)
 	case plugin == emptyDirPlugin:
 		volume.ID = volumeID(plugin, name)
 		volume.Mount.VolumeId, volume.Mount.SubPath = volume.ID, subPath
@@ -191,9 +191,14 @@ func (v Volume) emptyDir(dir string) (Volume, error) {
 	case unix.HUGETLBFS_MAGIC:
 		return Volume{}, errors.New("emptyDir of medium HugePages is not supported")
 	}
+	return v.owned(dir)
+}
+
+// owned has the mode and the owner that the kubelet gave the volume's directory.
+func (v Volume) owned(dir string) (Volume, error) {
 	var stat unix.Stat_t
 	if err := unix.Lstat(dir, &stat); err != nil {
-		return Volume{}, fmt.Errorf("inspect emptyDir %s: %w", dir, err)
+		return Volume{}, fmt.Errorf("inspect volume %s: %w", dir, err)
 	}
 	v.Mode, v.UID, v.GID = os.FileMode(stat.Mode&0o7777), stat.Uid, stat.Gid
 	return v, nil

@@ -200,8 +200,9 @@ type sharedFiles struct {
 }
 
 // PodMounts are the mounts every container of a pod gets besides its own:
-// /etc/resolv.conf, /etc/hostname and /dev/shm. Destinations in taken are omitted.
-func (s *Sandbox) PodMounts(ctx context.Context, taken func(destination string) bool) ([]*guestv1.VolumeMount, error) {
+// /etc/resolv.conf, /etc/hostname and /dev/shm. Destinations in taken are omitted. As
+// with containerd, the files are read-only where the container's root is.
+func (s *Sandbox) PodMounts(ctx context.Context, readOnly bool, taken func(destination string) bool) ([]*guestv1.VolumeMount, error) {
 	s.shared.once.Do(func() {
 		entries := []*guestv1.FileEntry{
 			mirror.Literal("hostname", 0o644, hostname(s.pod)+"\n"),
@@ -216,8 +217,8 @@ func (s *Sandbox) PodMounts(ctx context.Context, taken func(destination string) 
 		return nil, s.shared.err
 	}
 	all := []*guestv1.VolumeMount{
-		{VolumeId: podFilesID, SubPath: "hostname", Destination: "/etc/hostname"},
-		{VolumeId: podFilesID, SubPath: "resolv.conf", Destination: "/etc/resolv.conf"},
+		{VolumeId: podFilesID, SubPath: "hostname", Destination: "/etc/hostname", ReadOnly: readOnly},
+		{VolumeId: podFilesID, SubPath: "resolv.conf", Destination: "/etc/resolv.conf", ReadOnly: readOnly},
 		{VolumeId: shmID, Destination: "/dev/shm"},
 	}
 	return slices.DeleteFunc(all, func(mount *guestv1.VolumeMount) bool { return taken(mount.GetDestination()) }), nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -269,6 +270,22 @@ func TestAMachineKilledForWantOfMemoryIsReportedAsSuch(t *testing.T) {
 		t.Errorf("events %v", f.events)
 	}
 	must(t, os.RemoveAll(f.groups[0])) // a real cgroup's files go with it
+}
+
+func TestThePodsFilesAreReadOnlyWhereTheRootIs(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	for name, readOnly := range map[string]bool{"writable": false, "closed": true} {
+		must(t, f.container(name, func(s *specs.Spec) { s.Root.Readonly = readOnly }))
+		found := map[string]bool{}
+		for _, mount := range f.guest.Container(name).GetMounts() {
+			found[mount.GetDestination()] = mount.GetReadOnly()
+		}
+		want := map[string]bool{"/etc/hostname": readOnly, "/etc/resolv.conf": readOnly, "/dev/shm": false}
+		if !maps.Equal(found, want) {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
 }
 
 func TestStoppingAsksTheGuestAndLeavesNothing(t *testing.T) {

@@ -46,6 +46,7 @@ type plan struct {
 	request *guestv1.CreateContainerRequest
 	// oomScore is the kubelet's oom_score_adj for the container, if it says one.
 	oomScore *int
+	readOnly bool // the container's root
 }
 
 // create creates a container in the guest; if it fails, nothing is left.
@@ -94,7 +95,7 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 			c.logs = append(c.logs, volume)
 		}
 	}
-	extra, err := s.sandbox.PodMounts(ctx, func(destination string) bool { return plan.taken[destination] })
+	extra, err := s.sandbox.PodMounts(ctx, plan.readOnly, func(destination string) bool { return plan.taken[destination] })
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +136,11 @@ func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, erro
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{layers: layers, oomScore: spec.Process.OOMScoreAdj, taken: map[string]bool{}, request: &guestv1.CreateContainerRequest{
+	p := &plan{layers: layers, oomScore: spec.Process.OOMScoreAdj, taken: map[string]bool{}, readOnly: sanitized.Spec.Root.Readonly}
+	p.request = &guestv1.CreateContainerRequest{
 		Id: r.GetID(), Terminal: r.GetTerminal(),
 		Stdin: paths.Stdin != "", Stdout: paths.Stdout != "", Stderr: paths.Stderr != "" && !paths.Terminal,
-	}}
+	}
 	if err := s.pidNamespace(p.request, sanitized.PID); err != nil {
 		return nil, err
 	}
