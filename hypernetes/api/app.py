@@ -56,6 +56,8 @@ def build(offered: services.Services, authenticate: middleware.Middleware | None
     pipeline: tuple[middleware.Middleware, ...] = (
         # Gives the request the ID that every response, log line and error carries.
         request_id.RequestId,
+        # Before anything that logs.
+        context.begin,
         # Takes scheme and host from the proxy in front, if the configuration says that there is one.
         functools.partial(http_proxy_to_wsgi.HTTPProxyToWSGI, conf=conf),
         # Answers browsers' preflight requests, which carry no token.

@@ -7,6 +7,7 @@ from wsgiref.types import WSGIApplication
 
 import webob
 from oslo_context import context
+from oslo_middleware import request_id
 from oslo_policy import policy
 
 from hypernetes.api import middleware
@@ -76,6 +77,23 @@ class RequestContext(context.RequestContext):
             return bool(self.enforcer.authorize(rule, target, self, do_raise=True))
         except (policy.PolicyNotAuthorized, policy.InvalidScope):
             return False
+
+
+def begin(application: WSGIApplication) -> WSGIApplication:
+    """Wrap an application so that each request begins with a context of its own, with its ID and no caller.
+
+    oslo.log takes the context from the thread, where the previous request left its own.
+    """
+
+    def respond(request: webob.Request) -> webob.Response:
+        context.RequestContext(
+            request_id=request.environ[request_id.ENV_REQUEST_ID],
+            global_request_id=request.environ.get(request_id.GLOBAL_REQ_ID),
+            overwrite=True,
+        )
+        return request.get_response(application)
+
+    return middleware.wsgi_application(respond)
 
 
 def attach(application: WSGIApplication, enforcer: policy.Enforcer) -> WSGIApplication:

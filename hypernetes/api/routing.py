@@ -164,8 +164,10 @@ def _body(request: webob.Request, route: Route) -> Mapping[str, Any]:
         return {}
     try:
         content = json.loads(raw, parse_constant=_refuse_constant)
+        # JSON may hold half a surrogate pair (RFC 8259, section 8.2), which neither UTF-8 nor the database can.
+        json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise errors.BadRequest(reason="the body is not valid JSON") from error
+        raise errors.BadRequest(reason="the body is not valid JSON of Unicode text") from error
     validation.require(route.body, content, "the body")
     return dict(content)
 

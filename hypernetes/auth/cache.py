@@ -47,5 +47,10 @@ class Cache(Generic[T]):
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
 
+    def drop(self, key: str) -> None:
+        """Remove ``key``, if it is there."""
+        with self._lock:
+            self._entries.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._entries)

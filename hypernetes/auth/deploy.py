@@ -4,6 +4,7 @@
 from oslo_config import cfg
 from oslo_log import log
 
+from hypernetes.auth import answers
 from hypernetes.auth import validator
 from hypernetes.auth import webhook
 from hypernetes.conf import opts
@@ -21,10 +22,13 @@ def load_application(files: list[str]) -> webhook.Webhook:
     # The server's own arguments are not for the application.
     conf([], project="hypernetes", prog="hypernetes-webhook", default_config_files=files or None)
     log.setup(conf, "hypernetes")
-    settings = webhook.Settings(
+    settings = answers.Settings(
         audiences=tuple(conf.webhook.audiences),
         cache_seconds=conf.webhook.cache_seconds,
         refusal_cache_seconds=conf.webhook.refusal_cache_seconds,
         cache_size=conf.webhook.cache_size,
+        refusal_cache_size=conf.webhook.refusal_cache_size,
+        unknown_validations=conf.webhook.unknown_validations,
+        known_validations=conf.webhook.known_validations,
     )
     return webhook.Webhook(validator.KeystoneValidator(conf, "webhook"), settings)

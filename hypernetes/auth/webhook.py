@@ -2,49 +2,30 @@
 """The TokenReview webhook as a WSGI application.
 
 ``POST /v1/clusters/<cluster id>/tokenreview`` with a TokenReview answers 200 with one, whatever the token is worth;
-503 while Keystone is unavailable, so that the apiserver neither trusts nor caches anything. ``GET /healthcheck``
-answers 200. Tokens are never logged, and remembered only as a digest.
+503 while Keystone is unavailable, so that the apiserver neither trusts nor caches anything, but retries.
+``GET /healthcheck`` answers 200.
 """
 
 import datetime
-import hashlib
 import json
-import logging
 import re
+import time
 from collections.abc import Callable
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from hypernetes.auth import cache
-from hypernetes.auth import identity
+from hypernetes.auth import answers
 from hypernetes.auth import review
 from hypernetes.auth import validator as validators
 from hypernetes.model import ids
 from hypernetes.model import names
 
-LOG = logging.getLogger(__name__)
-
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
-MAX_CACHE_SECONDS = 20
-"""With the apiserver's own 10 s this keeps a removed role's access well under 60 s."""
+RETRY_AFTER = "1"
+"""Seconds. Without this header the apiserver does not retry after a 503, but answers its own client 401."""
 
 _PATH = re.compile(names.TOKEN_REVIEW_PATH.format(cluster_id="(?P<cluster>[0-9a-f-]{36})"))
-
-_INVALID = "the token is not valid, has expired or was revoked"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The webhook's configuration."""
-
-    audiences: tuple[str, ...]
-    """Audiences an apiserver may ask for; Keystone's tokens have none of their own."""
-    cache_seconds: float = 10.0
-    refusal_cache_seconds: float = 5.0
-    """For invalid tokens, so that a client that repeats one does not reach Keystone."""
-    cache_size: int = 10_000
 
 
 class HttpError(Exception):
@@ -61,14 +42,13 @@ class Webhook:
     def __init__(
         self,
         validator: validators.Validator,
-        settings: Settings,
+        settings: answers.Settings,
         now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._validator = validator
-        self._settings = settings
+        self._audiences = settings.audiences
         self._now = now
-        # The user, or why there is none.
-        self._answers: cache.Cache[identity.User | str] = cache.Cache(settings.cache_size)
+        self._answers = answers.Answers(validator, settings, clock)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -77,14 +57,14 @@ class Webhook:
         except HttpError as error:
             status, document = error.status, {"error": str(error)}
         body = json.dumps(document).encode()
-        start_response(
-            status,
-            [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(body))),
-                ("Cache-Control", "no-store"),
-            ],
-        )
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+        ]
+        if status.startswith("503"):
+            headers.append(("Retry-After", RETRY_AFTER))
+        start_response(status, headers)
         return [body]
 
     def _respond(self, environ: dict[str, Any]) -> dict[str, Any]:
@@ -103,44 +83,20 @@ class Webhook:
         return self._authenticate(asked, ids.ClusterId(matched["cluster"]))
 
     def _authenticate(self, asked: review.TokenReviewRequest, cluster_id: ids.ClusterId) -> dict[str, Any]:
-        audiences = tuple(a for a in asked.audiences if a in self._settings.audiences)
+        audiences = tuple(a for a in asked.audiences if a in self._audiences)
         if asked.audiences and not audiences:
             return review.refused("the token is not meant for any of these audiences")
         if not review.is_plausible(asked.token):
-            return review.refused(_INVALID)
-        answer = self._user(asked.token, cluster_id)
+            return review.refused(answers.INVALID)
+        try:
+            answer = self._answers.user(asked.token, cluster_id)
+        except answers.NoAnswer as error:
+            raise HttpError("503 Service Unavailable", str(error)) from error
         if isinstance(answer, str):
             return review.refused(answer)
         if answer.expires_at <= self._now():
-            return review.refused(_INVALID)
+            return review.refused(answers.INVALID)
         return review.accepted(answer, audiences)
-
-    def _user(self, token: str, cluster_id: ids.ClusterId) -> identity.User | str:
-        key = hashlib.sha256(f"{cluster_id} {token}".encode()).hexdigest()
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._ask(token, cluster_id)
-            good = isinstance(answer, identity.User)
-            seconds = self._settings.cache_seconds if good else self._settings.refusal_cache_seconds
-            self._answers.put(key, answer, min(seconds, MAX_CACHE_SECONDS))
-        return answer
-
-    def _ask(self, token: str, cluster_id: ids.ClusterId) -> identity.User | str:
-        try:
-            found = self._validator.validate(token)
-            if found is None:
-                return _INVALID
-            return identity.user_of(found, cluster_id)
-        except identity.TokenRefused as refusal:
-            LOG.info("Cluster %s: refused a valid token: %s", cluster_id, refusal)
-            return str(refusal)
-        except validators.KeystoneUnavailable as error:
-            LOG.error("Keystone is unavailable: %s", error)
-            raise HttpError("503 Service Unavailable", "Keystone is temporarily unavailable; try again") from error
-        except (KeyError, TypeError, ValueError) as error:
-            # Only the type of the error: its text may contain parts of the response.
-            LOG.error("Keystone's response does not conform to its API: %s", type(error).__name__)
-            raise HttpError("503 Service Unavailable", "Keystone is temporarily unavailable; try again") from None
 
 
 def _body(environ: dict[str, Any]) -> bytes:

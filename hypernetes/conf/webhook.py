@@ -25,8 +25,9 @@ OPTIONS = [
         min=0.0,
         max=20.0,
         help="How long, in seconds, a successful validation is cached; 0 disables the cache. An apiserver caches for "
-        "another 10 s, and a role removed in Keystone remains effective until both have expired. Raise it to reduce "
-        "the load on Keystone, lower it to revoke access sooner.",
+        "another 10 s, and a role removed in Keystone remains effective until both have expired. While Keystone does "
+        "not answer within a second, an answer of up to 45 s is used. Raise it to reduce the load on Keystone, lower "
+        "it to revoke access sooner.",
     ),
     cfg.FloatOpt(
         "refusal_cache_seconds",
@@ -40,8 +41,31 @@ OPTIONS = [
         "cache_size",
         default=10000,
         min=1,
-        help="Maximum number of cached validations per process; the oldest is dropped first. Only digests of tokens "
-        "are stored. Raise it if more users than this are active within cache_seconds.",
+        help="Maximum number of valid tokens remembered per process; the oldest is dropped first. Only digests of "
+        "tokens are stored. Raise it if more tokens than this are used within an hour.",
+    ),
+    cfg.IntOpt(
+        "refusal_cache_size",
+        default=1000,
+        min=1,
+        help="Maximum number of cached failed validations per process; the oldest is dropped first. They have a cache "
+        "of their own, so that no number of invalid tokens displaces a valid one.",
+    ),
+    cfg.IntOpt(
+        "unknown_validations",
+        default=8,
+        min=1,
+        help="Maximum number of validations in progress at Keystone, per process, of tokens that were not valid within "
+        "the last hour. More are answered 503, which the apiserver retries after a second. Keep it at most half of "
+        "the process' threads, so that the others are free for known tokens; lower it if forged tokens slow down "
+        "Keystone.",
+    ),
+    cfg.IntOpt(
+        "known_validations",
+        default=8,
+        min=1,
+        help="Number of validations in progress at Keystone, per process, of tokens that were valid within the last "
+        "hour; no other token can use them.",
     ),
     *service_user.options(timeout=10),
 ]

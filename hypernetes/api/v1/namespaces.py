@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tenants' namespaces. Unless policy allows access to all projects, those of other projects are not found."""
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +14,7 @@ from hypernetes.model import kinds
 from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
-
-_LONGEST_PREFIX = 28
-"""Neutron uses three addresses of a subnet itself; a smaller one has no room for pods."""
-
-_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
+from hypernetes.model import subnets
 
 
 def index(call: routing.Call) -> Mapping[str, Any]:
@@ -44,7 +39,9 @@ def create(call: routing.Call) -> Mapping[str, Any]:
         raise errors.NameReserved(name=name, rule=rule)
     cluster = _cluster(call)
     if "subnet_cidr" in call.body:
-        _require_usable(call.body["subnet_cidr"], cluster)
+        cidr = call.body["subnet_cidr"]
+        if obstacle := subnets.obstacle(cidr, cluster.service_subnet):
+            raise errors.BadRequest(reason=f"subnet_cidr {cidr} {obstacle}")
     namespace = call.services.database.namespaces.create(
         records.Namespace(
             id=ids.NamespaceId(ids.new_uuid()),
@@ -90,25 +87,6 @@ def _cluster(call: routing.Call) -> records.Cluster:
         return call.services.database.clusters.resolve(text)
     except errors.NotFound as error:
         raise errors.BadRequest(reason=f"there is no cluster {text}") from error
-
-
-def _require_usable(text: str, cluster: records.Cluster) -> None:
-    """Check that pods can work in a subnet."""
-    subnet = ipaddress.IPv4Network(text)
-    if subnet.prefixlen > _LONGEST_PREFIX:
-        raise errors.BadRequest(reason=f"subnet_cidr {text} is too small, /{_LONGEST_PREFIX} is the smallest")
-    if _is_special(subnet):
-        raise errors.BadRequest(reason=f"subnet_cidr {text} is not a network that hosts can have")
-    # A guest keeps the Services' addresses to itself, so pods there could not be reached.
-    if subnet.overlaps(ipaddress.IPv4Network(cluster.service_subnet)):
-        reason = f"subnet_cidr {text} overlaps the cluster's service subnet {cluster.service_subnet}"
-        raise errors.BadRequest(reason=reason)
-
-
-def _is_special(subnet: ipaddress.IPv4Network) -> bool:
-    """Tell whether hosts cannot have addresses of the subnet (RFC 6890)."""
-    special = (subnet.is_multicast, subnet.is_loopback, subnet.is_link_local, subnet.is_reserved)
-    return any(special) or subnet.overlaps(_THIS_NETWORK)
 
 
 def view(namespace: records.Namespace) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from hypernetes.conductor.namespaces import state
 from hypernetes.model import errors
 from hypernetes.model import ids
 from hypernetes.model import records
+from hypernetes.model import subnets
 from hypernetes.openstack.neutron import namespace as neutron
 from hypernetes.openstack.neutron import records as neutron_records
 
@@ -19,13 +20,16 @@ def ensure_network(dependencies: context.Dependencies, namespace: records.Namesp
             raise errors.Refused(service="Neutron", reason=reason)
         return namespace
     if namespace.requested_network_id is not None:
-        found = _usable_network(networks, namespace.requested_network_id)
+        service_subnet = dependencies.db.clusters.get(namespace.cluster_id).service_subnet
+        found = _usable_network(networks, namespace.requested_network_id, service_subnet)
     else:
         found = networks.ensure_network(namespace.id, namespace.name)
     return dependencies.db.namespaces.observe(namespace.id, network_id=found.id)
 
 
-def _usable_network(networks: neutron.NamespaceNetworking, network_id: ids.NetworkId) -> neutron_records.Network:
+def _usable_network(
+    networks: neutron.NamespaceNetworking, network_id: ids.NetworkId, service_subnet: str
+) -> neutron_records.Network:
     """Return the tenant's own network.
 
     :raises errors.NetworkUnusable: when pods cannot use it.
@@ -39,8 +43,11 @@ def _usable_network(networks: neutron.NamespaceNetworking, network_id: ids.Netwo
             "enable it (openstack network set --enable-port-security) or choose another network"
         )
         raise errors.NetworkUnusable(id=network_id, reason=reason)
-    if networks.first_subnet(network_id) is None:
+    subnet = networks.first_subnet(network_id)
+    if subnet is None:
         raise errors.NetworkUnusable(id=network_id, reason="it has no IPv4 subnet")
+    if obstacle := subnets.obstacle(subnet.cidr, service_subnet):
+        raise errors.NetworkUnusable(id=network_id, reason=f"its subnet {subnet.cidr} {obstacle}")
     return found
 
 

@@ -4,6 +4,7 @@
 import datetime
 import re
 import ssl
+import threading
 import time
 import unittest
 from typing import Any
@@ -13,6 +14,7 @@ import httpx2
 from lightkube.resources import core_v1 as core
 from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
+from hypernetes.auth import answers
 from hypernetes.auth import webhook
 from hypernetes.kubernetes import storage
 from hypernetes.kubernetes.bootstrap import kubeadm
@@ -43,6 +45,7 @@ class LoginTest(unittest.TestCase):
             red=_token(tenant.RED_PROJECT, "member"),
             reader=_token(tenant.RED_PROJECT, "reader"),
             leaving=_token(tenant.RED_PROJECT, "member"),
+            early=_token(tenant.RED_PROJECT, "member"),
             unscoped=tokens.project_token("member", project=None),
             pretender=_token(
                 tenant.RED_PROJECT,
@@ -58,7 +61,7 @@ class LoginTest(unittest.TestCase):
                 },
             ),
         )
-        settings = webhook.Settings(
+        settings = answers.Settings(
             audiences=("https://kubernetes.default.svc.cluster.local",), cache_seconds=CACHE_SECONDS
         )
         server = cls.enterClassContext(webhook_server.WebhookServer(webhook.Webhook(cls.keystone, settings)))
@@ -198,3 +201,10 @@ class LoginTest(unittest.TestCase):
         self.assertEqual(201, answer.status_code, answer.text)
         ends = datetime.datetime.fromisoformat(answer.json()["status"]["expirationTimestamp"])
         self.assertLess(ends - datetime.datetime.now(datetime.UTC), datetime.timedelta(minutes=61))
+
+    def test_a_login_survives_a_keystone_that_is_away_for_a_moment(self) -> None:
+        self.keystone.away = True
+        back = threading.Timer(2.5, setattr, (self.keystone, "away", False))
+        back.start()
+        self.addCleanup(back.join)
+        self.assertEqual(200, self._get("/api/v1/namespaces/red-one/pods", "early").status_code)

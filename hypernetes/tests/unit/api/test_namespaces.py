@@ -64,6 +64,10 @@ class CreateTest(testtools.TestCase):
             "0.1.0.0/24",
             "fd00::/64",
             "10.0.0.0/33",
+            "240.0.0.0/24",
+            "0.0.0.0/24",
+            "192.0.0.0/28",
+            "128.0.0.0/1",
             "x",
         ):
             self.assertEqual(400, self.create(subnet_cidr=cidr).status_int, cidr)

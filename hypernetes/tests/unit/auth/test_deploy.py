@@ -40,7 +40,7 @@ class EntryTest(testtools.TestCase):
 
     def test_the_application_is_made_without_asking_keystone(self) -> None:
         application = deploy.load_application([str(self.file)])
-        self.assertEqual(7.0, application._settings.cache_seconds)
+        self.assertEqual(7.0, application._answers._settings.cache_seconds)
 
     def test_a_keystone_that_is_away_is_a_503(self) -> None:
         application = deploy.load_application([str(self.file)])

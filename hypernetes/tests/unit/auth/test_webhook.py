@@ -10,6 +10,7 @@ from typing import Any
 import fixtures
 import testtools
 
+from hypernetes.auth import answers
 from hypernetes.auth import cache
 from hypernetes.auth import review
 from hypernetes.auth import validator
@@ -45,7 +46,7 @@ class WebhookTest(testtools.TestCase):
         self.webhook = self._webhook()
 
     def _webhook(self, **settings: Any) -> webhook.Webhook:
-        chosen = webhook.Settings(audiences=(AUDIENCE,), **settings)
+        chosen = answers.Settings(audiences=(AUDIENCE,), **settings)
         return webhook.Webhook(self.keystone, chosen, lambda: self.now)
 
     def _send(self, body: bytes, path: str = PATH, method: str = "POST", length: str | None = None) -> tuple[int, Any]:
@@ -149,7 +150,8 @@ class WebhookTest(testtools.TestCase):
         self._send(b'{"token": "planted-token-3"')
         self.assertIn("refused", logged.output)
         self.assertNotIn("planted-token", logged.output)
-        self.assertNotIn("planted-token", repr(self.webhook._answers._entries))
+        memory = self.webhook._answers
+        self.assertNotIn("planted-token", repr((memory._valid._entries, memory._refusals._entries)))
         self.assertNotIn("planted-token", repr(review.TokenReviewRequest("planted-token", ())))
 
 

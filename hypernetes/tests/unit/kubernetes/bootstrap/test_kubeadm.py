@@ -4,7 +4,7 @@
 import testtools
 import yaml
 
-from hypernetes.auth import webhook
+from hypernetes.auth import answers
 from hypernetes.kubernetes.bootstrap import apiserver_files
 from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.tests.support import kubernetes_builders as builders
@@ -40,7 +40,7 @@ class ConfigurationTest(testtools.TestCase):
         self.assertEqual("node-role.kubernetes.io/control-plane", taint["key"])
 
     def test_the_two_caches_together_stay_under_a_minute(self) -> None:
-        self.assertLess(kubeadm.WEBHOOK_CACHE_SECONDS + webhook.MAX_CACHE_SECONDS, 60)
+        self.assertLess(kubeadm.WEBHOOK_CACHE_SECONDS + answers.MAX_STALE_SECONDS, 60)
 
     def test_every_file_of_the_apiserver_lies_in_a_mounted_directory(self) -> None:
         document = kubeadm.cluster_configuration(builders.cluster_spec())

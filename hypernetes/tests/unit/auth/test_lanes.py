@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bounds of a lane of validations."""
+
+import threading
+
+import testtools
+
+from hypernetes.auth import lanes
+
+DEADLINE = 20.0
+
+
+class LaneTest(testtools.TestCase):
+    """Bounds."""
+
+    def test_a_lane_is_free_again_after_its_calls_whether_they_fail_or_not(self) -> None:
+        lane: lanes.Lane[int] = lanes.Lane("test", 1)
+        for number in range(3):
+            self.assertEqual(number, lane.run("a", lambda number=number: number).result(DEADLINE))
+            self.assertRaises(ZeroDivisionError, lane.run("a", lambda: 1 // 0).result, DEADLINE)
+
+    def test_as_many_as_may_wait_are_taken(self) -> None:
+        lane: lanes.Lane[bool] = lanes.Lane("test", 1, waiting=1)
+        proceed = threading.Event()
+        self.addCleanup(proceed.set)
+        started = [lane.run(key, lambda: proceed.wait(DEADLINE)) for key in ("a", "b")]
+        self.assertRaises(lanes.Busy, lane.run, "c", lambda: True)
+        proceed.set()
+        self.assertEqual([True, True], [future.result(DEADLINE) for future in started])
