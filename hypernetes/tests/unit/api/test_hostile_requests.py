@@ -36,7 +36,7 @@ class HostileRequestsTest(testtools.TestCase):
         )
         for path, persona, body in requests:
             answer = self.api.request("POST", path, persona, json.dumps(body).encode())
-            self.assertEqual(400, answer.status_int, (path, body))
+            self.assertEqual(400, answer.status_int, f"{path} {body}")
 
     def test_a_whole_surrogate_pair_is_a_character(self) -> None:
         body = json.dumps({"name": "web", "cluster": "\U0001f600"}).encode()

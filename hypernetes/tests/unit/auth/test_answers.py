@@ -10,9 +10,11 @@ import testtools
 from hypernetes.auth import answers
 from hypernetes.auth import identity
 from hypernetes.auth import validator
+from hypernetes.model import ids
 from hypernetes.tests.support import tokens
 
 DEADLINE = 20.0
+CLUSTER = ids.ClusterId(tokens.CLUSTER)
 
 
 class Keystone:
@@ -52,7 +54,7 @@ class AnswersTest(testtools.TestCase):
         return answers.Answers(self.keystone, answers.Settings(audiences=(), **settings), lambda: self.time)
 
     def _name(self, asked: answers.Answers, token: str) -> str:
-        answer = asked.user(token, tokens.CLUSTER)
+        answer = asked.user(token, CLUSTER)
         return answer.name if isinstance(answer, identity.User) else answer
 
     def _hold(self, asked: answers.Answers, *forged: str) -> list["futures.Future[str]"]:
@@ -67,7 +69,7 @@ class AnswersTest(testtools.TestCase):
     def test_unknown_tokens_beyond_the_bound_are_refused_at_once(self) -> None:
         asked = self._answers(unknown_validations=2)
         held = self._hold(asked, "forged-1", "forged-2")
-        self.assertRaises(answers.NoAnswer, asked.user, "forged-3", tokens.CLUSTER)
+        self.assertRaises(answers.NoAnswer, asked.user, "forged-3", CLUSTER)
         self.keystone.proceed.set()
         self.assertEqual([answers.INVALID] * 2, [future.result(DEADLINE) for future in held])
         self.assertEqual(answers.INVALID, self._name(asked, "forged-4"))
@@ -106,7 +108,7 @@ class AnswersTest(testtools.TestCase):
         self.time = answers.MAX_STALE_SECONDS - 0.1
         self.assertEqual("keystone:u1", self._name(asked, "good"))
         self.time = float(answers.MAX_STALE_SECONDS)
-        self.assertRaises(answers.NoAnswer, asked.user, "good", tokens.CLUSTER)
+        self.assertRaises(answers.NoAnswer, asked.user, "good", CLUSTER)
         self.keystone.away = False
         self.assertEqual("keystone:u1", self._name(asked, "good"))
 
@@ -131,4 +133,4 @@ class AnswersTest(testtools.TestCase):
         self.assertEqual(answers.INVALID, self._name(asked, "good"))
         self.keystone.away = True
         self.time = 25.0
-        self.assertRaises(answers.NoAnswer, asked.user, "good", tokens.CLUSTER)
+        self.assertRaises(answers.NoAnswer, asked.user, "good", CLUSTER)
