@@ -41,7 +41,7 @@ def build(offered: services.Services, authenticate: middleware.Middleware | None
     """
     conf = offered.conf
     _set_defaults(conf)
-    pecan_application = pecan.make_app(
+    pecan_application: WSGIApplication = pecan.make_app(
         routing.Dispatcher(routes.TABLE, offered),
         use_context_locals=False,
         # A name such as node1.json is a name and not a file.
@@ -49,6 +49,7 @@ def build(offered: services.Services, authenticate: middleware.Middleware | None
         debug=False,
         wrap_app=None,
     )
+    pecan_application = routing.refuse_forms(pecan_application)
     protected = context.attach(pecan_application, policy.make_enforcer(conf))
     authenticate = authenticate or authentication.keystone(conf)
 

@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import pecan
 import webob
 import webob.exc
 
 from hypernetes.api import context
+from hypernetes.api import middleware
 from hypernetes.api import services
 from hypernetes.api import validation
 from hypernetes.model import errors
@@ -26,6 +28,7 @@ from hypernetes.model import errors
 Schema = Mapping[str, Any]
 
 _JSON = "application/json"
+_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _NO_QUERY: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -145,6 +148,17 @@ class Dispatcher:
             if route.method == "POST" and "id" in content and "id" not in call.path:
                 answer.location = f"{call.url}/{content['id']}"
         return answer
+
+
+def refuse_forms(application: WSGIApplication) -> WSGIApplication:
+    """Wrap Pecan, which parses forms before it looks for a route, and fails with malformed ones; this API has none."""
+
+    def respond(request: webob.Request) -> webob.Response:
+        if request.method not in ("GET", "HEAD") and request.content_type in _FORMS:
+            raise webob.exc.HTTPUnsupportedMediaType
+        return request.get_response(application)
+
+    return middleware.wsgi_application(respond)
 
 
 def _query(request: webob.Request, route: Route) -> Mapping[str, str]:

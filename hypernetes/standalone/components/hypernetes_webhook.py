@@ -14,7 +14,8 @@ NAME = "hypernetes-webhook"
 
 def configuration(installation: Installation) -> ini.Sections:
     """The webhook's options."""
-    return {"webhook": identity.credentials(installation, "hypernetes-validator")}
+    # Half of the threads.
+    return {"webhook": {**identity.credentials(installation, "hypernetes-validator"), "unknown_validations": 4}}
 
 
 COMPONENT = wsgi_component(

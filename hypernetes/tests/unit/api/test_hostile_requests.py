@@ -14,7 +14,8 @@ from hypernetes.tests.support import application
 
 HALF_A_PAIR = "\ud800"
 ENROLLMENT = {"secret": "s", "token_hash": "0" * 64, "amqp_password": "p" * 32}
-ENROLL = f"/v1/nodes/{uuid.UUID(int=0)}/enroll"
+NOWHERE = uuid.UUID(int=0)
+ENROLL = f"/v1/nodes/{NOWHERE}/enroll"
 
 
 class HostileRequestsTest(testtools.TestCase):
@@ -42,6 +43,11 @@ class HostileRequestsTest(testtools.TestCase):
         body = json.dumps({"name": "web", "cluster": "\U0001f600"}).encode()
         answer = self.api.request("POST", "/v1/namespaces", "red_member", body)
         self.assertIn("there is no cluster \U0001f600", answer.json_body["errors"][0]["detail"])
+
+    def test_a_malformed_form_is_415_wherever_it_is_sent(self) -> None:
+        for method, path in (("POST", ENROLL), ("POST", "/v1/namespaces"), ("DELETE", f"/v1/namespaces/{NOWHERE}")):
+            answer = self.api.request(method, path, "red_member", b"", Content_Type="multipart/form-data")
+            self.assertEqual(415, answer.status_int, path)
 
     def test_a_log_line_carries_no_other_request_s_identity(self) -> None:
         self.addCleanup(context._request_store.__dict__.clear)
