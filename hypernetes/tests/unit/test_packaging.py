@@ -151,6 +151,13 @@ class RequirementsTest(testtools.TestCase):
         )
         self.assertEqual(set(), not_from(tests, everything))
 
+    def test_what_the_panels_read_is_installed_with_them(self) -> None:
+        package = REPOSITORY / "hypernetes/dashboard"
+        data = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+        patterns = PROJECT["tool"]["setuptools"]["package-data"]
+        self.assertEqual(data, {path for one in patterns["hypernetes.dashboard"] for path in package.glob(one)})
+        self.assertGreater(len(data), 5)
+
     def test_each_version_is_pinned_once(self) -> None:
         lines = (REPOSITORY / "hypernetes/standalone/constraints.txt").read_text().splitlines()
         pins = [normalized(line.partition("==")[0]) for line in lines if not line.startswith("#")]
