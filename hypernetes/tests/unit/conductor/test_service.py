@@ -32,6 +32,7 @@ from hypernetes.model import records
 from hypernetes.model import states
 from hypernetes.rpc import client
 from hypernetes.rpc import codec
+from hypernetes.rpc import guard
 from hypernetes.rpc import messages
 from hypernetes.rpc import methods
 from hypernetes.rpc import transport
@@ -82,6 +83,9 @@ class ConductorCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.management = self.useFixture(Management())
+        # The driver in memory knows no exchange by which a node's call came; functional/rpc tries this on RabbitMQ.
+        self.useFixture(fixtures.MockPatchObject(guard, "sender", return_value="node1"))
+        self.useFixture(fixtures.MockPatchObject(guard, "problem", return_value=None))
         self.useFixture(fixtures.FakeLogger())
         self.migrated = self.useFixture(database.MigratedDatabase())
         self.db = self.migrated.database
