@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package disk finds the machine's SCSI disks by the serial the host gave them.
+// Package disk finds the machine's disks, SCSI or virtio-blk, by the serial the host
+// gave them.
 // Names like sda depend on the order of plugging and are reused for other disks;
 // serials are the contract.
 package disk

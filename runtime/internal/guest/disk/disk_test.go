@@ -250,6 +250,31 @@ func TestTheKernelIsAskedThroughSysfs(t *testing.T) {
 	}
 }
 
+func TestADiskIsFoundBySerialOnEveryBus(t *testing.T) {
+	s := sysfs{root: t.TempDir(), dev: t.TempDir()}
+	for path, text := range map[string]string{
+		filepath.Join(s.root, "block/sda/device/vpd_pg80"): "\x00\x80\x00\x05layer",
+		filepath.Join(s.root, "block/vda/serial"):          "scratch\n",
+		filepath.Join(s.root, "block/vdb/size"):            "1",
+		filepath.Join(s.root, "block/loop0/serial"):        "loop",
+		filepath.Join(s.dev, "vda"):                        "",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := newBus(s)
+	if node, err := b.find("scratch", time.Second); err != nil || node != filepath.Join(s.dev, "vda") {
+		t.Errorf("got %q, %v", node, err)
+	}
+	if err := b.release("scratch"); err != nil {
+		t.Error(err)
+	}
+	if node, err := b.find("loop", 50*time.Millisecond); err == nil {
+		t.Errorf("a loop device is a disk: %q", node)
+	}
+}
+
 func TestASerialIsReadFromItsPage(t *testing.T) {
 	for page, want := range map[string]string{
 		"\x00\x80\x00\x05layer":         "layer",
