@@ -113,8 +113,9 @@ func (l *layers) dropLocked(serials []string) []string {
 }
 
 // mountOverlay mounts a root file system of layers in layersDir, lowest first,
-// and a writable directory. "volatile": nothing of it outlives the machine, so
-// that syncing it would only cost. "xino": readdir and stat give the same inode
+// and a writable directory. Not "volatile", which would save the syncing of what does
+// not outlive the machine: once a write has failed, since the node's disk was full,
+// such an overlay fails every fsync forever (overlayfs.rst, "Volatile mount"). "xino": readdir and stat give the same inode
 // numbers, though the layers are on different devices.
 func mountOverlay(target, writable, layersDir string, lower []string) error {
 	upper, work := filepath.Join(writable, "upper"), filepath.Join(writable, "work")
@@ -125,7 +126,7 @@ func mountOverlay(target, writable, layersDir string, lower []string) error {
 	}
 	topFirst := slices.Clone(lower)
 	slices.Reverse(topFirst)
-	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,volatile,xino=on", strings.Join(topFirst, ":"), upper, work)
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,xino=on", strings.Join(topFirst, ":"), upper, work)
 	if err := mountFrom(layersDir, target, options); err != nil {
 		return fmt.Errorf("mount the root file system: %w", err)
 	}
