@@ -26,6 +26,7 @@ func (g rpc) AttachScratch(context.Context, *guestv1.AttachScratchRequest) (*gue
 }
 
 func (g rpc) CreateVolume(_ context.Context, r *guestv1.CreateVolumeRequest) (*guestv1.Empty, error) {
+	g.note("CreateVolume")
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.Volumes[r.GetId()] = r
@@ -44,6 +45,12 @@ func (g rpc) GetFile(_ context.Context, r *guestv1.GetFileRequest) (*guestv1.Get
 }
 
 func (g rpc) CreateContainer(_ context.Context, r *guestv1.CreateContainerRequest) (*guestv1.Empty, error) {
+	g.note("CreateContainer")
+	g.mu.Lock()
+	for _, volume := range r.GetVolumes() {
+		g.Volumes[volume.GetCreate().GetId()] = volume.GetCreate()
+	}
+	g.mu.Unlock()
 	g.add(r.GetId(), r)
 	return empty()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-var pids = Pids{Sandbox: 100, Task: 200}
+var pidsOfPod = Pids{Sandbox: 100, Task: 200}
 
 // host is a specification like the ones containerd's CRI plug-in writes.
 func host(change func(*specs.Spec)) *specs.Spec {
@@ -51,7 +51,7 @@ func host(change func(*specs.Spec)) *specs.Spec {
 }
 
 func TestNothingOfTheHostReachesTheGuest(t *testing.T) {
-	got, err := Sanitize(host(nil), pids)
+	got, err := Sanitize(host(nil), pidsOfPod)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,34 @@ func TestNothingOfTheHostReachesTheGuest(t *testing.T) {
 	}
 	if !got.Spec.Root.Readonly || *got.Spec.Linux.Resources.Memory.Limit != 64<<20 || got.Spec.Linux.Seccomp == nil {
 		t.Errorf("a limit of the container was lost: %s", text)
+	}
+}
+
+func TestOnlyLimitsThatTheGuestCanHoldStay(t *testing.T) {
+	memory, swappiness, quota, burst, pids := int64(64<<20), uint64(10), int64(50000), uint64(20000), int64(100)
+	spec := host(func(s *specs.Spec) {
+		s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
+		s.Linux.Resources = &specs.LinuxResources{
+			Memory:         &specs.LinuxMemory{Limit: &memory, Swappiness: &swappiness},
+			CPU:            &specs.LinuxCPU{Quota: &quota, Burst: &burst, Cpus: "8-9"},
+			Pids:           &specs.LinuxPids{Limit: &pids},
+			HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB"}},
+			Devices:        []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}},
+		}
+	})
+	made, err := Sanitize(spec, pidsOfPod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := made.Spec.Linux.Resources
+	if *got.Memory.Limit != memory || got.Memory.Swappiness != nil {
+		t.Errorf("memory %+v", got.Memory)
+	}
+	if *got.CPU.Quota != quota || *got.CPU.Burst != burst || got.CPU.Cpus != "" || *got.Pids.Limit != pids || got.HugepageLimits != nil {
+		t.Errorf("got %+v", got)
+	}
+	if len(got.Devices) != 1 || got.Devices[0].Allow || made.Spec.Linux.Personality != nil {
+		t.Errorf("devices %+v, personality %v", got.Devices, made.Spec.Linux.Personality)
 	}
 }
 
@@ -102,7 +130,7 @@ func TestSanitize(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Sanitize(host(c.change), pids)
+			got, err := Sanitize(host(c.change), pidsOfPod)
 			if c.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fault) {
 					t.Fatalf("want an error that names %q, got %v", c.fault, err)

@@ -64,10 +64,8 @@ func guestConfiguration(found record.Record, pod *criruntime.PodSandboxConfig, n
 		}
 		sysctls[name] = value
 	}
-	names := resolver(found, pod)
 	return &guestv1.ConfigureRequest{
 		Hostname: hostname(pod), Interfaces: []*guestv1.Interface{nic},
-		NameServers: names.servers, Search: names.search,
 		Sysctls: sysctls, TimeUnixNano: now.UnixNano(),
 	}, nil
 }

@@ -14,7 +14,6 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
-	"hypernetes.org/runtime/internal/mirror"
 )
 
 func TestGuestErrorsKeepTheirKind(t *testing.T) {
@@ -75,7 +74,7 @@ func TestAVolumesErrorIsShortAndPrintable(t *testing.T) {
 	live, kill := context.WithCancelCause(t.Context())
 	defer kill(nil)
 	s := &Sandbox{live: live, booted: booted, guest: guest, volumes: map[string]*volumeState{}}
-	err := s.PutVolume(t.Context(), mirror.Volume{ID: "v", Kind: mirror.EmptyDir})
+	err := s.send(t.Context(), &guestv1.Volume{Create: &guestv1.CreateVolumeRequest{Id: "v"}})
 	if !errdefs.IsNotFound(err) || len(err.Error()) > 2*maxMessage || strings.Contains(err.Error(), "\x1b") {
 		t.Errorf("got %d bytes: %.100q", len(err.Error()), err)
 	}

@@ -5,10 +5,7 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/containerd/log"
@@ -58,31 +55,23 @@ func (s *Sandbox) copied() []mirror.Volume {
 
 func (s *Sandbox) refreshVolume(ctx context.Context, volume mirror.Volume) error {
 	state := s.volume(volume.ID)
-	now, err := version(volume)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the pod is being deleted
-	}
-	if err != nil {
-		return err
-	}
+	// Content is read under the lock, so that an older one never follows a newer one.
 	state.mu.Lock()
-	same := state.version == now
-	state.mu.Unlock()
-	if same {
+	defer state.mu.Unlock()
+	if seen, err := s.version(volume); seen == "" && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return nil // it has no versions, or the pod is being deleted
+	}
+	held := heldVolume{state: state, volume: volume}
+	request, err := s.volumeRequest(&held)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return s.PutVolume(ctx, volume)
-}
-
-// version identifies the content of a volume: the kubelet switches a volume with its
-// `..data` link, and rewrites a single file.
-func version(volume mirror.Volume) (string, error) {
-	if volume.Kind == mirror.Files {
-		return os.Readlink(filepath.Join(volume.Source, "..data"))
+	if err != nil || request == nil {
+		return err
 	}
-	info, err := os.Lstat(volume.Source)
-	if err != nil {
-		return "", err
+	if err := s.send(ctx, request); err != nil {
+		return err
 	}
-	return fmt.Sprintf("%d %d", info.ModTime().UnixNano(), info.Size()), nil
+	s.keep(held)
+	return nil
 }

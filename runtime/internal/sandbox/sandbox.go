@@ -108,7 +108,6 @@ type Sandbox struct {
 	mu      sync.Mutex
 	disks   map[string]*layerDisk
 	volumes map[string]*volumeState
-	shared  sharedFiles
 }
 
 // Create starts a pod's machine and returns while it boots.

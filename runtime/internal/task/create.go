@@ -88,20 +88,21 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 		err = errors.Join(err, s.sandbox.ReleaseLayers(undo, c.serials))
 	}()
 	for _, volume := range plan.volumes {
-		if err := s.sandbox.PutVolume(ctx, volume); err != nil {
-			return nil, err
-		}
 		if volume.Kind == mirror.Log {
 			c.logs = append(c.logs, volume)
 		}
 	}
-	extra, err := s.sandbox.PodMounts(ctx, plan.readOnly, func(destination string) bool { return plan.taken[destination] })
+	extra := s.sandbox.PodMounts(plan.readOnly, func(destination string) bool { return plan.taken[destination] })
+	plan.request.Mounts = append(extra, plan.request.Mounts...)
+	plan.request.Layers = c.serials
+	volumes, err := s.sandbox.Volumes(ctx, plan.volumes)
 	if err != nil {
 		return nil, err
 	}
-	plan.request.Mounts = append(extra, plan.request.Mounts...)
-	plan.request.Layers = c.serials
-	if _, err := guest.CreateContainer(ctx, plan.request); err != nil {
+	plan.request.Volumes = volumes.Requests
+	_, err = guest.CreateContainer(ctx, plan.request)
+	volumes.Done(err == nil)
+	if err != nil {
 		return nil, fmt.Errorf("create the container in the guest: %w", sandbox.GuestError(err))
 	}
 	made = true

@@ -218,9 +218,6 @@ type ConfigureRequest struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Hostname   string                 `protobuf:"bytes,1,opt,name=hostname,proto3" json:"hostname,omitempty"`
 	Interfaces []*Interface           `protobuf:"bytes,2,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
-	// Written to the guest's own /etc/resolv.conf. Containers get theirs as a volume.
-	NameServers []string `protobuf:"bytes,3,rep,name=name_servers,json=nameServers,proto3" json:"name_servers,omitempty"`
-	Search      []string `protobuf:"bytes,4,rep,name=search,proto3" json:"search,omitempty"`
 	// For example "net.ipv4.ip_unprivileged_port_start": "0". Namespaced names
 	// only (net., kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.).
 	Sysctls map[string]string `protobuf:"bytes,5,rep,name=sysctls,proto3" json:"sysctls,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -270,20 +267,6 @@ func (x *ConfigureRequest) GetHostname() string {
 func (x *ConfigureRequest) GetInterfaces() []*Interface {
 	if x != nil {
 		return x.Interfaces
-	}
-	return nil
-}
-
-func (x *ConfigureRequest) GetNameServers() []string {
-	if x != nil {
-		return x.NameServers
-	}
-	return nil
-}
-
-func (x *ConfigureRequest) GetSearch() []string {
-	if x != nil {
-		return x.Search
 	}
 	return nil
 }
@@ -908,10 +891,9 @@ func (x *GetFileResponse) GetTruncated() bool {
 type CreateContainerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // [A-Za-z0-9][A-Za-z0-9_.-]{0,127}
-	// OCI runtime spec, JSON. The guest sets root.path, namespaces and
-	// cgroupsPath itself, drops hooks, hostname, sysctls and security-module labels,
-	// and keeps only mounts of a kernel file system (proc, sysfs, cgroup, devpts,
-	// mqueue, tmpfs). linux.resources holds the container's limits.
+	// OCI runtime spec, JSON. The guest sets root.path, namespaces and cgroupsPath
+	// itself and adds the mounts below; all else is as the host says, which leaves
+	// nothing of itself in it. linux.resources holds the container's limits.
 	Spec []byte `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	// Serials of erofs disks, lowest layer first; at least one.
 	Layers       []string       `protobuf:"bytes,3,rep,name=layers,proto3" json:"layers,omitempty"`
@@ -920,9 +902,13 @@ type CreateContainerRequest struct {
 	PidNamespace PidNamespace   `protobuf:"varint,6,opt,name=pid_namespace,json=pidNamespace,proto3,enum=hypernetes.guest.v1.PidNamespace" json:"pid_namespace,omitempty"`
 	PidTarget    string         `protobuf:"bytes,7,opt,name=pid_target,json=pidTarget,proto3" json:"pid_target,omitempty"` // container id, for PidNamespace TARGET
 	// The host will open io streams for these. Those not asked for are /dev/null.
-	Stdin         bool `protobuf:"varint,8,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	Stdout        bool `protobuf:"varint,9,opt,name=stdout,proto3" json:"stdout,omitempty"`
-	Stderr        bool `protobuf:"varint,10,opt,name=stderr,proto3" json:"stderr,omitempty"`
+	Stdin  bool `protobuf:"varint,8,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	Stdout bool `protobuf:"varint,9,opt,name=stdout,proto3" json:"stdout,omitempty"`
+	Stderr bool `protobuf:"varint,10,opt,name=stderr,proto3" json:"stderr,omitempty"`
+	// Volumes that mounts names and that the guest does not have yet, or not in this
+	// version. In one request, since each costs some 10 ms under emulation. A request
+	// holds at most 4 MiB; larger volumes are sent before, by calls of their own.
+	Volumes       []*Volume `protobuf:"bytes,11,rep,name=volumes,proto3" json:"volumes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1027,6 +1013,65 @@ func (x *CreateContainerRequest) GetStderr() bool {
 	return false
 }
 
+func (x *CreateContainerRequest) GetVolumes() []*Volume {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+type Volume struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Create        *CreateVolumeRequest   `protobuf:"bytes,1,opt,name=create,proto3" json:"create,omitempty"`
+	Files         []*PutFilesRequest     `protobuf:"bytes,2,rep,name=files,proto3" json:"files,omitempty"` // one whole transaction; none unless of kind FILES
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Volume) Reset() {
+	*x = Volume{}
+	mi := &file_guest_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Volume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Volume) ProtoMessage() {}
+
+func (x *Volume) ProtoReflect() protoreflect.Message {
+	mi := &file_guest_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Volume.ProtoReflect.Descriptor instead.
+func (*Volume) Descriptor() ([]byte, []int) {
+	return file_guest_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Volume) GetCreate() *CreateVolumeRequest {
+	if x != nil {
+		return x.Create
+	}
+	return nil
+}
+
+func (x *Volume) GetFiles() []*PutFilesRequest {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
 type VolumeMount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	VolumeId      string                 `protobuf:"bytes,1,opt,name=volume_id,json=volumeId,proto3" json:"volume_id,omitempty"`
@@ -1042,7 +1087,7 @@ type VolumeMount struct {
 
 func (x *VolumeMount) Reset() {
 	*x = VolumeMount{}
-	mi := &file_guest_proto_msgTypes[12]
+	mi := &file_guest_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1099,7 @@ func (x *VolumeMount) String() string {
 func (*VolumeMount) ProtoMessage() {}
 
 func (x *VolumeMount) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[12]
+	mi := &file_guest_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1112,7 @@ func (x *VolumeMount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeMount.ProtoReflect.Descriptor instead.
 func (*VolumeMount) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{12}
+	return file_guest_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VolumeMount) GetVolumeId() string {
@@ -1127,7 +1172,7 @@ type ExecRequest struct {
 
 func (x *ExecRequest) Reset() {
 	*x = ExecRequest{}
-	mi := &file_guest_proto_msgTypes[13]
+	mi := &file_guest_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1184,7 @@ func (x *ExecRequest) String() string {
 func (*ExecRequest) ProtoMessage() {}
 
 func (x *ExecRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[13]
+	mi := &file_guest_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1197,7 @@ func (x *ExecRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecRequest.ProtoReflect.Descriptor instead.
 func (*ExecRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{13}
+	return file_guest_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExecRequest) GetId() string {
@@ -1215,7 +1260,7 @@ type ProcessRequest struct {
 
 func (x *ProcessRequest) Reset() {
 	*x = ProcessRequest{}
-	mi := &file_guest_proto_msgTypes[14]
+	mi := &file_guest_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1272,7 @@ func (x *ProcessRequest) String() string {
 func (*ProcessRequest) ProtoMessage() {}
 
 func (x *ProcessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[14]
+	mi := &file_guest_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1285,7 @@ func (x *ProcessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessRequest.ProtoReflect.Descriptor instead.
 func (*ProcessRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{14}
+	return file_guest_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ProcessRequest) GetId() string {
@@ -1266,7 +1311,7 @@ type ContainerRequest struct {
 
 func (x *ContainerRequest) Reset() {
 	*x = ContainerRequest{}
-	mi := &file_guest_proto_msgTypes[15]
+	mi := &file_guest_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1323,7 @@ func (x *ContainerRequest) String() string {
 func (*ContainerRequest) ProtoMessage() {}
 
 func (x *ContainerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[15]
+	mi := &file_guest_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1336,7 @@ func (x *ContainerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerRequest.ProtoReflect.Descriptor instead.
 func (*ContainerRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{15}
+	return file_guest_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ContainerRequest) GetId() string {
@@ -1310,7 +1355,7 @@ type StartResponse struct {
 
 func (x *StartResponse) Reset() {
 	*x = StartResponse{}
-	mi := &file_guest_proto_msgTypes[16]
+	mi := &file_guest_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1322,7 +1367,7 @@ func (x *StartResponse) String() string {
 func (*StartResponse) ProtoMessage() {}
 
 func (x *StartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[16]
+	mi := &file_guest_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1335,7 +1380,7 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{16}
+	return file_guest_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StartResponse) GetPid() uint32 {
@@ -1356,7 +1401,7 @@ type WaitResponse struct {
 
 func (x *WaitResponse) Reset() {
 	*x = WaitResponse{}
-	mi := &file_guest_proto_msgTypes[17]
+	mi := &file_guest_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1413,7 @@ func (x *WaitResponse) String() string {
 func (*WaitResponse) ProtoMessage() {}
 
 func (x *WaitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[17]
+	mi := &file_guest_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1426,7 @@ func (x *WaitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitResponse.ProtoReflect.Descriptor instead.
 func (*WaitResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{17}
+	return file_guest_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WaitResponse) GetExitCode() uint32 {
@@ -1417,7 +1462,7 @@ type SignalRequest struct {
 
 func (x *SignalRequest) Reset() {
 	*x = SignalRequest{}
-	mi := &file_guest_proto_msgTypes[18]
+	mi := &file_guest_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1474,7 @@ func (x *SignalRequest) String() string {
 func (*SignalRequest) ProtoMessage() {}
 
 func (x *SignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[18]
+	mi := &file_guest_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1487,7 @@ func (x *SignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRequest.ProtoReflect.Descriptor instead.
 func (*SignalRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{18}
+	return file_guest_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SignalRequest) GetId() string {
@@ -1485,7 +1530,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_guest_proto_msgTypes[19]
+	mi := &file_guest_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1542,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[19]
+	mi := &file_guest_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1555,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{19}
+	return file_guest_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteResponse) GetExit() *WaitResponse {
@@ -1546,7 +1591,7 @@ type ResizePtyRequest struct {
 
 func (x *ResizePtyRequest) Reset() {
 	*x = ResizePtyRequest{}
-	mi := &file_guest_proto_msgTypes[20]
+	mi := &file_guest_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1603,7 @@ func (x *ResizePtyRequest) String() string {
 func (*ResizePtyRequest) ProtoMessage() {}
 
 func (x *ResizePtyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[20]
+	mi := &file_guest_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1616,7 @@ func (x *ResizePtyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResizePtyRequest.ProtoReflect.Descriptor instead.
 func (*ResizePtyRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{20}
+	return file_guest_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResizePtyRequest) GetId() string {
@@ -1612,7 +1657,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_guest_proto_msgTypes[21]
+	mi := &file_guest_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1669,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[21]
+	mi := &file_guest_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1682,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{21}
+	return file_guest_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UpdateRequest) GetId() string {
@@ -1668,7 +1713,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_guest_proto_msgTypes[22]
+	mi := &file_guest_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +1725,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[22]
+	mi := &file_guest_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +1738,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22}
+	return file_guest_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StatsResponse) GetCpu() *StatsResponse_Cpu {
@@ -1747,7 +1792,7 @@ type PidsResponse struct {
 
 func (x *PidsResponse) Reset() {
 	*x = PidsResponse{}
-	mi := &file_guest_proto_msgTypes[23]
+	mi := &file_guest_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1804,7 @@ func (x *PidsResponse) String() string {
 func (*PidsResponse) ProtoMessage() {}
 
 func (x *PidsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[23]
+	mi := &file_guest_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1817,7 @@ func (x *PidsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PidsResponse.ProtoReflect.Descriptor instead.
 func (*PidsResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23}
+	return file_guest_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PidsResponse) GetPids() []uint32 {
@@ -1791,7 +1836,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_guest_proto_msgTypes[24]
+	mi := &file_guest_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +1848,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[24]
+	mi := &file_guest_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +1861,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{24}
+	return file_guest_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ShutdownRequest) GetGraceMilliseconds() uint32 {
@@ -1840,7 +1885,7 @@ type StatsResponse_Cpu struct {
 
 func (x *StatsResponse_Cpu) Reset() {
 	*x = StatsResponse_Cpu{}
-	mi := &file_guest_proto_msgTypes[26]
+	mi := &file_guest_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +1897,7 @@ func (x *StatsResponse_Cpu) String() string {
 func (*StatsResponse_Cpu) ProtoMessage() {}
 
 func (x *StatsResponse_Cpu) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[26]
+	mi := &file_guest_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +1910,7 @@ func (x *StatsResponse_Cpu) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_Cpu.ProtoReflect.Descriptor instead.
 func (*StatsResponse_Cpu) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 0}
+	return file_guest_proto_rawDescGZIP(), []int{23, 0}
 }
 
 func (x *StatsResponse_Cpu) GetUsage() uint64 {
@@ -1930,7 +1975,7 @@ type StatsResponse_Memory struct {
 
 func (x *StatsResponse_Memory) Reset() {
 	*x = StatsResponse_Memory{}
-	mi := &file_guest_proto_msgTypes[27]
+	mi := &file_guest_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +1987,7 @@ func (x *StatsResponse_Memory) String() string {
 func (*StatsResponse_Memory) ProtoMessage() {}
 
 func (x *StatsResponse_Memory) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[27]
+	mi := &file_guest_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2000,7 @@ func (x *StatsResponse_Memory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_Memory.ProtoReflect.Descriptor instead.
 func (*StatsResponse_Memory) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 1}
+	return file_guest_proto_rawDescGZIP(), []int{23, 1}
 }
 
 func (x *StatsResponse_Memory) GetUsage() uint64 {
@@ -2052,7 +2097,7 @@ type StatsResponse_ProcessCount struct {
 
 func (x *StatsResponse_ProcessCount) Reset() {
 	*x = StatsResponse_ProcessCount{}
-	mi := &file_guest_proto_msgTypes[28]
+	mi := &file_guest_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2109,7 @@ func (x *StatsResponse_ProcessCount) String() string {
 func (*StatsResponse_ProcessCount) ProtoMessage() {}
 
 func (x *StatsResponse_ProcessCount) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[28]
+	mi := &file_guest_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2122,7 @@ func (x *StatsResponse_ProcessCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_ProcessCount.ProtoReflect.Descriptor instead.
 func (*StatsResponse_ProcessCount) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 2}
+	return file_guest_proto_rawDescGZIP(), []int{23, 2}
 }
 
 func (x *StatsResponse_ProcessCount) GetCurrent() uint64 {
@@ -2106,7 +2151,7 @@ type StatsResponse_FileSystem struct {
 
 func (x *StatsResponse_FileSystem) Reset() {
 	*x = StatsResponse_FileSystem{}
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2163,7 @@ func (x *StatsResponse_FileSystem) String() string {
 func (*StatsResponse_FileSystem) ProtoMessage() {}
 
 func (x *StatsResponse_FileSystem) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2176,7 @@ func (x *StatsResponse_FileSystem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_FileSystem.ProtoReflect.Descriptor instead.
 func (*StatsResponse_FileSystem) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 3}
+	return file_guest_proto_rawDescGZIP(), []int{23, 3}
 }
 
 func (x *StatsResponse_FileSystem) GetCapacityBytes() uint64 {
@@ -2179,7 +2224,7 @@ type StatsResponse_InterfaceStats struct {
 
 func (x *StatsResponse_InterfaceStats) Reset() {
 	*x = StatsResponse_InterfaceStats{}
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2236,7 @@ func (x *StatsResponse_InterfaceStats) String() string {
 func (*StatsResponse_InterfaceStats) ProtoMessage() {}
 
 func (x *StatsResponse_InterfaceStats) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2249,7 @@ func (x *StatsResponse_InterfaceStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_InterfaceStats.ProtoReflect.Descriptor instead.
 func (*StatsResponse_InterfaceStats) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 4}
+	return file_guest_proto_rawDescGZIP(), []int{23, 4}
 }
 
 func (x *StatsResponse_InterfaceStats) GetName() string {
@@ -2275,19 +2320,17 @@ var File_guest_proto protoreflect.FileDescriptor
 const file_guest_proto_rawDesc = "" +
 	"\n" +
 	"\vguest.proto\x12\x13hypernetes.guest.v1\"\a\n" +
-	"\x05Empty\"\xd9\x02\n" +
+	"\x05Empty\"\xc0\x02\n" +
 	"\x10ConfigureRequest\x12\x1a\n" +
 	"\bhostname\x18\x01 \x01(\tR\bhostname\x12>\n" +
 	"\n" +
 	"interfaces\x18\x02 \x03(\v2\x1e.hypernetes.guest.v1.InterfaceR\n" +
-	"interfaces\x12!\n" +
-	"\fname_servers\x18\x03 \x03(\tR\vnameServers\x12\x16\n" +
-	"\x06search\x18\x04 \x03(\tR\x06search\x12L\n" +
+	"interfaces\x12L\n" +
 	"\asysctls\x18\x05 \x03(\v22.hypernetes.guest.v1.ConfigureRequest.SysctlsEntryR\asysctls\x12$\n" +
 	"\x0etime_unix_nano\x18\x06 \x01(\x03R\ftimeUnixNano\x1a:\n" +
 	"\fSysctlsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x95\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x03\x10\x04J\x04\b\x04\x10\x05R\fname_serversR\x06search\"\x95\x01\n" +
 	"\tInterface\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
@@ -2341,7 +2384,7 @@ const file_guest_proto_rawDesc = "" +
 	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\"C\n" +
 	"\x0fGetFileResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xd7\x02\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\x8e\x03\n" +
 	"\x16CreateContainerRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04spec\x18\x02 \x01(\fR\x04spec\x12\x16\n" +
@@ -2354,7 +2397,11 @@ const file_guest_proto_rawDesc = "" +
 	"\x05stdin\x18\b \x01(\bR\x05stdin\x12\x16\n" +
 	"\x06stdout\x18\t \x01(\bR\x06stdout\x12\x16\n" +
 	"\x06stderr\x18\n" +
-	" \x01(\bR\x06stderr\"\xce\x01\n" +
+	" \x01(\bR\x06stderr\x125\n" +
+	"\avolumes\x18\v \x03(\v2\x1b.hypernetes.guest.v1.VolumeR\avolumes\"\x86\x01\n" +
+	"\x06Volume\x12@\n" +
+	"\x06create\x18\x01 \x01(\v2(.hypernetes.guest.v1.CreateVolumeRequestR\x06create\x12:\n" +
+	"\x05files\x18\x02 \x03(\v2$.hypernetes.guest.v1.PutFilesRequestR\x05files\"\xce\x01\n" +
 	"\vVolumeMount\x12\x1b\n" +
 	"\tvolume_id\x18\x01 \x01(\tR\bvolumeId\x12\x19\n" +
 	"\bsub_path\x18\x02 \x01(\tR\asubPath\x12 \n" +
@@ -2499,7 +2546,7 @@ func file_guest_proto_rawDescGZIP() []byte {
 }
 
 var file_guest_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_guest_proto_goTypes = []any{
 	(PidNamespace)(0),                    // 0: hypernetes.guest.v1.PidNamespace
 	(CreateVolumeRequest_Kind)(0),        // 1: hypernetes.guest.v1.CreateVolumeRequest.Kind
@@ -2516,80 +2563,84 @@ var file_guest_proto_goTypes = []any{
 	(*GetFileRequest)(nil),               // 12: hypernetes.guest.v1.GetFileRequest
 	(*GetFileResponse)(nil),              // 13: hypernetes.guest.v1.GetFileResponse
 	(*CreateContainerRequest)(nil),       // 14: hypernetes.guest.v1.CreateContainerRequest
-	(*VolumeMount)(nil),                  // 15: hypernetes.guest.v1.VolumeMount
-	(*ExecRequest)(nil),                  // 16: hypernetes.guest.v1.ExecRequest
-	(*ProcessRequest)(nil),               // 17: hypernetes.guest.v1.ProcessRequest
-	(*ContainerRequest)(nil),             // 18: hypernetes.guest.v1.ContainerRequest
-	(*StartResponse)(nil),                // 19: hypernetes.guest.v1.StartResponse
-	(*WaitResponse)(nil),                 // 20: hypernetes.guest.v1.WaitResponse
-	(*SignalRequest)(nil),                // 21: hypernetes.guest.v1.SignalRequest
-	(*DeleteResponse)(nil),               // 22: hypernetes.guest.v1.DeleteResponse
-	(*ResizePtyRequest)(nil),             // 23: hypernetes.guest.v1.ResizePtyRequest
-	(*UpdateRequest)(nil),                // 24: hypernetes.guest.v1.UpdateRequest
-	(*StatsResponse)(nil),                // 25: hypernetes.guest.v1.StatsResponse
-	(*PidsResponse)(nil),                 // 26: hypernetes.guest.v1.PidsResponse
-	(*ShutdownRequest)(nil),              // 27: hypernetes.guest.v1.ShutdownRequest
-	nil,                                  // 28: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
-	(*StatsResponse_Cpu)(nil),            // 29: hypernetes.guest.v1.StatsResponse.Cpu
-	(*StatsResponse_Memory)(nil),         // 30: hypernetes.guest.v1.StatsResponse.Memory
-	(*StatsResponse_ProcessCount)(nil),   // 31: hypernetes.guest.v1.StatsResponse.ProcessCount
-	(*StatsResponse_FileSystem)(nil),     // 32: hypernetes.guest.v1.StatsResponse.FileSystem
-	(*StatsResponse_InterfaceStats)(nil), // 33: hypernetes.guest.v1.StatsResponse.InterfaceStats
+	(*Volume)(nil),                       // 15: hypernetes.guest.v1.Volume
+	(*VolumeMount)(nil),                  // 16: hypernetes.guest.v1.VolumeMount
+	(*ExecRequest)(nil),                  // 17: hypernetes.guest.v1.ExecRequest
+	(*ProcessRequest)(nil),               // 18: hypernetes.guest.v1.ProcessRequest
+	(*ContainerRequest)(nil),             // 19: hypernetes.guest.v1.ContainerRequest
+	(*StartResponse)(nil),                // 20: hypernetes.guest.v1.StartResponse
+	(*WaitResponse)(nil),                 // 21: hypernetes.guest.v1.WaitResponse
+	(*SignalRequest)(nil),                // 22: hypernetes.guest.v1.SignalRequest
+	(*DeleteResponse)(nil),               // 23: hypernetes.guest.v1.DeleteResponse
+	(*ResizePtyRequest)(nil),             // 24: hypernetes.guest.v1.ResizePtyRequest
+	(*UpdateRequest)(nil),                // 25: hypernetes.guest.v1.UpdateRequest
+	(*StatsResponse)(nil),                // 26: hypernetes.guest.v1.StatsResponse
+	(*PidsResponse)(nil),                 // 27: hypernetes.guest.v1.PidsResponse
+	(*ShutdownRequest)(nil),              // 28: hypernetes.guest.v1.ShutdownRequest
+	nil,                                  // 29: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	(*StatsResponse_Cpu)(nil),            // 30: hypernetes.guest.v1.StatsResponse.Cpu
+	(*StatsResponse_Memory)(nil),         // 31: hypernetes.guest.v1.StatsResponse.Memory
+	(*StatsResponse_ProcessCount)(nil),   // 32: hypernetes.guest.v1.StatsResponse.ProcessCount
+	(*StatsResponse_FileSystem)(nil),     // 33: hypernetes.guest.v1.StatsResponse.FileSystem
+	(*StatsResponse_InterfaceStats)(nil), // 34: hypernetes.guest.v1.StatsResponse.InterfaceStats
 }
 var file_guest_proto_depIdxs = []int32{
 	5,  // 0: hypernetes.guest.v1.ConfigureRequest.interfaces:type_name -> hypernetes.guest.v1.Interface
-	28, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	29, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
 	6,  // 2: hypernetes.guest.v1.Interface.routes:type_name -> hypernetes.guest.v1.Route
 	1,  // 3: hypernetes.guest.v1.CreateVolumeRequest.kind:type_name -> hypernetes.guest.v1.CreateVolumeRequest.Kind
 	11, // 4: hypernetes.guest.v1.PutFilesRequest.entries:type_name -> hypernetes.guest.v1.FileEntry
 	2,  // 5: hypernetes.guest.v1.FileEntry.type:type_name -> hypernetes.guest.v1.FileEntry.Type
-	15, // 6: hypernetes.guest.v1.CreateContainerRequest.mounts:type_name -> hypernetes.guest.v1.VolumeMount
+	16, // 6: hypernetes.guest.v1.CreateContainerRequest.mounts:type_name -> hypernetes.guest.v1.VolumeMount
 	0,  // 7: hypernetes.guest.v1.CreateContainerRequest.pid_namespace:type_name -> hypernetes.guest.v1.PidNamespace
-	20, // 8: hypernetes.guest.v1.DeleteResponse.exit:type_name -> hypernetes.guest.v1.WaitResponse
-	29, // 9: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
-	30, // 10: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
-	31, // 11: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
-	32, // 12: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
-	33, // 13: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
-	4,  // 14: hypernetes.guest.v1.Guest.Configure:input_type -> hypernetes.guest.v1.ConfigureRequest
-	8,  // 15: hypernetes.guest.v1.Guest.AttachScratch:input_type -> hypernetes.guest.v1.AttachScratchRequest
-	9,  // 16: hypernetes.guest.v1.Guest.CreateVolume:input_type -> hypernetes.guest.v1.CreateVolumeRequest
-	10, // 17: hypernetes.guest.v1.Guest.PutFiles:input_type -> hypernetes.guest.v1.PutFilesRequest
-	12, // 18: hypernetes.guest.v1.Guest.GetFile:input_type -> hypernetes.guest.v1.GetFileRequest
-	14, // 19: hypernetes.guest.v1.Guest.CreateContainer:input_type -> hypernetes.guest.v1.CreateContainerRequest
-	16, // 20: hypernetes.guest.v1.Guest.Exec:input_type -> hypernetes.guest.v1.ExecRequest
-	17, // 21: hypernetes.guest.v1.Guest.Start:input_type -> hypernetes.guest.v1.ProcessRequest
-	17, // 22: hypernetes.guest.v1.Guest.Wait:input_type -> hypernetes.guest.v1.ProcessRequest
-	21, // 23: hypernetes.guest.v1.Guest.Signal:input_type -> hypernetes.guest.v1.SignalRequest
-	17, // 24: hypernetes.guest.v1.Guest.Delete:input_type -> hypernetes.guest.v1.ProcessRequest
-	23, // 25: hypernetes.guest.v1.Guest.ResizePty:input_type -> hypernetes.guest.v1.ResizePtyRequest
-	17, // 26: hypernetes.guest.v1.Guest.CloseStdin:input_type -> hypernetes.guest.v1.ProcessRequest
-	24, // 27: hypernetes.guest.v1.Guest.Update:input_type -> hypernetes.guest.v1.UpdateRequest
-	18, // 28: hypernetes.guest.v1.Guest.Stats:input_type -> hypernetes.guest.v1.ContainerRequest
-	18, // 29: hypernetes.guest.v1.Guest.Pids:input_type -> hypernetes.guest.v1.ContainerRequest
-	27, // 30: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
-	7,  // 31: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
-	3,  // 32: hypernetes.guest.v1.Guest.AttachScratch:output_type -> hypernetes.guest.v1.Empty
-	3,  // 33: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
-	3,  // 34: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
-	13, // 35: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
-	3,  // 36: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
-	3,  // 37: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
-	19, // 38: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
-	20, // 39: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
-	3,  // 40: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
-	22, // 41: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
-	3,  // 42: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
-	3,  // 43: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
-	3,  // 44: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
-	25, // 45: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
-	26, // 46: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
-	3,  // 47: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
-	31, // [31:48] is the sub-list for method output_type
-	14, // [14:31] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 8: hypernetes.guest.v1.CreateContainerRequest.volumes:type_name -> hypernetes.guest.v1.Volume
+	9,  // 9: hypernetes.guest.v1.Volume.create:type_name -> hypernetes.guest.v1.CreateVolumeRequest
+	10, // 10: hypernetes.guest.v1.Volume.files:type_name -> hypernetes.guest.v1.PutFilesRequest
+	21, // 11: hypernetes.guest.v1.DeleteResponse.exit:type_name -> hypernetes.guest.v1.WaitResponse
+	30, // 12: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
+	31, // 13: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
+	32, // 14: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
+	33, // 15: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
+	34, // 16: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
+	4,  // 17: hypernetes.guest.v1.Guest.Configure:input_type -> hypernetes.guest.v1.ConfigureRequest
+	8,  // 18: hypernetes.guest.v1.Guest.AttachScratch:input_type -> hypernetes.guest.v1.AttachScratchRequest
+	9,  // 19: hypernetes.guest.v1.Guest.CreateVolume:input_type -> hypernetes.guest.v1.CreateVolumeRequest
+	10, // 20: hypernetes.guest.v1.Guest.PutFiles:input_type -> hypernetes.guest.v1.PutFilesRequest
+	12, // 21: hypernetes.guest.v1.Guest.GetFile:input_type -> hypernetes.guest.v1.GetFileRequest
+	14, // 22: hypernetes.guest.v1.Guest.CreateContainer:input_type -> hypernetes.guest.v1.CreateContainerRequest
+	17, // 23: hypernetes.guest.v1.Guest.Exec:input_type -> hypernetes.guest.v1.ExecRequest
+	18, // 24: hypernetes.guest.v1.Guest.Start:input_type -> hypernetes.guest.v1.ProcessRequest
+	18, // 25: hypernetes.guest.v1.Guest.Wait:input_type -> hypernetes.guest.v1.ProcessRequest
+	22, // 26: hypernetes.guest.v1.Guest.Signal:input_type -> hypernetes.guest.v1.SignalRequest
+	18, // 27: hypernetes.guest.v1.Guest.Delete:input_type -> hypernetes.guest.v1.ProcessRequest
+	24, // 28: hypernetes.guest.v1.Guest.ResizePty:input_type -> hypernetes.guest.v1.ResizePtyRequest
+	18, // 29: hypernetes.guest.v1.Guest.CloseStdin:input_type -> hypernetes.guest.v1.ProcessRequest
+	25, // 30: hypernetes.guest.v1.Guest.Update:input_type -> hypernetes.guest.v1.UpdateRequest
+	19, // 31: hypernetes.guest.v1.Guest.Stats:input_type -> hypernetes.guest.v1.ContainerRequest
+	19, // 32: hypernetes.guest.v1.Guest.Pids:input_type -> hypernetes.guest.v1.ContainerRequest
+	28, // 33: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
+	7,  // 34: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
+	3,  // 35: hypernetes.guest.v1.Guest.AttachScratch:output_type -> hypernetes.guest.v1.Empty
+	3,  // 36: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
+	3,  // 37: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
+	13, // 38: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
+	3,  // 39: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
+	3,  // 40: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
+	20, // 41: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
+	21, // 42: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
+	3,  // 43: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
+	23, // 44: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
+	3,  // 45: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
+	3,  // 46: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
+	3,  // 47: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
+	26, // 48: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
+	27, // 49: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
+	3,  // 50: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
+	34, // [34:51] is the sub-list for method output_type
+	17, // [17:34] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_guest_proto_init() }
@@ -2603,7 +2654,7 @@ func file_guest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_guest_proto_rawDesc), len(file_guest_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

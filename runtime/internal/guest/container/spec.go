@@ -20,10 +20,6 @@ const (
 	runtimeSpec = "1.0.2"
 )
 
-// Only these make sense inside the guest; every bind mount of the host's spec
-// named a path of the host.
-var kernelFileSystems = []string{"proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "tmpfs"}
-
 // bind is a mount of a volume, resolved to a path of the guest.
 type bind struct {
 	source, destination string
@@ -40,9 +36,10 @@ type placement struct {
 	binds   []bind
 }
 
-// prepare converts the spec that containerd made for the host into one for this guest.
-// The network, IPC and UTS namespaces of the pod are the guest's own, so the container
-// gets none of these.
+// prepare places a container in this guest. What may be in a specification is the
+// host's decision (package ocispec), which the guest does not repeat: two lists of
+// what is kept would differ sooner or later. The network, IPC and UTS namespaces of the
+// pod are the guest's own, so the container gets none of these.
 func prepare(raw []byte, place placement) (*specs.Spec, error) {
 	var spec specs.Spec
 	if err := json.Unmarshal(raw, &spec); err != nil {
@@ -54,18 +51,23 @@ func prepare(raw []byte, place placement) (*specs.Spec, error) {
 	spec.Version = runtimeSpec
 	readOnly := spec.Root != nil && spec.Root.Readonly
 	spec.Root = &specs.Root{Path: place.rootfs, Readonly: readOnly}
-	spec.Hooks = nil
-	spec.Annotations = nil
-	spec.Hostname, spec.Domainname = "", ""
-	cleanProcess(spec.Process)
+	completeProcess(spec.Process)
 	spec.Mounts = mounts(spec.Mounts, place)
-	spec.Linux = linux(spec.Linux, place)
+	if spec.Linux == nil {
+		spec.Linux = &specs.Linux{}
+	}
+	spec.Linux.CgroupsPath = place.cgroup
+	spec.Linux.Namespaces = []specs.LinuxNamespace{
+		{Type: specs.MountNamespace},
+		{Type: specs.CgroupNamespace},
+		{Type: specs.PIDNamespace, Path: place.pidPath},
+	}
+	spec.Linux.Resources = resources(spec.Linux.Resources)
 	return &spec, nil
 }
 
-// cleanProcess removes what names security modules of the host's kernel.
-func cleanProcess(process *specs.Process) {
-	process.SelinuxLabel, process.ApparmorProfile = "", ""
+// completeProcess adds what a process must have in this guest.
+func completeProcess(process *specs.Process) {
 	if process.Cwd == "" {
 		process.Cwd = "/"
 	}
@@ -77,7 +79,7 @@ func cleanProcess(process *specs.Process) {
 func mounts(given []specs.Mount, place placement) []specs.Mount {
 	var kept []specs.Mount
 	for _, m := range given {
-		if slices.Contains(kernelFileSystems, m.Type) && path.Clean(m.Destination) != sharedMemory {
+		if path.Clean(m.Destination) != sharedMemory {
 			kept = append(kept, m)
 		}
 	}
@@ -115,46 +117,15 @@ func depth(name string) int {
 	return strings.Count(clean, "/")
 }
 
-func linux(given *specs.Linux, place placement) *specs.Linux {
-	if given == nil {
-		given = &specs.Linux{}
-	}
-	return &specs.Linux{
-		CgroupsPath: place.cgroup,
-		Namespaces: []specs.LinuxNamespace{
-			{Type: specs.MountNamespace},
-			{Type: specs.CgroupNamespace},
-			{Type: specs.PIDNamespace, Path: place.pidPath},
-		},
-		Resources:     resources(given.Resources),
-		Seccomp:       given.Seccomp,
-		MaskedPaths:   given.MaskedPaths,
-		ReadonlyPaths: given.ReadonlyPaths,
-		Personality:   given.Personality,
-	}
-}
-
-// resources keeps the limits that cgroup v2 in the guest can hold. CPU and
-// memory node sets name the host's CPUs; device rules start empty, and
-// crun adds the standard devices.
+// resources adds to a container's limits what holds for all containers of this guest.
 func resources(given *specs.LinuxResources) *specs.LinuxResources {
-	kept := &specs.LinuxResources{
-		Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},
-		// As the kubelet does with cgroup v2: a container that lacks one of its
-		// processes is worse than one that is restarted.
-		Unified: map[string]string{"memory.oom.group": "1"},
-	}
 	if given == nil {
-		return kept
+		given = &specs.LinuxResources{}
 	}
-	if m := given.Memory; m != nil {
-		kept.Memory = &specs.LinuxMemory{Limit: m.Limit, Reservation: m.Reservation}
-	}
-	if c := given.CPU; c != nil {
-		kept.CPU = &specs.LinuxCPU{Shares: c.Shares, Quota: c.Quota, Period: c.Period}
-	}
-	kept.Pids = given.Pids
-	return kept
+	// As the kubelet does with cgroup v2: a container that lacks one of its
+	// processes is worse than one that is restarted.
+	given.Unified = map[string]string{"memory.oom.group": "1"}
+	return given
 }
 
 // execProcess checks the OCI process of an exec.
@@ -166,7 +137,7 @@ func execProcess(raw []byte, terminal bool) (*specs.Process, error) {
 	if len(process.Args) == 0 {
 		return nil, fmt.Errorf("%w OCI process: no arguments", ErrInvalid)
 	}
-	cleanProcess(&process)
+	completeProcess(&process)
 	process.Terminal = terminal
 	return &process, nil
 }

@@ -12,23 +12,17 @@ import (
 )
 
 func given(change func(*specs.Spec)) []byte {
+	burst := uint64(20000)
 	spec := specs.Spec{
-		Version: "1.1.0", Hostname: "host", Annotations: map[string]string{"a": "b"},
-		Process: &specs.Process{Args: []string{"/bin/true"}, ApparmorProfile: "cri-containerd", SelinuxLabel: "label"},
-		Root:    &specs.Root{Path: "/host/rootfs", Readonly: true},
-		Hooks:   &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/evil"}}},
-		Mounts: []specs.Mount{
-			{Destination: "/proc", Type: "proc", Source: "proc"},
-			{Destination: "/dev/shm", Type: "tmpfs", Source: "shm"},
-			{Destination: "/etc/hosts", Type: "bind", Source: "/var/lib/kubelet/x"},
-			{Destination: "/data", Type: "ext4", Source: "/dev/sda"},
-		},
+		Version: "1.1.0",
+		Process: &specs.Process{Args: []string{"/bin/true"}},
+		Root:    &specs.Root{Path: "rootfs", Readonly: true},
+		Mounts:  []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}, {Destination: "/dev/shm", Type: "tmpfs", Source: "shm"}},
 		Linux: &specs.Linux{
-			CgroupsPath: "/kubepods/x",
-			Sysctl:      map[string]string{"net.x": "1"},
-			Namespaces:  []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/var/run/netns/x"}, {Type: specs.UserNamespace}},
-			Devices:     []specs.LinuxDevice{{Path: "/dev/sda"}},
-			Resources:   &specs.LinuxResources{},
+			Namespaces:  []specs.LinuxNamespace{{Type: specs.MountNamespace}},
+			Resources:   &specs.LinuxResources{CPU: &specs.LinuxCPU{Burst: &burst}},
+			MaskedPaths: []string{"/proc/kcore"},
+			Personality: &specs.LinuxPersonality{Domain: specs.PerLinux32},
 		},
 	}
 	if change != nil {
@@ -41,27 +35,16 @@ func given(change func(*specs.Spec)) []byte {
 	return text
 }
 
-func TestNothingOfTheHostIsLeftInASpec(t *testing.T) {
+func TestAContainerIsPlacedInTheGuest(t *testing.T) {
 	spec, err := prepare(given(nil), placement{rootfs: "/run/b/rootfs", cgroup: "/pod/c", shared: "/dev/shm"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spec.Root.Path != "/run/b/rootfs" || !spec.Root.Readonly {
-		t.Errorf("root %+v", spec.Root)
-	}
-	if spec.Hooks != nil || spec.Annotations != nil || spec.Hostname != "" || len(spec.Linux.Sysctl) != 0 || len(spec.Linux.Devices) != 0 {
-		t.Errorf("left: %+v", spec)
+	if spec.Root.Path != "/run/b/rootfs" || !spec.Root.Readonly || spec.Linux.CgroupsPath != "/pod/c" {
+		t.Errorf("root %+v, cgroup %s", spec.Root, spec.Linux.CgroupsPath)
 	}
 	if spec.Version != runtimeSpec {
 		t.Errorf("crun would refuse version %s", spec.Version)
-	}
-	if spec.Process.ApparmorProfile != "" || spec.Process.SelinuxLabel != "" {
-		t.Errorf("security labels left: %+v", spec.Process)
-	}
-	for _, mount := range spec.Mounts {
-		if mount.Type == "ext4" || mount.Source == "/var/lib/kubelet/x" {
-			t.Errorf("mount left: %+v", mount)
-		}
 	}
 	var kinds []string
 	for _, namespace := range spec.Linux.Namespaces {
@@ -73,6 +56,24 @@ func TestNothingOfTheHostIsLeftInASpec(t *testing.T) {
 	slices.Sort(kinds)
 	if !slices.Equal(kinds, []string{"cgroup", "mount", "pid"}) {
 		t.Errorf("namespaces %v", kinds)
+	}
+}
+
+// What a specification may hold is decided once, by the host: the guest dropped a burst
+// that the host had left in, and kept a personality that the host had dropped.
+func TestTheGuestKeepsWhatTheHostDecided(t *testing.T) {
+	spec, err := prepare(given(nil), placement{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cpu := spec.Linux.Resources.CPU; cpu == nil || cpu.Burst == nil || *cpu.Burst != 20000 {
+		t.Errorf("CPU %+v", cpu)
+	}
+	if spec.Linux.Personality == nil || len(spec.Linux.MaskedPaths) != 1 {
+		t.Errorf("got %+v", spec.Linux)
+	}
+	if spec.Linux.Resources.Unified["memory.oom.group"] != "1" {
+		t.Errorf("cgroup files %v", spec.Linux.Resources.Unified)
 	}
 }
 
@@ -116,26 +117,6 @@ func TestAVolumeComesBeforeWhatIsMountedInIt(t *testing.T) {
 	}
 	if want := []string{"/", "/proc", "/etc", "/dev/shm", "/etc/hosts"}; !slices.Equal(order, want) {
 		t.Errorf("got %v, want %v", order, want)
-	}
-}
-
-func TestOnlyLimitsThatTheGuestCanHoldStay(t *testing.T) {
-	memory, swappiness, quota, pids := int64(64<<20), uint64(10), int64(50000), int64(100)
-	got := resources(&specs.LinuxResources{
-		Memory:         &specs.LinuxMemory{Limit: &memory, Swappiness: &swappiness},
-		CPU:            &specs.LinuxCPU{Quota: &quota, Cpus: "8-9"},
-		Pids:           &specs.LinuxPids{Limit: &pids},
-		HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB"}},
-		Devices:        []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}},
-	})
-	if *got.Memory.Limit != memory || got.Memory.Swappiness != nil {
-		t.Errorf("memory %+v", got.Memory)
-	}
-	if *got.CPU.Quota != quota || got.CPU.Cpus != "" || *got.Pids.Limit != pids || got.HugepageLimits != nil {
-		t.Errorf("got %+v", got)
-	}
-	if len(got.Devices) != 1 || got.Devices[0].Allow {
-		t.Errorf("devices %+v", got.Devices)
 	}
 }
 

@@ -46,15 +46,6 @@ func TestOnlyAPodsSysctlsAreSet(t *testing.T) {
 	}
 }
 
-func TestTheResolversFileNamesServersAndDomains(t *testing.T) {
-	if got, want := resolvConf([]string{"10.0.0.2", "10.0.0.3"}, []string{"a", "b"}), "nameserver 10.0.0.2\nnameserver 10.0.0.3\nsearch a b\n"; got != want {
-		t.Errorf("got %q", got)
-	}
-	if got := resolvConf(nil, nil); got != "" {
-		t.Errorf("got %q", got)
-	}
-}
-
 func TestInterfaceCountersAreRead(t *testing.T) {
 	got := parseDevices(`Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed

@@ -32,26 +32,6 @@ func sysctlPath(name string) (string, error) {
 	return filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")), nil
 }
 
-// resolvConf is the guest's own; containers get theirs from the host.
-func resolvConf(servers, search []string) string {
-	var text strings.Builder
-	for _, server := range servers {
-		fmt.Fprintf(&text, "nameserver %s\n", server)
-	}
-	if len(search) > 0 {
-		fmt.Fprintf(&text, "search %s\n", strings.Join(search, " "))
-	}
-	return text.String()
-}
-
-// ResolvConf writes the guest's own resolver file.
-func ResolvConf(path string, servers, search []string) error {
-	if err := os.WriteFile(path, []byte(resolvConf(servers, search)), 0o644); err != nil {
-		return fmt.Errorf("write the resolver's file: %w", err)
-	}
-	return nil
-}
-
 // parseDevices reads /proc/net/dev: two header lines, then "name: 16 numbers".
 func parseDevices(text string) []Counters {
 	var all []Counters

@@ -30,10 +30,7 @@ import (
 	"hypernetes.org/runtime/internal/guest/volume"
 )
 
-const (
-	diskTimeout = 10 * time.Second
-	resolver    = "/run/resolv.conf" // /etc/resolv.conf of the root image links here
-)
+const diskTimeout = 10 * time.Second
 
 // Service is the guest. Streams are accepted at once; calls wait until Run is
 // called because the system is up.
@@ -117,9 +114,6 @@ func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest
 	if err := network.Sysctls(request.GetSysctls()); err != nil {
 		return nil, failure(err)
 	}
-	if err := network.ResolvConf(resolver, request.GetNameServers(), request.GetSearch()); err != nil {
-		return nil, failure(err)
-	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return nil, failure(fmt.Errorf("read the kernel's name: %w", err))
@@ -179,7 +173,24 @@ func (s *Service) GetFile(_ context.Context, request *guestv1.GetFileRequest) (*
 
 // CreateContainer implements the Guest service.
 func (s *Service) CreateContainer(_ context.Context, request *guestv1.CreateContainerRequest) (*guestv1.Empty, error) {
+	for _, wanted := range request.GetVolumes() {
+		if err := s.putVolume(wanted); err != nil {
+			return nil, failure(err)
+		}
+	}
 	return empty(s.containers.Create(request))
+}
+
+func (s *Service) putVolume(wanted *guestv1.Volume) error {
+	if err := s.volumes.Create(wanted.GetCreate()); err != nil {
+		return err
+	}
+	for _, files := range wanted.GetFiles() {
+		if err := s.volumes.Put(files); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Exec implements the Guest service.
