@@ -82,7 +82,9 @@ OPTIONS: list[cfg.Opt] = [
         help="Maximum time, in seconds, for OVN to install a port's flows; then CNI ADD fails and the kubelet retries. "
         "Raise it on nodes with very many ports.",
     ),
-    cfg.StrOpt("qemu", default="/usr/bin/qemu-system-x86_64", help="Path of QEMU."),
+    cfg.StrOpt(
+        "qemu", default="/usr/bin/qemu-system-x86_64", help="Path of QEMU, which must be a program and not a script."
+    ),
     cfg.StrOpt(
         "accelerator",
         default="auto",
