@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// Version of the channel that this build speaks.
-const Version = 1
+// Version of the channel that this build speaks, and of the calls on it: 2 sends volumes
+// with the request for a container.
+const Version = 2
 
 const (
 	helloPrefix = "hypernetes-guest "

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -142,8 +143,8 @@ func TestWaitingForTheHelloEndsWithTheContext(t *testing.T) {
 func TestAnotherVersionIsRefused(t *testing.T) {
 	hostEnd, guestEnd := net.Pipe()
 	defer guestEnd.Close()
-	go func() { _, _ = io.WriteString(guestEnd, "hypernetes-guest 2\n") }()
-	if _, err := Dial(t.Context(), hostEnd); err == nil || !strings.Contains(err.Error(), "version 2") {
+	go func() { _, _ = io.WriteString(guestEnd, fmt.Sprintf("hypernetes-guest %d\n", Version+1)) }()
+	if _, err := Dial(t.Context(), hostEnd); err == nil || !strings.Contains(err.Error(), fmt.Sprint("version ", Version+1)) {
 		t.Errorf("got %v", err)
 	}
 }
