@@ -3,6 +3,9 @@
 
 import json
 import ssl
+import statistics
+import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +21,21 @@ CREDENTIAL = "lib/hypernetes/credentials.json"
 """Where the agent keeps it, below the node's directory."""
 
 
+def conductors_threads() -> int:
+    """The number of threads of all conductors."""
+    conductors = [p for p in base.processes() if "hypernetes-conductor" in " ".join(base.command_line(p))]
+    return sum(len(list((process / "task").iterdir())) for process in conductors)
+
+
 class BusTest(base.IsolationTest):
+    def kept(self) -> dict[str, str]:
+        """What the agent stored when it enrolled."""
+        kept: dict[str, str] = json.loads((base.LAYOUT.node(base.NODE) / CREDENTIAL).read_text())
+        return kept
+
     def channel(self) -> Any:
         """A channel of the agent's own user; a refusal closes it, so each act takes a new one."""
-        kept = json.loads((base.LAYOUT.node(base.NODE) / CREDENTIAL).read_text())
+        kept = self.kept()
         where = urlsplit(kept["transport_url"].replace("{password}", "hidden"))
         connection = amqp.Connection(
             host=f"{addresses.CONTROL}:{addresses.RABBITMQ_PORT}",
@@ -82,6 +96,54 @@ class BusTest(base.IsolationTest):
         for act in acts:
             with self.assertRaises(exceptions.AccessRefused):
                 act()
+
+    def call(self, channel: Any, reply_queue: str, **fields: Any) -> None:
+        """Publish a call to the conductors as oslo.messaging would."""
+        message = {
+            "method": "list_ports",
+            "version": "1.0",
+            "args": {"message": {"caller": {"node_id": self.kept()["node_id"], "token": self.kept()["token"]}}},
+            "_msg_id": uuid.uuid4().hex,
+            "_unique_id": uuid.uuid4().hex,
+            "_reply_q": reply_queue,
+            "_timeout": None,
+        }
+        body = json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(message | fields)})
+        content = amqp.Message(body, content_type="application/json", content_encoding="utf-8")
+        channel.basic_publish(content, exchange=f"hypernetes.{base.NODE}", routing_key="hypernetes-agents", timeout=20)
+
+    def answer_seconds(self, channel: Any, queue: str) -> float:
+        """How long an honest call takes, made by hand; its answer has no failure."""
+        start = time.monotonic()
+        self.call(channel, queue)
+        message = base.eventually(
+            lambda: channel.basic_get(queue, no_ack=True), "the answer", timeout=60, interval=0.01
+        )
+        self.assertIsNone(json.loads(json.loads(message.body)["oslo.message"])["failure"])
+        return time.monotonic() - start
+
+    def test_calls_that_end_nowhere_leave_no_thread_and_delay_no_honest_one(self) -> None:
+        channel, queue = self.channel(), f"reply_{base.NODE}:agent:97"
+        channel.queue_declare(queue, auto_delete=True)
+        quiet = statistics.median(self.answer_seconds(channel, queue) for _ in range(10))
+        before = conductors_threads()
+        for _ in range(40):
+            self.call(channel, queue, method="no_such_method", _timeout=20)
+        self.assertIsNone(channel.basic_get(queue))
+        for number in range(400):
+            self.call(channel, f"reply_node{number + 2}:agent:1", args={"message": {}}, _timeout=20)
+        first = self.answer_seconds(channel, queue)
+        after = statistics.median(self.answer_seconds(channel, queue) for _ in range(10))
+        threads = conductors_threads()
+        print(
+            f"honest call: {quiet:.3f} s; after 400 bad ones {first:.3f} s at first, {after:.3f} s then; "
+            f"threads of the conductors {before} -> {threads}"
+        )
+        self.assertLess(first, 5)
+        self.assertLess(after, max(2 * quiet, 0.1))
+        # Each conductor may still start threads of its pool.
+        self.assertLess(threads - before, 20)
+        channel.queue_delete(queue)
 
     def test_its_connections_are_limited_so_that_others_find_room(self) -> None:
         """The agent's own count, too, so fewer than the limit are to be had."""
