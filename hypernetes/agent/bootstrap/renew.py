@@ -7,7 +7,9 @@ kubelet renews its own certificates. The CAs, which live ten years, are not rene
 """
 
 import datetime
+import http.client
 import json
+import ssl
 from collections.abc import Mapping
 
 import yaml
@@ -17,10 +19,13 @@ from hypernetes.agent import files
 from hypernetes.agent.bootstrap import kubeadm
 from hypernetes.agent.bootstrap import sign_client
 from hypernetes.agent.host import node as nodes
+from hypernetes.agent.host import services
+from hypernetes.kubernetes.bootstrap import kubeadm as configurations
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import labels
 
 RENEWED_AT = f"{labels.PREFIX}certificates-renewed-at"
+REQUEST_SECONDS = 5.0
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -31,11 +36,35 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     timeout = phases.RENEW.timeout / 2
     kubeadm.run(node, ["certs", "renew", "all", "--config", path], "certs renew", timeout)
     patched = write_patched_configuration(node)
-    for words in (("etcd", "local"), ("control-plane", "all"), ("kubelet-start",)):
+    for words in (("etcd", "local"), ("control-plane", "all")):
         kubeadm.run(node, kubeadm.arguments(words, patched), " ".join(words), timeout)
+    # kubeadm's wait-control-plane needs the administrator's kubeconfig, and the old apiserver would satisfy it.
+    if not services.wait_until(lambda: is_renewed(node), timeout):
+        reason = kubeadm.last_words(node.layout.pod_logs)
+        raise bootstrap.NodePhaseFailed(f"the apiserver does not serve with its new certificate yet. {reason}".rstrip())
+    # Not before: a kubelet that is restarted while etcd's pod is being replaced waits for the apiserver before it
+    # removes the old pod, and for that before it starts the new one, without which there is no apiserver.
+    kubeadm.run(node, kubeadm.arguments(("kubelet-start",), path), "kubelet-start", timeout)
     kubeadm.start_kubelet(node)
-    kubeadm.run(node, kubeadm.arguments(("wait-control-plane",), path), "wait-control-plane", timeout)
     return sign_client.run(node, inputs)
+
+
+def is_renewed(node: nodes.Node) -> bool:
+    """Return whether the apiserver is ready and serves with the certificate that is on the disk."""
+    certificate = node.layout.kubernetes / "pki" / "apiserver.crt"
+    context = ssl.create_default_context(cafile=node.layout.ca_files[0])
+    host, port = str(node.conf.node.address), configurations.API_PORT
+    connection = http.client.HTTPSConnection(host, port, context=context, timeout=REQUEST_SECONDS)
+    try:
+        connection.connect()
+        served = connection.sock.getpeercert(binary_form=True)
+        connection.request("GET", "/readyz")
+        ready = connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return ready and served == ssl.PEM_cert_to_DER_cert(certificate.read_text())
 
 
 def write_patched_configuration(node: nodes.Node) -> str:

@@ -37,7 +37,7 @@ def accept(dependencies: context.Dependencies, node: records.Node, result: messa
     except errors.NotFound:
         LOG.info("Node %s reports phase %s of a cluster that is gone", node.name, order.phase)
     dependencies.db.nodes.observe(node.id, order=None)
-    if result.ok and order.phase != phases.RENEW.name:
+    if result.ok:
         # After a failure there is no hurry: the next listing of unsettled clusters is soon enough.
         dependencies.wake(outcome.Key(kinds.Kind.CLUSTER, order.cluster_id))
 
