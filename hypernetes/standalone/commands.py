@@ -51,6 +51,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="COMPONENT",
         help="start only this component and everything it needs; may be repeated",
     )
+    up.add_argument(
+        "--with",
+        action="append",
+        dest="chosen",
+        default=[],
+        choices=sorted(name for name, one in table.COMPONENTS.items() if one.optional),
+        help="also start this component, now and in each later `up`; may be repeated",
+    )
     verbs.add_parser("status", help="show what is ready; exit status 3 if anything is not")
     env = verbs.add_parser("env", help='print shell exports for a user: eval "$(tools/quickstart env red)"')
     env.add_argument("name", metavar="NAME", help="admin, red or blue")
@@ -80,6 +88,8 @@ def main(arguments: Sequence[str]) -> int:
                 lock.forget()
                 return READY
             ownership.claim(installation.layout)
+            # `up` may be left out, and then has no options.
+            installation.record("with", *getattr(options, "chosen", ()))
             return up(installation, options.until)
     except (machine.StandaloneError, component.TableInvalid) as error:
         sys.stderr.write(f"quickstart: {error}\n")
@@ -95,7 +105,7 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
     """Start components, the last of which measures the evidence."""
     begin = time.monotonic()
     installation.say = _say
-    wanted = component.closure(table.COMPONENTS, until or list(table.COMPONENTS))
+    wanted = component.closure(table.COMPONENTS, until or chosen(installation))
     results = runner.start_all(table.COMPONENTS, wanted, installation, runner.Progress(_say))
     failed = [result.name for result in results if result.error]
     if failed:
@@ -105,10 +115,19 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
     return READY
 
 
+def chosen(installation: Installation) -> list[str]:
+    """Return the components of the installation: all but the optional ones that no ``up`` has named."""
+    named = installation.recorded("with")
+    return [name for name, one in table.COMPONENTS.items() if not one.optional or name in named]
+
+
 def status(installation: Installation) -> int:
     """Print one line per component and one per process."""
     ready: dict[str, bool] = {}
+    parts = chosen(installation)
     for name in component.order(table.COMPONENTS):
+        if name not in parts:
+            continue
         one = table.COMPONENTS[name]
         # When what it needs is not ready, asking it would only wait for a timeout.
         able = installation.layout.state.exists() and all(ready[need] for need in one.needs)

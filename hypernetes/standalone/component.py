@@ -28,6 +28,7 @@ class Component:
     ``start`` may be called at any time, also on what runs already or was interrupted half-way, and then does
     only what is missing. ``ready`` has no effect and answers within seconds. ``stop`` undoes what outlives the
     death of all processes (bridges, namespaces, mounts); ``timeout`` is in seconds, from start to ready.
+    An ``optional`` component belongs to an installation from the first ``up --with`` its name on.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Component:
     ready: Callable[[Installation], bool] = _ready
     stop: Callable[[Installation], None] = _nothing
     timeout: float = 120
+    optional: bool = False
 
 
 class TableInvalid(Exception):

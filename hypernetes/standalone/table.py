@@ -10,6 +10,7 @@ from hypernetes.standalone.components import cluster
 from hypernetes.standalone.components import demonstration
 from hypernetes.standalone.components import distribution
 from hypernetes.standalone.components import evidence
+from hypernetes.standalone.components import horizon
 from hypernetes.standalone.components import hypernetes_api
 from hypernetes.standalone.components import hypernetes_conductor
 from hypernetes.standalone.components import hypernetes_database
@@ -47,6 +48,7 @@ COMPONENTS = component.by_name(
         hypernetes_webhook.COMPONENT,
         hypernetes_conductor.COMPONENT,
         agent.component("node1"),
+        horizon.COMPONENT,
         tenants.COMPONENT,
         cluster.COMPONENT,
         demonstration.COMPONENT,

@@ -35,6 +35,8 @@ class Service:
     certificate: tuple[Path, Path] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: str = ""
+    options: Sequence[str] = ()
+    """Further lines of the configuration."""
     files: Sequence[Path] = ()
 
 
@@ -70,6 +72,7 @@ def render(service: Service, venv: Path) -> str:
         "set-placeholder = start-time=%t",
         "log-format = %(addr) %(method) %(uri) %(status) %(msecs)ms",
         "procname-prefix-spaced = " + service.name,
+        *service.options,
     ]
     if service.arguments:
         lines.append(f"pyargv = {service.arguments}")

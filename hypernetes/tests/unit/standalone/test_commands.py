@@ -2,6 +2,7 @@
 """What ``status`` reports on a machine on which parts are down, as after a reboot."""
 
 import contextlib
+import dataclasses
 import io
 import tempfile
 import unittest
@@ -45,6 +46,23 @@ class StatusTest(unittest.TestCase):
         code, said = self.status(self.row("a", ready=lambda: True), self.row("b", "a", ready=lambda: True))
         self.assertEqual(commands.READY, code)
         self.assertNotIn("not ready", said)
+
+    def test_an_optional_part_counts_from_the_time_on_it_was_chosen(self) -> None:
+        optional = dataclasses.replace(self.row("extra", ready=lambda: False), optional=True)
+        rows = (self.row("a", ready=lambda: True), optional)
+        code, said = self.status(*rows)
+        self.assertEqual(commands.READY, code)
+        self.assertNotIn("extra", said)
+        self.installation.record("with", "extra")
+        code, said = self.status(*rows)
+        self.assertEqual(commands.NOT_READY, code)
+        self.assertIn("extra", said)
+
+    def test_only_what_is_optional_can_be_chosen(self) -> None:
+        self.assertEqual(["horizon"], commands.parser().parse_args(["up", "--with", "horizon"]).chosen)
+        self.assertEqual([], commands.parser().parse_args(["up"]).chosen)
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
+            commands.parser().parse_args(["up", "--with", "mariadb"])
 
     def test_what_lacks_a_need_is_not_asked(self) -> None:
         code, said = self.status(
