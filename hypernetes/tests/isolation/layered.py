@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images of many layers, made from busybox and put where the nodes of the standalone environment pull from."""
+"""Images made from busybox and put where the nodes of the standalone environment pull from.
 
+Of many layers, and of one that is an erofs file already.
+"""
+
+import hashlib
+import json
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from distribution.builder import oci
 from distribution.builder import push
 from hypernetes.standalone.layout import Layout
 
 BUSYBOX = "library/busybox"
+READY_MADE_IMAGE = "library/ready-made:latest"
 MARKS = "marks"
 """The directory of an image in which each layer above busybox's leaves a file that has its number as its name."""
 
@@ -30,8 +38,58 @@ def provide(layout: Layout, counts: tuple[int, ...]) -> None:
         base = [_entries(blob) for blob in _layers(layout)]
         images = [oci.Image(name(count), [*base, *_marks(len(base), count)], command=["sh"]) for count in counts]
         oci.write_layouts(images, tree / "images")
-        (tree / "bin").symlink_to(layout.dist / "bin")
-        push.fill_store(tree, layout.service("registry") / "store", lambda _: None)
+        _push(layout, tree)
+
+
+def provide_ready_made(layout: Layout) -> None:
+    """Put an image into the registry's store whose one layer is an erofs file, as its media type says."""
+    with tempfile.TemporaryDirectory() as directory:
+        tree, content = Path(directory) / "tree", Path(directory) / "content"
+        (content / "bin").mkdir(parents=True)
+        subprocess.run(["mkfs.erofs", "--quiet", f"{directory}/layer.erofs", str(content)], check=True)
+        oci.write_layouts([oci.Image(READY_MADE_IMAGE, [{"a": oci.File(b"a")}], command=["/a"])], tree / "images")
+        blobs = _Blobs(tree / "images" / oci.directory_name(READY_MADE_IMAGE))
+        manifest, configuration = blobs.image()
+        stored = blobs.store(Path(directory, "layer.erofs").read_bytes())
+        manifest["layers"] = [{**stored, "mediaType": "application/vnd.erofs.layer.v1"}]
+        configuration["rootfs"]["diff_ids"] = [stored["digest"]]
+        blobs.replace(manifest, configuration)
+        _push(layout, tree)
+
+
+class _Blobs:
+    """The blobs of an image's layout, for what an image of the distribution has not."""
+
+    def __init__(self, layout: Path) -> None:
+        self._layout = layout
+
+    def image(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return manifest and configuration."""
+        _, digest = oci.reference_and_digest(self._layout)
+        manifest = json.loads(self._path(digest).read_bytes())
+        return manifest, json.loads(self._path(manifest["config"]["digest"]).read_bytes())
+
+    def store(self, content: bytes) -> dict[str, Any]:
+        """Store a blob; return digest and size as a descriptor has them."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self._path(digest).write_bytes(content)
+        return {"digest": digest, "size": len(content)}
+
+    def replace(self, manifest: dict[str, Any], configuration: dict[str, Any]) -> None:
+        """Make the layout's image one of this manifest and this configuration."""
+        manifest["config"] |= self.store(json.dumps(configuration).encode())
+        path = self._layout / "index.json"
+        index = json.loads(path.read_bytes())
+        index["manifests"][0] |= self.store(json.dumps(manifest).encode())
+        path.write_text(json.dumps(index))
+
+    def _path(self, digest: str) -> Path:
+        return self._layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+def _push(layout: Layout, tree: Path) -> None:
+    (tree / "bin").symlink_to(layout.dist / "bin")
+    push.fill_store(tree, layout.service("registry") / "store", lambda _: None)
 
 
 def _marks(lowest: int, count: int) -> list[dict[str, oci.Entry]]:

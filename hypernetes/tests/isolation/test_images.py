@@ -26,6 +26,7 @@ class ImagesTest(base.IsolationTest):
     def setUpClass(cls) -> None:
         super().setUpClass()
         layered.provide(base.LAYOUT, (SEVERAL, MANY))
+        layered.provide_ready_made(base.LAYOUT)
         cls.red = cls.namespace("red", "images").wait_active()
 
     def _start(self, name: str, containers: list[dict[str, object]], **spec: object) -> None:
@@ -65,3 +66,17 @@ class ImagesTest(base.IsolationTest):
                 self._start(name, [_container("main", image)])
                 expected = [f"{number} of {count}" for number in range(FEW, count)]
                 self.assertEqual(expected, self._marks(name, "main"))
+
+    def test_a_ready_made_erofs_layer_is_refused(self) -> None:
+        manifest = base.pod("ready-made", image=layered.READY_MADE_IMAGE)
+        created = self.red.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+        self.assertEqual(0, created.status, created.text)
+        self.addCleanup(self.red.kubectl, "delete", "pod", "ready-made", "--wait=false")
+
+        def failure() -> str:
+            events = base.kubectl_json("red", "-n", self.red.name, "get", "events")["items"]
+            messages = [e["message"] for e in events if e["involvedObject"]["name"] == "ready-made"]
+            return next((m for m in messages if "Failed to pull image" in m), "")
+
+        message = base.eventually(failure, "a refusal", timeout=base.POD_START_SECONDS)
+        self.assertIn("application/vnd.erofs.layer.v1", message)
