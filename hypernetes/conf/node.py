@@ -53,6 +53,13 @@ OPTIONS: list[cfg.Opt] = [
     ),
     cfg.StrOpt("registry_ca_file", help="CA bundle (PEM) for verifying the mirrors; defaults to the system's."),
     cfg.StrOpt(
+        "webhook_client_cert_file",
+        help="Certificate (PEM) with which this node's kube-apiserver is a client of the TokenReview webhook; only on "
+        "control nodes, with webhook_client_key_file. The proxy in front of the webhook demands one. The agent copies "
+        "both files when it starts, and a kube-apiserver uses a renewed certificate without a restart.",
+    ),
+    cfg.StrOpt("webhook_client_key_file", help="Private key (PEM) of webhook_client_cert_file."),
+    cfg.StrOpt(
         "pause_image",
         default="registry.k8s.io/pause:3.10.2",
         help="Pause image of the pods that run under runc (static pods).",

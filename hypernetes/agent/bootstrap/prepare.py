@@ -12,6 +12,7 @@ import yaml
 from hypernetes.agent import bootstrap
 from hypernetes.agent import commands
 from hypernetes.agent import files
+from hypernetes.agent.bootstrap import webhook_client
 from hypernetes.agent.host import cgroups
 from hypernetes.agent.host import cni
 from hypernetes.agent.host import containerd
@@ -34,6 +35,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     node.layout.audit_logs.mkdir(parents=True, exist_ok=True)
     node.layout.audit_logs.chmod(0o700)
     write_cluster_files(node, inputs)
+    webhook_client.install(node)
     write_encryption_configuration(node)
     cni.install(node.layout, timeouts.cni_add(node.conf))
     start_containerd(node)
@@ -52,6 +54,7 @@ def refresh(node: nodes.Node) -> None:
     if not node.layout.cni_network.exists():
         return
     cni.install(node.layout, timeouts.cni_add(node.conf))
+    webhook_client.refresh(node)
     start_containerd(node)
 
 

@@ -15,6 +15,8 @@ DIRECTORY = "/etc/kubernetes/hypernetes"
 AUDIT_LOG_DIRECTORY = "/var/log/kubernetes/audit"
 
 WEBHOOK = f"{DIRECTORY}/webhook.yaml"
+CLIENT_CERTIFICATE = f"{DIRECTORY}/webhook-client.crt"
+CLIENT_KEY = f"{DIRECTORY}/webhook-client.key"
 AUTHENTICATION = f"{DIRECTORY}/authentication.yaml"
 AUDIT_POLICY = f"{DIRECTORY}/audit-policy.yaml"
 ENCRYPTION = f"{DIRECTORY}/encryption.yaml"
@@ -45,6 +47,16 @@ def webhook_kubeconfig(url: str, ca_pem: str) -> str:
             "current-context": "webhook",
         }
     )
+
+
+def with_client_certificate(kubeconfig: str) -> str:
+    """Return the webhook's kubeconfig with the certificate that the operator put on the node.
+
+    It names files, so that a renewed certificate is used without a restart.
+    """
+    document = yaml.safe_load(kubeconfig)
+    document["users"][0]["user"] = {"client-certificate": CLIENT_CERTIFICATE, "client-key": CLIENT_KEY}
+    return _yaml(document)
 
 
 def authentication_configuration() -> str:
