@@ -117,6 +117,8 @@ COMPONENT = Component(
         "runtime/go.sum",
         "runtime/internal/channel",
         "runtime/internal/guest",
+        "runtime/internal/ident",
+        "runtime/internal/sysctl",
     ),
     versions=("guest", "crun"),
     go=True,

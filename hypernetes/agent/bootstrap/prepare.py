@@ -18,6 +18,7 @@ from hypernetes.agent.host import cni
 from hypernetes.agent.host import containerd
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
+from hypernetes.agent.host import templates
 from hypernetes.conf import timeouts
 from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
 from hypernetes.kubernetes.bootstrap import order_names
@@ -38,6 +39,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     webhook_client.install(node)
     write_encryption_configuration(node)
     cni.install(node.layout, timeouts.cni_add(node.conf))
+    start_templates(node)
     start_containerd(node)
     return {}
 
@@ -55,6 +57,7 @@ def refresh(node: nodes.Node) -> None:
         return
     cni.install(node.layout, timeouts.cni_add(node.conf))
     webhook_client.refresh(node)
+    start_templates(node)
     start_containerd(node)
 
 
@@ -100,6 +103,21 @@ def start_containerd(node: nodes.Node) -> None:
     if not services.wait_until(lambda: _answers(node), CONTAINERD_START_SECONDS):
         log = node.layout.log(containerd.PROGRAM)
         raise bootstrap.NodePhaseFailed(f"containerd did not answer within {CONTAINERD_START_SECONDS:g} s; see {log}")
+
+
+def start_templates(node: nodes.Node) -> None:
+    """Start the process that keeps templates of virtual machines, or remove it if they are off.
+
+    Nothing waits for it: while it does not answer, virtual machines boot.
+    """
+    program = templates.program(node.conf, node.layout)
+    try:
+        if program is None:
+            node.services.remove(templates.PROGRAM)
+        else:
+            node.services.install(program)
+    except services.SupervisorFailed as error:
+        raise bootstrap.NodePhaseFailed(str(error)) from error
 
 
 def _answers(node: nodes.Node) -> bool:

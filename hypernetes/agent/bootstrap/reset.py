@@ -14,6 +14,7 @@ from hypernetes.agent.host import containerd
 from hypernetes.agent.host import kubelet
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
+from hypernetes.agent.host import templates
 from hypernetes.kubernetes.bootstrap import phases
 
 LOG = log.getLogger(__name__)
@@ -30,6 +31,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
             words += ["--cert-dir", str(node.layout.kubernetes / "pki")]
             kubeadm.run(node, words, "reset", phases.RESET.timeout)
         node.services.remove(containerd.PROGRAM)
+        node.services.remove(templates.PROGRAM)
     except services.SupervisorFailed as error:
         raise bootstrap.NodePhaseFailed(str(error)) from error
     node.layout.containerd_socket.unlink(missing_ok=True)

@@ -99,6 +99,11 @@ class Layout:
         return self.run / "agent.sock"
 
     @property
+    def templates_socket(self) -> Path:
+        """Where the shims find the process that keeps the templates of virtual machines."""
+        return self.run / "templates.sock"
+
+    @property
     def sandbox_records(self) -> Path:
         """Records that the shims read, one per sandbox."""
         return self.run / "sandboxes"

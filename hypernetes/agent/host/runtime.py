@@ -26,6 +26,12 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
         "overhead_memory": conf.node.overhead_memory,
         "uid_base": conf.node.uid_base,
         "uid_count": conf.node.uid_count,
+        "templates": conf.node.templates,
+        "templates_socket": str(layout.templates_socket),
+        "templates_count": conf.node.templates_count,
+        "templates_memory": conf.node.templates_memory,
+        "templates_age": conf.node.templates_age,
+        "templates_idle": conf.node.templates_idle,
     }
 
 

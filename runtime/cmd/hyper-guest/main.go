@@ -47,6 +47,18 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	template, err := boot.IsTemplate()
+	if err != nil {
+		return err
+	}
+	if template {
+		if err := system(); err != nil {
+			return err
+		}
+		if err := boot.Fork(port); err != nil {
+			return err
+		}
+	}
 	guest := service.New()
 	session, err := channel.NewGuest(portConn{port}, guest)
 	if err != nil {
@@ -54,14 +66,21 @@ func run() error {
 	}
 	ended := make(chan error, 2)
 	go func() { ended <- session.Serve() }()
-	if err := boot.LoadModules(boot.StageRest); err != nil {
-		return err
-	}
-	if err := boot.Root(); err != nil {
-		return err
+	if !template { // the host already has the hello and need not wait
+		if err := system(); err != nil {
+			return err
+		}
 	}
 	go func() { ended <- guest.Run(context.Background(), reaper.New()) }()
 	return fmt.Errorf("the host is gone: %w", <-ended)
+}
+
+// system loads what the channel does not need, and mounts the root disk.
+func system() error {
+	if err := boot.LoadModules(boot.StageRest); err != nil {
+		return err
+	}
+	return boot.Root()
 }
 
 // portConn is the port as yamux wants it.

@@ -49,9 +49,23 @@ type Config struct {
 	OverheadMemory int64  `json:"overhead_memory"` // what the guest itself needs on top of the limits
 	UIDBase        uint32 `json:"uid_base"`        // first host UID for emulators
 	UIDCount       uint32 `json:"uid_count"`       // number of UIDs: one per machine
-	KubeletDir     string `json:"kubelet_dir"`     // kubelet's root directory
-	ContainerdRoot string `json:"containerd_root"` // containerd's persistent directory
+	// Templates says who shares the memory of a saved machine: TemplatesNamespace, or
+	// TemplatesOff, with which every machine boots.
+	Templates       string `json:"templates"`
+	TemplatesSocket string `json:"templates_socket"` // of the process that keeps them
+	TemplatesCount  int    `json:"templates_count"`  // at most so many on the node
+	TemplatesMemory int64  `json:"templates_memory"` // bytes that all may occupy
+	TemplatesAge    int    `json:"templates_age"`    // seconds after which one is made again
+	TemplatesIdle   int    `json:"templates_idle"`   // seconds without use after which one is dropped
+	KubeletDir      string `json:"kubelet_dir"`      // kubelet's root directory
+	ContainerdRoot  string `json:"containerd_root"`  // containerd's persistent directory
 }
+
+// Who may share a template.
+const (
+	TemplatesOff       = "off"
+	TemplatesNamespace = "namespace" // machines of one namespace
+)
 
 // Default returns the settings a node has when its file names none.
 func Default() Config {
@@ -61,16 +75,23 @@ func Default() Config {
 		Accelerator:       "auto",
 		TranslationBuffer: 64 * MiB,
 
-		RecordsDir:     "/run/hypernetes/sandboxes",
-		VMDir:          "/run/hypernetes/vm",
-		ScratchDir:     "/var/lib/hypernetes/scratch",
-		ScratchSize:    10 << 30,
-		ScratchReserve: 1 << 30,
-		ScratchRatio:   1,
-		DefaultMemory:  128 * MiB,
-		OverheadMemory: 128 * MiB,
-		UIDBase:        200000,
-		UIDCount:       65536,
+		RecordsDir:      "/run/hypernetes/sandboxes",
+		VMDir:           "/run/hypernetes/vm",
+		ScratchDir:      "/var/lib/hypernetes/scratch",
+		ScratchSize:     10 << 30,
+		ScratchReserve:  1 << 30,
+		ScratchRatio:    1,
+		DefaultMemory:   128 * MiB,
+		OverheadMemory:  128 * MiB,
+		UIDBase:         200000,
+		UIDCount:        65536,
+		Templates:       TemplatesOff,
+		TemplatesSocket: "/run/hypernetes/templates.sock",
+		TemplatesCount:  8,
+		TemplatesMemory: 1 << 30,
+		TemplatesAge:    24 * 3600,
+		TemplatesIdle:   3600,
+
 		KubeletDir:     "/var/lib/kubelet",
 		ContainerdRoot: "/var/lib/containerd",
 	}
@@ -100,7 +121,7 @@ func Load(path string) (Config, error) {
 func (c Config) validate() error {
 	for key, value := range map[string]string{
 		"guest_dir": c.GuestDir, "qemu": c.QEMU, "records_dir": c.RecordsDir, "vm_dir": c.VMDir,
-		"scratch_dir": c.ScratchDir, "kubelet_dir": c.KubeletDir, "containerd_root": c.ContainerdRoot,
+		"scratch_dir": c.ScratchDir, "templates_socket": c.TemplatesSocket, "kubelet_dir": c.KubeletDir, "containerd_root": c.ContainerdRoot,
 	} {
 		if !filepath.IsAbs(value) || filepath.Clean(value) != value {
 			return fmt.Errorf("%s must be a clean absolute path, not %q", key, value)
@@ -119,6 +140,12 @@ func (c Config) validate() error {
 	}
 	if c.ScratchReserve < 0 || c.ScratchRatio <= 0 {
 		return fmt.Errorf("scratch_reserve %d must not be negative, and scratch_allocation_ratio %g must be positive", c.ScratchReserve, c.ScratchRatio)
+	}
+	if c.Templates != TemplatesOff && c.Templates != TemplatesNamespace {
+		return fmt.Errorf("templates must be off or namespace, not %q", c.Templates)
+	}
+	if c.TemplatesCount < 1 || c.TemplatesMemory < minMemory || c.TemplatesAge < 1 || c.TemplatesIdle < 1 {
+		return fmt.Errorf("templates_count, _age and _idle must be positive, and templates_memory at least %d bytes", minMemory)
 	}
 	if c.DefaultMemory <= 0 || c.OverheadMemory < 0 || c.DefaultMemory+c.OverheadMemory < minMemory {
 		return fmt.Errorf("default_memory and overhead_memory must sum to at least %d bytes", minMemory)

@@ -29,6 +29,10 @@ type Guest struct {
 	Mute  bool     // never says hello
 	// Silent makes the monitor start and never answer: Start ends with its context.
 	Silent bool
+	// Clones counts the machines that were started from a template. They serve once they
+	// are forked, unless BrokenClones, which then end without a word.
+	Clones       int
+	BrokenClones bool
 	// StartBounded says whether Start had a deadline.
 	StartBounded bool
 	// IgnoresSignals makes it answer Signal without terminating a process.
@@ -70,9 +74,20 @@ func (g *Guest) Start(ctx context.Context, spec vmm.Spec) (vmm.Machine, error) {
 		return nil, ctx.Err()
 	}
 	host, guest := net.Pipe()
+	if spec.Incoming != nil {
+		g.Clones++
+		if g.BrokenClones {
+			return newBrokenClone(host, guest), nil
+		}
+		g.work.Go(func() {
+			if _, err := channel.ReadFork(guest); err == nil {
+				g.serve(guest)
+			}
+		})
+	}
 	g.conn = host
 	g.work.Go(func() { <-g.done; _ = guest.Close() })
-	if !g.Mute {
+	if !g.Mute && spec.Incoming == nil {
 		g.work.Go(func() { g.serve(guest) })
 	}
 	return g, nil

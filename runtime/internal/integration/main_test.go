@@ -44,10 +44,10 @@ func enter(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "bin")+"/", "../../cmd/containerd-shim-hyper-v2")
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "bin")+"/", "../../cmd/containerd-shim-hyper-v2", "../../cmd/hypernetes-templates")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
-		return 1, fmt.Errorf("build the shim: %w", err)
+		return 1, fmt.Errorf("build the programs: %w", err)
 	}
 	inner := exec.Command("/proc/self/exe", os.Args[1:]...)
 	inner.Env = append(os.Environ(), innerEnv+"="+dir)

@@ -51,8 +51,10 @@ func (s *Sandbox) connect() (client *ttrpc.Client, err error) {
 		case <-stop:
 		}
 	}()
-	if s.channel, err = channel.Dial(ctx, s.machine.Channel()); err != nil {
-		return nil, err
+	if s.channel == nil { // a clone's is there already
+		if s.channel, err = channel.Dial(ctx, s.machine.Channel()); err != nil {
+			return nil, err
+		}
 	}
 	conn, err := s.channel.RPC(ctx)
 	if err != nil {

@@ -70,7 +70,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	// silent monitor is longer than a working one needs, but bounded.
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if s.machine, err = s.host.Driver.Start(ctx, spec); err != nil {
+	if err := s.start(ctx, spec); err != nil {
 		return fmt.Errorf("start the pod's machine: %w", err)
 	}
 	if state.Monitor, err = vmstate.Find(s.machine.PID()); err == nil {

@@ -27,6 +27,7 @@ import (
 	"hypernetes.org/runtime/internal/ocispec"
 	"hypernetes.org/runtime/internal/record"
 	"hypernetes.org/runtime/internal/size"
+	"hypernetes.org/runtime/internal/template"
 	"hypernetes.org/runtime/internal/vmm"
 	"hypernetes.org/runtime/internal/vmstate"
 )
@@ -65,6 +66,9 @@ type Host struct {
 	// time stamp counter in kHz (0: unknown). A trial may run as uid.
 	Accelerator func(ctx context.Context, cfg config.Config, uid uint32) (name string, tscKHz int, err error)
 	OpenTAP     func(name string) (*os.File, error)
+	// Template asks the node's keeper at a socket; nil: there is none. Its result is
+	// nil if the keeper has no such template.
+	Template    func(ctx context.Context, socket string, request template.Request) (*template.Template, error)
 	Hierarchies func() ([]string, error)
 	// AdjustOOM sets a process's oom_score_adj.
 	AdjustOOM func(pid, score int) error

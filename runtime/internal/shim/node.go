@@ -16,6 +16,7 @@ import (
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/tap"
 	"hypernetes.org/runtime/internal/task"
+	"hypernetes.org/runtime/internal/template"
 	"hypernetes.org/runtime/internal/vmm/qemu"
 )
 
@@ -30,7 +31,7 @@ func Node() (sandbox.Host, error) {
 	}
 	return sandbox.Host{
 		Config: cfg, Driver: qemu.New(), Accelerator: accelerator,
-		OpenTAP: tap.Open, Hierarchies: cgroup.Hierarchies, AdjustOOM: oom.Adjust,
+		OpenTAP: tap.Open, Template: template.Ask, Hierarchies: cgroup.Hierarchies, AdjustOOM: oom.Adjust,
 		Socket: socketPath(os.Getenv(socketEnv)),
 	}, nil
 }

@@ -31,6 +31,7 @@ import (
 	"hypernetes.org/runtime/internal/config"
 	"hypernetes.org/runtime/internal/fakeguest"
 	"hypernetes.org/runtime/internal/sandbox"
+	"hypernetes.org/runtime/internal/template"
 )
 
 const id = "sandbox1"
@@ -65,8 +66,17 @@ func (f *fixture) Publish(_ context.Context, topic string, event proto.Message) 
 
 func newFixture(t *testing.T, guest *fakeguest.Guest) *fixture {
 	t.Helper()
+	return newFixtureOf(t, guest, config.TemplatesOff, nil)
+}
+
+// newFixtureOf is a node with a keeper of templates.
+func newFixtureOf(t *testing.T, guest *fakeguest.Guest, templates string,
+	ask func(context.Context, string, template.Request) (*template.Template, error),
+) *fixture {
+	t.Helper()
 	root := t.TempDir()
 	cfg := config.Default()
+	cfg.Templates = templates
 	cfg.RecordsDir, cfg.VMDir = filepath.Join(root, "records"), filepath.Join(root, "vm")
 	cfg.ScratchDir, cfg.ScratchSize = filepath.Join(root, "scratch"), 64<<20
 	cfg.KubeletDir, cfg.ContainerdRoot = filepath.Join(root, "kubelet"), filepath.Join(root, "containerd")
@@ -74,11 +84,11 @@ func newFixture(t *testing.T, guest *fakeguest.Guest) *fixture {
 		must(t, os.MkdirAll(dir, 0o755))
 	}
 	must(t, os.WriteFile(filepath.Join(cfg.RecordsDir, id+".json"), []byte(fmt.Sprintf(`{"version":1,"sandbox_id":%q,"pod_uid":"u1",
-		"tap":"tap0","mac":"fa:16:3e:00:00:01","mtu":1442,"addresses":["10.0.0.5/24"],"routes":[]}`, id)), 0o600))
+		"namespace_id":"namespace-1","tap":"tap0","mac":"fa:16:3e:00:00:01","mtu":1442,"addresses":["10.0.0.5/24"],"routes":[]}`, id)), 0o600))
 	f := &fixture{t: t, guest: guest, cfg: cfg, exits: map[string]uint32{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	host := sandbox.Host{
-		Config: cfg, Driver: guest,
+		Config: cfg, Driver: guest, Template: ask,
 		Accelerator: func(context.Context, config.Config, uint32) (string, int, error) { return "tcg", 0, nil },
 		OpenTAP:     func(string) (*os.File, error) { return os.Open(os.DevNull) },
 		Hierarchies: func() ([]string, error) { return f.groups, nil },

@@ -41,6 +41,14 @@ type NIC struct {
 	Offload bool // whether checksum and segmentation offload may be offered to the guest
 }
 
+// Backing is a file that the guest's memory is mapped from.
+type Backing struct {
+	File *os.File // as long as the memory; Start takes a duplicate
+	// Shared lets the guest's writes reach the file. Else they stay with the machine,
+	// and what it does not write it shares with the other machines of the file.
+	Shared bool
+}
+
 // Spec is everything that decides a machine.
 type Spec struct {
 	ID          string // sandbox id: process title and logs only
@@ -51,6 +59,15 @@ type Spec struct {
 	// TranslationBuffer bounds, in bytes, the code that TCG keeps translated; the
 	// monitor's own bound, 1 GiB, would be reached. Ignored with other accelerators.
 	TranslationBuffer int64
+
+	// Template boots a guest that becomes a template: it stops before it has an identity.
+	// A clone is started with Incoming and the template's other settings, of which it
+	// may change ID, users, cgroups, network namespace, disks and the NIC's tap.
+	Template bool
+	Backing  *Backing // the guest's memory; nil: the monitor's own
+	// Incoming is the state that Save wrote: the machine continues from there. Disks
+	// are plugged after that. Start reads the file from its position.
+	Incoming *os.File
 
 	Memory    int64  // bytes of guest memory, at least MinimumMemory
 	CPUs      int    // at least 1
@@ -114,6 +131,14 @@ type Machine interface {
 	// Kill kills the monitor (SIGKILL) and is idempotent. The monitor is
 	// also killed when the process that started it dies.
 	Kill() error
+}
+
+// Saver is a machine whose state can be saved.
+type Saver interface {
+	Machine
+	// Save stops the machine and writes its state, without the memory of its
+	// Backing, to a file. The machine is of no use any more; the caller kills it.
+	Save(ctx context.Context, state *os.File) error
 }
 
 // Driver starts machines.

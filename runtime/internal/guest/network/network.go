@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/channel"
 )
 
 // nicTimeout bounds the wait for a NIC that is still being probed.
@@ -43,6 +44,11 @@ func configure(wanted *guestv1.Interface) error {
 	link, err := find(mac)
 	if err != nil {
 		return err
+	}
+	if !bytes.Equal(link.Attrs().HardwareAddr, mac) {
+		if err := netlink.LinkSetHardwareAddr(link, mac); err != nil {
+			return fmt.Errorf("set its address: %w", err)
+		}
 	}
 	name := wanted.GetName()
 	if name == "" {
@@ -83,6 +89,7 @@ func configure(wanted *guestv1.Interface) error {
 	return nil
 }
 
+// find waits for the network card. A clone's still has the address of its template.
 func find(mac net.HardwareAddr) (netlink.Link, error) {
 	for deadline := time.Now().Add(nicTimeout); ; time.Sleep(2 * time.Millisecond) {
 		links, err := netlink.LinkList()
@@ -90,7 +97,8 @@ func find(mac net.HardwareAddr) (netlink.Link, error) {
 			return nil, fmt.Errorf("list links: %w", err)
 		}
 		for _, link := range links {
-			if bytes.Equal(link.Attrs().HardwareAddr, mac) {
+			address := link.Attrs().HardwareAddr
+			if bytes.Equal(address, mac) || address.String() == channel.TemplateMAC {
 				return link, nil
 			}
 		}

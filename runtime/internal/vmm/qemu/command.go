@@ -17,7 +17,9 @@ const (
 	channelName = "org.hypernetes.guest.0"
 	// The guest finds its own root disk by this serial (runtime/internal/guest/boot).
 	rootSerial = "hypernetes-root"
-	bus        = "scsi.0"
+	// The guest finds it on the kernel's command line (runtime/internal/guest/boot).
+	templateWord = "hypernetes.template"
+	bus          = "scsi.0"
 	// What the host cannot read or write is an error in the guest. By default a
 	// full file system of the host would stop the machine forever.
 	onError = "report"
@@ -36,6 +38,7 @@ type descriptors struct {
 	channel int
 	monitor int
 	tap     int   // -1 without NIC
+	memory  int   // -1 without Backing
 	root    int   // the root disk
 	disks   []int // as spec.Disks
 }
@@ -51,14 +54,18 @@ func commandLine(spec vmm.Spec, fds descriptors) []string {
 	if spec.Accelerator == vmm.AcceleratorTCG {
 		cpu = "max"
 	}
-	arguments := []string{
-		"-name", "hypernetes-" + spec.ID,
-		// What the guest has in its memory is never part of a core dump.
-		"-machine", "q35,dump-guest-core=off,smm=off,vmport=off,sata=off,smbus=off,usb=off,i8042=off,graphics=off",
+	// What the guest has in its memory is never part of a core dump.
+	machine := "q35,dump-guest-core=off,smm=off,vmport=off,sata=off,smbus=off,usb=off,i8042=off,graphics=off"
+	if spec.Backing != nil {
+		machine += ",memory-backend=" + memoryID
+	}
+	arguments := append(backingArguments(spec, fds.memory),
+		"-name", "hypernetes-"+spec.ID,
+		"-machine", machine,
 		"-accel", accelerator(spec),
 		"-cpu", cpu,
 		"-smp", strconv.Itoa(spec.CPUs),
-		"-m", strconv.FormatInt(spec.Memory>>20, 10) + "M",
+		"-m", strconv.FormatInt(spec.Memory>>20, 10)+"M",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		// Privileges are dropped before exec, so that QEMU needs no more than this.
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -70,9 +77,9 @@ func commandLine(spec vmm.Spec, fds descriptors) []string {
 		"-mon", "chardev=monitor,mode=control",
 		"-chardev", fmt.Sprintf("socket,id=channel,fd=%d", fds.channel),
 		"-device", "virtio-serial-pci,id=serial,max_ports=2",
-		"-device", "virtserialport,bus=serial.0,nr=1,chardev=channel,name=" + channelName,
+		"-device", "virtserialport,bus=serial.0,nr=1,chardev=channel,name="+channelName,
 		"-device", "virtio-scsi-pci,id=scsi",
-	}
+	)
 	arguments = append(arguments, diskArguments(firstSet, fds.root, vmm.Disk{ReadOnly: true, Serial: rootSerial})...)
 	for i, disk := range spec.Disks {
 		arguments = append(arguments, diskArguments(firstSet+1+i, fds.disks[i], disk)...)
@@ -143,6 +150,9 @@ func kernelLine(spec vmm.Spec) string {
 	// Every device reaches all of the guest's memory: no bounce buffers, for which the
 	// kernel would set 64 MiB aside in a machine of 4 GiB.
 	words := []string{"console=none", "quiet", "loglevel=0", "panic=-1", "cryptomgr.notests", "swiotlb=noforce"}
+	if spec.Template {
+		words = append(words, templateWord)
+	}
 	if spec.Accelerator == vmm.AcceleratorTCG {
 		// Under emulation the guest reads the host's time stamp counter.
 		if spec.TSCkHz > 0 {
@@ -174,6 +184,9 @@ func validate(spec vmm.Spec) error {
 	// A comma would end the value in QEMU's arguments and start another.
 	case spec.NIC != nil && !macForm.MatchString(spec.NIC.MAC):
 		return fmt.Errorf("MAC address %q", spec.NIC.MAC)
+	}
+	if spec.Incoming != nil && spec.Backing == nil {
+		return fmt.Errorf("a saved machine continues only with its memory")
 	}
 	seen := map[string]bool{rootSerial: true}
 	for _, disk := range spec.Disks {

@@ -3,6 +3,7 @@
 package qemu
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func example() vmm.Spec {
 	}
 }
 
-var exampleDescriptors = descriptors{channel: 3, monitor: 4, root: 5, disks: []int{6}, tap: 7}
+var exampleDescriptors = descriptors{channel: 3, monitor: 4, root: 5, disks: []int{6}, tap: 7, memory: 8}
 
 func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 	for _, test := range []struct {
@@ -46,6 +47,16 @@ func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 		{
 			name: "KVM keeps the kernel's own clocks", change: func(s *vmm.Spec) { s.Accelerator = vmm.AcceleratorKVM },
 			has: []string{"-accel kvm ", "-cpu host"}, hasNot: []string{"tb-size", "tsc=reliable", "nolapic_timer", "tsc_early_khz"},
+		},
+		{name: "a machine that boots has its own memory", hasNot: []string{"memory-backend", "-incoming", "hypernetes.template"}},
+		{
+			name: "a template's memory is a file", change: func(s *vmm.Spec) { s.Template, s.Backing = true, &vmm.Backing{Shared: true} },
+			has:    []string{"memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/8,share=on", ",memory-backend=ram ", " hypernetes.template"},
+			hasNot: []string{"-incoming"},
+		},
+		{
+			name: "a clone's memory is private", change: func(s *vmm.Spec) { s.Template, s.Backing, s.Incoming = true, &vmm.Backing{}, os.Stdin },
+			has: []string{"size=256M,mem-path=/proc/self/fd/8,share=off -incoming defer", ",memory-backend=ram ", " hypernetes.template"},
 		},
 		{name: "no network card", change: func(s *vmm.Spec) { s.NIC = nil }, hasNot: []string{"virtio-net", "tap"}},
 	} {

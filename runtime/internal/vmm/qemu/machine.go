@@ -75,7 +75,17 @@ func start(ctx context.Context, spec vmm.Spec) (_ *machine, err error) {
 		return nil, err
 	}
 	defer closeUnless(&err, qmp)
-	fds := descriptors{channel: channelFD, monitor: qmpFD, tap: -1}
+	fds := descriptors{channel: channelFD, monitor: qmpFD, tap: -1, memory: -1}
+	if spec.Backing != nil {
+		fds.memory = theirs.lend(spec.Backing.File)
+	}
+	later := spec.Disks
+	if spec.Incoming == nil {
+		later = nil
+	} else {
+		// The template had none.
+		spec.Disks = nil
+	}
 	if fds.root, err = theirs.disk(vmm.Disk{Path: filepath.Join(spec.GuestDir, "root.erofs"), ReadOnly: true}); err != nil {
 		return nil, err
 	}
@@ -112,6 +122,13 @@ func start(ctx context.Context, spec vmm.Spec) (_ *machine, err error) {
 		err = errors.Join(err, m.Kill())
 		<-m.done
 		return nil, fmt.Errorf("QEMU did not come up (exit %+v): %w", m.exit, err)
+	}
+	if spec.Incoming != nil {
+		if err := m.restore(ctx, spec.Incoming, later); err != nil {
+			err = errors.Join(err, m.Kill())
+			<-m.done
+			return nil, fmt.Errorf("continue a saved machine (exit %+v): %w", m.exit, err)
+		}
 	}
 	return m, nil
 }

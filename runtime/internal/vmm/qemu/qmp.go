@@ -37,6 +37,9 @@ type monitor struct {
 	deleted map[string][]chan struct{}
 	failed  error
 	ended   chan struct{}
+
+	resume  sync.Once
+	resumed chan struct{} // closed when the processors run, after a restore
 }
 
 type reply struct {
@@ -70,6 +73,7 @@ func newMonitor(conn *net.UnixConn, notify func(vmm.Event)) *monitor {
 		waiting: map[uint64]chan reply{},
 		deleted: map[string][]chan struct{}{},
 		ended:   make(chan struct{}),
+		resumed: make(chan struct{}),
 	}
 	go m.read()
 	return m
@@ -82,23 +86,29 @@ func (m *monitor) negotiate(ctx context.Context) error {
 
 // execute runs one command; a non-nil file travels with it.
 func (m *monitor) execute(ctx context.Context, command string, arguments any, file *os.File) error {
+	_, err := m.query(ctx, command, arguments, file)
+	return err
+}
+
+// query runs one command and returns its answer.
+func (m *monitor) query(ctx context.Context, command string, arguments any, file *os.File) (json.RawMessage, error) {
 	answer, id, err := m.send(command, arguments, file)
 	if err != nil {
-		return fmt.Errorf("QEMU command %s: %w", command, err)
+		return nil, fmt.Errorf("QEMU command %s: %w", command, err)
 	}
 	select {
 	case got := <-answer:
 		if got.err != nil {
-			return fmt.Errorf("QEMU command %s: %w", command, got.err)
+			return nil, fmt.Errorf("QEMU command %s: %w", command, got.err)
 		}
-		return nil
+		return got.result, nil
 	case <-m.ended:
-		return fmt.Errorf("QEMU command %s: %w", command, vmm.ErrGone)
+		return nil, fmt.Errorf("QEMU command %s: %w", command, vmm.ErrGone)
 	case <-ctx.Done():
 		m.mu.Lock()
 		delete(m.waiting, id)
 		m.mu.Unlock()
-		return fmt.Errorf("QEMU command %s: %w", command, ctx.Err())
+		return nil, fmt.Errorf("QEMU command %s: %w", command, ctx.Err())
 	}
 }
 
@@ -191,6 +201,8 @@ func (m *monitor) event(got *message) {
 			close(waiting)
 		}
 		delete(m.deleted, got.Data.Device)
+	case "RESUME":
+		m.resume.Do(func() { close(m.resumed) })
 	case "STOP":
 		m.notify(vmm.Event{Kind: vmm.EventStopped})
 	case "BLOCK_IO_ERROR":

@@ -50,6 +50,13 @@ class PrepareTest(agent_builders.PhaseTest):
         prepare.start_containerd(self.node)
         self.assertEqual(1, self.services.calls.count(("restart", "containerd")))
 
+    def test_the_keeper_of_templates_runs_only_where_they_are_on(self) -> None:
+        prepare.start_templates(self.node)
+        self.assertEqual([("remove", "hypernetes-templates")], self.services.calls)
+        self.node.conf.set_override("templates", "namespace", group="node")
+        prepare.start_templates(self.node)
+        self.assertEqual(("install", "hypernetes-templates"), self.services.calls[-1])
+
     def test_a_prepared_node_follows_an_agent_that_moved(self) -> None:
         self.useFixture(fixtures.MockPatchObject(prepare, "_answers", return_value=True))
         cni.install(self.layout, 1)

@@ -17,7 +17,9 @@ class ResetTest(agent_builders.PhaseTest):
     def test_pods_are_ended_while_containerd_runs_and_kubelet_does_not(self) -> None:
         self.layout.containerd_socket.touch()
         reset.run(self.node, {})
-        self.assertEqual([("remove", "kubelet"), ("remove", "containerd")], self.services.calls)
+        self.assertEqual(
+            [("remove", "kubelet"), ("remove", "containerd"), ("remove", "hypernetes-templates")], self.services.calls
+        )
         self.assertEqual("reset", self.programs.ran[0][1])
 
     def test_nothing_of_the_cluster_is_left_and_a_repetition_is_harmless(self) -> None:

@@ -21,4 +21,8 @@ class RuntimeTest(testtools.TestCase):
         self.assertEqual((10 << 30, 128 << 20), (written["scratch_size"], written["default_memory"]))
         self.assertEqual(64 << 20, written["translation_buffer"])
         self.assertEqual((1 << 30, 1.0), (written["scratch_reserve"], written["scratch_allocation_ratio"]))
+        self.assertEqual(
+            ("off", 8, 1 << 30), (written["templates"], written["templates_count"], written["templates_memory"])
+        )
+        self.assertEqual(str(layout.templates_socket), written["templates_socket"])
         self.assertEqual(0o644, layout.runtime.stat().st_mode & 0o777)
