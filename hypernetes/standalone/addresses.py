@@ -6,6 +6,8 @@ The bridge's address is in no routing table but this machine's, so nothing here 
 
 BRIDGE = "hn0"
 CONTROL = "198.51.100.1"
+INTERNAL = "127.51.100.1"
+"""Of the services that no node needs: nodes cannot reach it, and Debian's own services listen on 127.0.0.1."""
 PREFIX_LENGTH = 24
 NODES = {"node1": "198.51.100.11"}
 
@@ -23,7 +25,8 @@ HORIZON_PORT = 8443
 
 KEYSTONE_URL = f"http://{CONTROL}:{KEYSTONE_PORT}/v3"
 NEUTRON_URL = f"http://{CONTROL}:{NEUTRON_PORT}"
-RABBITMQ_MANAGEMENT_URL = f"https://{CONTROL}:{RABBITMQ_MANAGEMENT_PORT}"
+RABBITMQ_MANAGEMENT_URL = f"https://{INTERNAL}:{RABBITMQ_MANAGEMENT_PORT}"
+MEMCACHED = f"{INTERNAL}:{MEMCACHED_PORT}"
 REGISTRY = f"{CONTROL}:{REGISTRY_PORT}"
 API_URL = f"https://{CONTROL}:{API_PORT}"
 WEBHOOK_URL = f"https://{CONTROL}:{WEBHOOK_PORT}"

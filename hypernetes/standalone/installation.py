@@ -24,6 +24,10 @@ class Installation:
         self.layout = layout
         self.password = Passwords(layout.secrets)
         self.ca = CertificateAuthority(layout.tls)
+        # Of its own: each node has certificates of the other for other purposes.
+        self.webhook_clients = CertificateAuthority(
+            layout.tls / "webhook-clients", name="Hypernetes standalone webhook clients"
+        )
         self.control = Supervisor(
             "control",
             executable=layout.venv / "bin/supervisord",

@@ -22,6 +22,7 @@ from hypernetes.standalone.components import memcached
 from hypernetes.standalone.components import neutron
 from hypernetes.standalone.components import node
 from hypernetes.standalone.components import ovn
+from hypernetes.standalone.components import proxy
 from hypernetes.standalone.components import rabbitmq
 from hypernetes.standalone.components import registry
 from hypernetes.standalone.components import supervisor
@@ -44,6 +45,7 @@ COMPONENTS = component.by_name(
         registry.COMPONENT,
         node.component("node1"),
         hypernetes_database.COMPONENT,
+        proxy.COMPONENT,
         hypernetes_api.COMPONENT,
         hypernetes_webhook.COMPONENT,
         hypernetes_conductor.COMPONENT,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The installation's own CA and the certificates it issues."""
+"""The installation's own CAs and the certificates they issue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ BACKDATE = datetime.timedelta(hours=1)
 class CertificateAuthority:
     """Issues certificates into one directory; valid ones are left as they are."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, name: str = "Hypernetes standalone CA") -> None:
+        self._name = name
         self._directory = directory
         self.certificate = directory / "ca.crt"
         self._key = directory / "ca.key"
@@ -38,7 +39,7 @@ class CertificateAuthority:
         if self._key.exists() and fresh(self.certificate):
             return
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("Hypernetes standalone CA")
+        name = _name(self._name)
         certificate = (
             _builder(name, name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -63,7 +64,8 @@ class CertificateAuthority:
         :param owner: user and group ids that may read the key; root by default.
         """
         certificate_path, key_path = self._directory / f"{name}.crt", self._directory / f"{name}.key"
-        if key_path.exists() and fresh(certificate_path) and self._is_issued_here(certificate_path):
+        usable = key_path.exists() and fresh(certificate_path) and self._is_issued_here(certificate_path)
+        if usable and _names(certificate_path) == set(addresses):
             return certificate_path, key_path
         ca = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         ca_key = serialization.load_pem_private_key(self._key.read_bytes(), None)
@@ -93,6 +95,16 @@ class CertificateAuthority:
         except (ValueError, TypeError, exceptions.InvalidSignature):
             return False
         return True
+
+
+def _names(path: Path) -> set[str]:
+    """Return the addresses for which a certificate is valid."""
+    extensions = x509.load_pem_x509_certificate(path.read_bytes()).extensions
+    try:
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    return {str(address) for address in names.get_values_for_type(x509.IPAddress)}
 
 
 def fresh(path: Path) -> bool:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WSGI services under uWSGI, plain or over TLS.
+"""WSGI services under uWSGI, on a port or, behind HAProxy, on a Unix socket.
 
-Debian's uWSGI serves: the wheels on PyPI are built without TLS. Its plugin runs Debian's Python, which is why the
+Debian's uWSGI serves. Its plugin runs Debian's Python, which is why the
 virtual environment is made with that interpreter.
 """
 
@@ -23,16 +23,20 @@ UWSGI = "/usr/bin/uwsgi"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One WSGI application and where it listens; with ``certificate`` (and its key) it speaks TLS."""
+    """One WSGI application and where it listens: a port, or a Unix socket that HAProxy may use.
+
+    ``longest_request`` is in seconds; a worker process that needs longer for one is ended.
+    """
 
     name: str
     module: str
-    port: int
+    port: int = 0
+    socket: Path | None = None
     processes: int = 2
     # One thread in each: oslo.policy loads its rules at the first request, and a second one that comes meanwhile finds
     # some missing, so that it is refused, or sees empty lists, for no reason.
     threads: int = 1
-    certificate: tuple[Path, Path] | None = None
+    longest_request: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: str = ""
     options: Sequence[str] = ()
@@ -42,18 +46,18 @@ class Service:
 
 def render(service: Service, venv: Path) -> str:
     """The uWSGI configuration of a service."""
-    address = f"{addresses.CONTROL}:{service.port}"
-    if service.certificate:
-        certificate, key = service.certificate
-        socket = f"https-socket = {address},{certificate},{key},HIGH"
+    if service.socket:
+        socket = [f"http-socket = {service.socket}", "chmod-socket = 660", "chown-socket = root:haproxy"]
+        # The proxy's own: it removes what clients send.
+        socket.append("log-x-forwarded-for = true")
     else:
-        socket = f"http-socket = {address}"
+        socket = [f"http-socket = {addresses.CONTROL}:{service.port}"]
     lines = [
         "[uwsgi]",
         "plugin = python3",
         f"home = {venv}",
         f"module = {service.module}",
-        socket,
+        *socket,
         f"processes = {service.processes}",
         f"threads = {service.threads}",
         "master = true",
@@ -74,6 +78,8 @@ def render(service: Service, venv: Path) -> str:
         "procname-prefix-spaced = " + service.name,
         *service.options,
     ]
+    if service.longest_request:
+        lines.append(f"harakiri = {service.longest_request}")
     if service.arguments:
         lines.append(f"pyargv = {service.arguments}")
     return "\n".join(lines) + "\n"

@@ -35,6 +35,8 @@ def configuration(node: Node, node_id: str) -> ini.Sections:
             "address": node.address,
             "registry_mirrors": mirrors,
             "registry_ca_file": "/etc/hypernetes/ca.pem",
+            "webhook_client_cert_file": "/etc/hypernetes/webhook-client.crt",
+            "webhook_client_key_file": "/etc/hypernetes/webhook-client.key",
         },
         "oslo_concurrency": {"lock_path": "/run/hypernetes/locks"},
     }
@@ -44,6 +46,9 @@ def start(installation: Installation, node: Node) -> None:
     """Enroll the node unless it is, start the agent."""
     nodes.ensure_dist(installation, node)
     etc = installation.layout.node(node.name) / "etc/hypernetes"
+    certificate, key = installation.webhook_clients.issue(f"apiserver-{node.name}")
+    machine.write(etc / "webhook-client.key", key.read_text(), mode=0o600)
+    machine.write(etc / "webhook-client.crt", certificate.read_text())
     node_id = _ensure_record(installation, node)
     path = etc / CONFIGURATION.name
     machine.write(path, ini.render(configuration(node, node_id)), mode=0o600)
@@ -51,7 +56,7 @@ def start(installation: Installation, node: Node) -> None:
         Program(
             name=PROGRAM,
             command=[installation.executable(PROGRAM), "--config-file", CONFIGURATION],
-            files=[path, *installation.layout.sources()],
+            files=[path, etc / "webhook-client.crt", *installation.layout.sources()],
             stop_seconds=20,
             # It stops what it started, such as kubeadm, itself; containers are not its children.
             whole_group=False,
@@ -93,7 +98,7 @@ def component(name: str) -> Component:
     return Component(
         name=f"agent-{name}",
         summary=f"agent of {name}, enrolled",
-        needs=(name, "distribution", "registry", "hypernetes-api", "hypernetes-conductor"),
+        needs=(name, "distribution", "registry", "proxy", "hypernetes-conductor"),
         start=lambda installation: start(installation, node),
         ready=lambda installation: ready(installation, node),
     )

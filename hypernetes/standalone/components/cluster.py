@@ -50,7 +50,7 @@ def ready(installation: Installation) -> bool:
 COMPONENT = Component(
     name="cluster",
     summary="cluster demo, by the public API",
-    needs=("agent-node1", "hypernetes-webhook", "neutron"),
+    needs=("agent-node1", "proxy", "neutron"),
     start=start,
     ready=ready,
     timeout=CREATE_TIMEOUT,

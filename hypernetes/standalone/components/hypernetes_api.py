@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public API over TLS: it holds the database, RabbitMQ and an account that may only validate tokens."""
+"""The public API: it holds the database, RabbitMQ and an account that may only validate tokens."""
 
 from __future__ import annotations
 
-from hypernetes.standalone import addresses
 from hypernetes.standalone import ini
 from hypernetes.standalone.components import identity
 from hypernetes.standalone.components import mariadb
+from hypernetes.standalone.components import proxy
 from hypernetes.standalone.components import rabbitmq
 from hypernetes.standalone.components.wsgi_service import wsgi_component
 from hypernetes.standalone.installation import Installation
@@ -23,6 +23,8 @@ def configuration(installation: Installation) -> ini.Sections:
         "api": {"service_subnet": SERVICE_SUBNET},
         "database": {"connection": mariadb.url(installation, "hypernetes")},
         "keystone_authtoken": identity.token_middleware(installation, "hypernetes-validator"),
+        # The proxy speaks TLS with the client; links must say https.
+        "oslo_middleware": {"enable_proxy_headers_parsing": True},
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),
     }
 
@@ -31,7 +33,9 @@ COMPONENT = wsgi_component(
     NAME,
     "the public API",
     module="hypernetes.wsgi.api:application",
-    port=addresses.API_PORT,
+    threads=proxy.API_WORKERS,
+    # More than [messaging] call_timeout.
+    longest_request=45,
     configuration=configuration,
     needs=("hypernetes-database", "rabbitmq", "memcached", "identity"),
 )

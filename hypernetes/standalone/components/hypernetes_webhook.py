@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The TokenReview webhook over TLS: it holds an account that may only validate tokens, and no database."""
+"""The TokenReview webhook: it holds an account that may only validate tokens, and no database."""
 
 from __future__ import annotations
 
-from hypernetes.standalone import addresses
 from hypernetes.standalone import ini
 from hypernetes.standalone.components import identity
+from hypernetes.standalone.components import proxy
 from hypernetes.standalone.components.wsgi_service import wsgi_component
 from hypernetes.standalone.installation import Installation
 
@@ -22,7 +22,8 @@ COMPONENT = wsgi_component(
     NAME,
     "the apiservers' TokenReview webhook",
     module="hypernetes.wsgi.webhook:application",
-    port=addresses.WEBHOOK_PORT,
+    threads=proxy.WEBHOOK_WORKERS,
+    longest_request=15,
     configuration=configuration,
-    needs=("memcached", "identity"),
+    needs=("identity",),
 )

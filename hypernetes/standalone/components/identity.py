@@ -69,7 +69,9 @@ def token_middleware(installation: Installation, user: str) -> dict[str, ini.Val
     return {
         **credentials(installation, user),
         "www_authenticate_uri": addresses.KEYSTONE_URL,
-        "memcached_servers": f"{addresses.CONTROL}:{addresses.MEMCACHED_PORT}",
+        "memcached_servers": addresses.MEMCACHED,
+        "memcache_security_strategy": "ENCRYPT",
+        "memcache_secret_key": installation.password("memcached"),
         "service_token_roles": "service",
         "service_token_roles_required": True,
         "region_name": addresses.REGION,

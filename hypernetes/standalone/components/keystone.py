@@ -19,11 +19,10 @@ from hypernetes.standalone.installation import Installation
 def configuration(installation: Installation) -> ini.Sections:
     """Return Keystone's options: Fernet tokens, memcached, its database."""
     directory = installation.layout.service("keystone")
-    memcached = f"{addresses.CONTROL}:{addresses.MEMCACHED_PORT}"
     return {
         "DEFAULT": {"log_file": str(installation.layout.log / "keystone-application.log"), "use_stderr": False},
         "database": {"connection": mariadb.url(installation, "keystone"), "max_pool_size": 10},
-        "cache": {"enabled": True, "backend": "dogpile.cache.pymemcache", "memcache_servers": memcached},
+        "cache": {"enabled": True, "backend": "dogpile.cache.pymemcache", "memcache_servers": addresses.MEMCACHED},
         "token": {"provider": "fernet", "expiration": 7200},
         "fernet_tokens": {"key_repository": str(directory / "fernet-keys")},
         "fernet_receipts": {"key_repository": str(directory / "fernet-keys")},

@@ -27,7 +27,7 @@ user = {ACCOUNT}
 datadir = {directory / "data"}
 socket = {directory / "mysqld.sock"}
 pid-file = {directory / "mariadbd.pid"}
-bind-address = {addresses.CONTROL}
+bind-address = {addresses.INTERNAL}
 port = {addresses.MARIADB_PORT}
 skip-name-resolve
 skip-log-bin
@@ -43,7 +43,7 @@ max-connections = 300
 def url(installation: Installation, database: str) -> str:
     """The SQLAlchemy address of a service's database; it holds the password, so only for files of mode 0600."""
     password = installation.password(f"mariadb-{database}")
-    host = f"{addresses.CONTROL}:{addresses.MARIADB_PORT}"
+    host = f"{addresses.INTERNAL}:{addresses.MARIADB_PORT}"
     return f"mysql+pymysql://{database}:{password}@{host}/{database}?charset=utf8mb4"
 
 

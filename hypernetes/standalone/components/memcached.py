@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""memcached: token validations and Keystone's caches."""
+"""memcached: token validations, which their writers encrypt, and Keystone's caches."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from hypernetes.standalone.supervision import Program
 
 def start(installation: Installation) -> None:
     """Start it as ``nobody`` with 64 MB."""
-    port = str(addresses.MEMCACHED_PORT)
-    command = ["/usr/bin/memcached", "-u", "nobody", "-l", addresses.CONTROL, "-p", port, "-m", "64", "-t", "1"]
+    command = ["/usr/bin/memcached", "-u", "nobody", "-l", addresses.MEMCACHED, "-m", "64", "-t", "1"]
     installation.control.apply(Program(name="memcached", command=command))
 
 
 def ready(_installation: Installation) -> bool:
     """Return whether it answers."""
     try:
-        with socket.create_connection((addresses.CONTROL, addresses.MEMCACHED_PORT), timeout=2) as connection:
+        with socket.create_connection((addresses.INTERNAL, addresses.MEMCACHED_PORT), timeout=2) as connection:
             connection.sendall(b"version\r\n")
             return connection.recv(64).startswith(b"VERSION")
     except OSError:

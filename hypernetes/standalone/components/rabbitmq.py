@@ -67,7 +67,7 @@ def render(certificate: str, key: str, ca_file: str, definitions: str) -> str:
         "ssl_options.verify = verify_none",
         "ssl_options.versions.1 = tlsv1.3",
         "ssl_options.versions.2 = tlsv1.2",
-        f"management.ssl.ip = {addresses.CONTROL}",
+        f"management.ssl.ip = {addresses.INTERNAL}",
         f"management.ssl.port = {addresses.RABBITMQ_MANAGEMENT_PORT}",
         *(f"management.ssl.{line}" for line in tls),
         f"load_definitions = {definitions}",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CA and the servers' certificates."""
+"""The CAs and the servers' certificates."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ def start(installation: Installation) -> None:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     ca = installation.ca
     ca.ensure()
+    installation.webhook_clients.ensure()
     for name in SERVERS:
         ca.issue(name, addresses=[addresses.CONTROL])
     rabbitmq = pwd.getpwnam("rabbitmq")
-    ca.issue("rabbitmq", addresses=[addresses.CONTROL], owner=(rabbitmq.pw_uid, rabbitmq.pw_gid))
+    ca.issue("rabbitmq", addresses=[addresses.CONTROL, addresses.INTERNAL], owner=(rabbitmq.pw_uid, rabbitmq.pw_gid))
 
 
 COMPONENT = Component(name="tls", summary="CA and server certificates", start=start)

@@ -10,6 +10,7 @@ from keystonemiddleware.auth_token import list_opts as middleware_options
 from oslo_config import cfg
 from oslo_db import options as db_options
 from oslo_messaging import opts as messaging_options
+from oslo_middleware import opts as wsgi_options
 
 from hypernetes.conf import opts
 from hypernetes.standalone import ini
@@ -25,7 +26,13 @@ from hypernetes.standalone.nodes import Node
 def known_options() -> dict[str, set[str]]:
     """Return the names of the options that Hypernetes and its libraries read, by group."""
     known: dict[str, set[str]] = {}
-    listed = [*opts.list_opts(), *middleware_options(), *db_options.list_opts(), *messaging_options.list_opts()]
+    listed = [
+        *opts.list_opts(),
+        *middleware_options(),
+        *db_options.list_opts(),
+        *messaging_options.list_opts(),
+        *wsgi_options.list_opts(),
+    ]
     for group, options in listed:
         known.setdefault(str(group or "DEFAULT"), set()).update(option.dest for option in options)
     plugin = {option.dest for option in loading.get_auth_plugin_conf_options("password")}
