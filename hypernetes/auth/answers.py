@@ -109,7 +109,7 @@ class Answers:
     def _first(self, key: str, ask: Callable[[], Answer]) -> Answer:
         try:
             return self._unknown.run(key, ask).result(LONGEST_WAIT)
-        except lanes.Busy:
+        except lanes.LaneFull:
             self._overload.note()
             raise NoAnswer("too many tokens are being validated; try again") from None
         except TimeoutError:
@@ -119,7 +119,7 @@ class Answers:
         patience = SLOW_SECONDS if self._age(known) < MAX_STALE_SECONDS - SLOW_SECONDS else LONGEST_WAIT
         try:
             return self._known.run(key, ask).result(patience)
-        except (NoAnswer, lanes.Busy, TimeoutError):
+        except (NoAnswer, lanes.LaneFull, TimeoutError):
             if self._age(known) < MAX_STALE_SECONDS:
                 return known.user
             raise NoAnswer(_AWAY) from None

@@ -14,7 +14,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Busy(Exception):
+class LaneFull(Exception):
     """The lane runs as many validations as it may."""
 
 
@@ -35,14 +35,14 @@ class Lane(Generic[T]):
     def run(self, key: str, call: Callable[[], T]) -> "futures.Future[T]":
         """Return the result of ``call`` to come, or that of the call in progress for the same key.
 
-        :raises Busy: when all workers are busy and no more calls may wait.
+        :raises LaneFull: when all workers are busy and no more calls may wait.
         """
         with self._lock:
             running = self._running.get(key)
             if running is not None:
                 return running
             if not self._free.acquire(blocking=False):
-                raise Busy
+                raise LaneFull
             started = self._running[key] = self._executor.submit(self._call, key, call)
             return started
 

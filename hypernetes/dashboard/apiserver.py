@@ -17,7 +17,7 @@ LIMIT = 500
 """How many objects of a kind are shown at most."""
 
 
-class Unavailable(Exception):
+class ApiserverSilent(Exception):
     """The apiserver did not return the objects; the text says why."""
 
 
@@ -53,7 +53,7 @@ class Event:
 def pods(cluster: Any, token: str, namespace: str) -> list[Pod]:
     """Return the pods of a namespace.
 
-    :raises Unavailable: when the apiserver cannot be asked or refuses.
+    :raises ApiserverSilent: when the apiserver cannot be asked or refuses.
     """
     return [_pod(item) for item in _items(cluster, token, namespace, "pods")]
 
@@ -61,7 +61,7 @@ def pods(cluster: Any, token: str, namespace: str) -> list[Pod]:
 def events(cluster: Any, token: str, namespace: str) -> list[Event]:
     """Return the events of a namespace, the newest first.
 
-    :raises Unavailable: when the apiserver cannot be asked or refuses.
+    :raises ApiserverSilent: when the apiserver cannot be asked or refuses.
     """
     found = [_event(item) for item in _items(cluster, token, namespace, "events")]
     return sorted(found, key=lambda event: event.seen_at or "", reverse=True)
@@ -70,7 +70,7 @@ def events(cluster: Any, token: str, namespace: str) -> list[Event]:
 def _items(cluster: Any, token: str, namespace: str, plural: str) -> list[dict[str, Any]]:
     address = str(cluster.api_address or "")
     if not address.startswith("https://") or not cluster.ca_certificate:
-        raise Unavailable("the cluster has no address yet")
+        raise ApiserverSilent("the cluster has no address yet")
     url = f"{address}/api/v1/namespaces/{parse.quote(namespace, safe='')}/{plural}?limit={LIMIT}"
     asked = urllib_request.Request(url, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})  # noqa: S310 - the scheme was checked above
     context = ssl.create_default_context(cadata=cluster.ca_certificate)
@@ -82,9 +82,9 @@ def _items(cluster: Any, token: str, namespace: str, plural: str) -> list[dict[s
         with opener.open(asked, timeout=TIMEOUT_SECONDS) as answer:
             return list(json.load(answer).get("items") or [])
     except urllib_error.HTTPError as error:
-        raise Unavailable(_refusal(error)) from error
+        raise ApiserverSilent(_refusal(error)) from error
     except (OSError, ValueError) as error:
-        raise Unavailable(f"{address} cannot be reached: {getattr(error, 'reason', error)}") from error
+        raise ApiserverSilent(f"{address} cannot be reached: {getattr(error, 'reason', error)}") from error
 
 
 class _NoRedirection(urllib_request.HTTPRedirectHandler):

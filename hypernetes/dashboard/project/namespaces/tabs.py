@@ -40,7 +40,7 @@ class _ApiserverTab(tabs.TableTab):
         kwargs = self.tab_group.kwargs
         try:
             return source(kwargs["cluster"], self.request.user.token.id, kwargs["namespace"].name)
-        except apiserver.Unavailable as error:
+        except apiserver.ApiserverSilent as error:
             reason = _("The cluster's apiserver did not answer, so nothing is shown: %s") % error
             messages.warning(self.request, reason)
             return []

@@ -24,6 +24,6 @@ class LaneTest(testtools.TestCase):
         proceed = threading.Event()
         self.addCleanup(proceed.set)
         started = [lane.run(key, lambda: proceed.wait(DEADLINE)) for key in ("a", "b")]
-        self.assertRaises(lanes.Busy, lane.run, "c", lambda: True)
+        self.assertRaises(lanes.LaneFull, lane.run, "c", lambda: True)
         proceed.set()
         self.assertEqual([True, True], [future.result(DEADLINE) for future in started])

@@ -164,14 +164,14 @@ class ApiserverTest(testtools.TestCase):
         opened = self.items()
         body = io.BytesIO(b'{"message": "pods is forbidden"}')
         opened.side_effect = urllib_error.HTTPError("url", 403, "Forbidden", {}, body)  # type: ignore[arg-type]
-        error = self.assertRaises(apiserver.Unavailable, apiserver.pods, cloud.cluster(), "token", "web")
+        error = self.assertRaises(apiserver.ApiserverSilent, apiserver.pods, cloud.cluster(), "token", "web")
         self.assertEqual("pods is forbidden", str(error))
 
     def test_no_token_is_sent_without_tls(self) -> None:
         opened = self.items()
         for address in ("http://198.51.100.11:6443", None):
             cluster = cloud.cluster(api_address=address)
-            self.assertRaises(apiserver.Unavailable, apiserver.pods, cluster, "token", "web")
+            self.assertRaises(apiserver.ApiserverSilent, apiserver.pods, cluster, "token", "web")
         opened.assert_not_called()
 
     def test_a_redirection_is_not_followed(self) -> None:

@@ -135,7 +135,7 @@ class DetailTest(base.PanelTest):
             asked.assert_called_once_with(mock.ANY, self.token.id, "web")
 
     def test_an_apiserver_out_of_reach_leaves_the_page(self) -> None:
-        with mock.patch.object(apiserver, "pods", side_effect=apiserver.Unavailable("no route")):
+        with mock.patch.object(apiserver, "pods", side_effect=apiserver.ApiserverSilent("no route")):
             response = self.client.get(DETAIL, {"tab": "namespace_tabs__pods"})
         self.assertEqual(200, response.status_code)
         self.assertIn("no route", self.messages(response)[0])

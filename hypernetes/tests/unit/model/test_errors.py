@@ -101,7 +101,8 @@ class FactsTest(testtools.TestCase):
         raised = 0
         for path, module in _modules():
             for node in ast.walk(module):
-                if not isinstance(node, ast.Call) or _name(node.func) not in self.facts:
+                # Horizon has exceptions of the same names.
+                if not isinstance(node, ast.Call) or _name(node.func) not in self.facts or "dashboard" in path.parts:
                     continue
                 if any(keyword.arg is None for keyword in node.keywords):
                     # rpc.failures builds an error from what another process sent, and handles the KeyError.
@@ -115,7 +116,7 @@ class FactsTest(testtools.TestCase):
 
     def test_an_error_with_facts_is_never_raised_as_a_bare_class(self) -> None:
         for path, module in _modules():
-            for node in ast.walk(module):
+            for node in () if "dashboard" in path.parts else ast.walk(module):
                 if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name | ast.Attribute):
                     self.assertFalse(self.facts.get(_name(node.exc)), f"{path}:{node.lineno}")
 
@@ -123,7 +124,7 @@ class FactsTest(testtools.TestCase):
 def _texts(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
     """Return the template and the remedy that an error's class has of its own."""
     for statement in node.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
-            name = _name(statement.targets[0])
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant):
+            name = _name(statement.targets[0] if isinstance(statement, ast.Assign) else statement.target)
             if name in ("template", "remedy"):
                 yield name, str(statement.value.value)
