@@ -64,11 +64,24 @@ class Keystone:
             manager = self._sessions.domain_manager()
             try:
                 answer = manager.get(f"/projects/{project_id}", endpoint_filter=_KEYSTONE)
-            except auth_exceptions.NotFound as error:
-                if not _is_of_keystone(error):
-                    raise errors.Unavailable(service=_SERVICE, reason="a 404 that is not Keystone's") from error
-                return ProjectState.GONE
+            except (auth_exceptions.NotFound, auth_exceptions.Forbidden):
+                # Keystone's policy compares the project's domain, which one that is gone has not: it answers 403.
+                if self._is_gone(project_id):
+                    return ProjectState.GONE
+                raise
         return ProjectState.ENABLED if answer.json()["project"]["enabled"] else ProjectState.DISABLED
+
+    def _is_gone(self, project_id: ids.ProjectId) -> bool:
+        """Tell whether Keystone finds no such project when it is asked for the service user's roles there."""
+        manager = self._sessions.domain_manager()
+        try:
+            path = f"/projects/{project_id}/users/{manager.get_user_id()}/roles"
+            manager.get(path, endpoint_filter=_KEYSTONE)
+        except auth_exceptions.NotFound as error:
+            if not _is_of_keystone(error):
+                raise errors.Unavailable(service=_SERVICE, reason="a 404 that is not Keystone's") from error
+            return True
+        return False
 
     def revoke_member(self, project_id: ids.ProjectId) -> None:
         """Revoke the membership. Idempotent; a deleted project counts as done.

@@ -14,6 +14,7 @@ from hypernetes.tests.support.fakes import openstack_http
 
 ASSIGNMENT = f"/projects/{RED}/users/{openstack_http.USER_ID}/roles/{openstack_http.MEMBER_ROLE_ID}"
 PROJECT = f"/projects/{RED}$"
+ROLES = f"/projects/{RED}/users/{openstack_http.USER_ID}/roles$"
 
 
 def refusal(status: int, message: str = "because.") -> dict[str, Any]:
@@ -118,8 +119,9 @@ class KeystoneTest(testtools.TestCase):
                 self.assertIs(expected, type(self.assertRaises(errors.HypernetesError, act, RED)), f"{method} {status}")
 
     def test_a_project_that_is_gone_cannot_be_granted_but_given_up(self) -> None:
-        for method, path in (("PUT", ASSIGNMENT), ("DELETE", ASSIGNMENT), ("GET", PROJECT)):
+        for method, path in (("PUT", ASSIGNMENT), ("DELETE", ASSIGNMENT), ("GET", ROLES)):
             self.services.answers(method, path, 404, refusal(404, "Could not find project: red."))
+        self.services.answers("GET", PROJECT, 403, refusal(403))
         self.assertRaises(failures.ProjectGone, self.keystone.grant_member, RED)
         self.keystone.revoke_member(RED)
 
@@ -131,19 +133,26 @@ class KeystoneTest(testtools.TestCase):
         self.assertIn("Could not find role: member. Fix", str(error))
 
     def test_the_state_of_a_project(self) -> None:
-        for status, body, expected in (
-            (200, {"project": {"enabled": True}}, keystone.ProjectState.ENABLED),
-            (200, {"project": {"enabled": False}}, keystone.ProjectState.DISABLED),
-            (404, refusal(404), keystone.ProjectState.GONE),
-        ):
+        for enabled, expected in ((True, keystone.ProjectState.ENABLED), (False, keystone.ProjectState.DISABLED)):
             self.services.forget_answers()
-            self.services.answers("GET", PROJECT, status, body)
+            self.services.answers("GET", PROJECT, 200, {"project": {"enabled": enabled}})
             self.assertIs(expected, self.keystone.project_state(RED))
+
+    def test_a_project_that_is_gone_is_told_from_one_of_another_domain(self) -> None:
+        # As Keystone answers a domain's manager: 403 for both.
+        self.services.answers("GET", PROJECT, 403, refusal(403))
+        self.services.answers("GET", ROLES, 404, refusal(404, "Could not find project: red."))
+        self.assertIs(keystone.ProjectState.GONE, self.keystone.project_state(RED))
+        self.services.forget_answers()
+        self.services.answers("GET", PROJECT, 403, refusal(403))
+        self.services.answers("GET", ROLES, 403, refusal(403))
+        self.assertIs(errors.Refused, type(self.assertRaises(errors.Refused, self.keystone.project_state, RED)))
 
     def test_a_404_of_a_proxy_is_not_the_end_of_a_project(self) -> None:
         for body in (None, {"message": "no backend"}, {"error": "not found"}):
             self.services.forget_answers()
             self.services.answers("GET", PROJECT, 404, body)
+            self.services.answers("GET", ROLES, 404, body)
             self.assertRaises(errors.Unavailable, self.keystone.project_state, RED)
 
     def test_a_refused_revocation_says_so_and_is_not_the_services_absence(self) -> None:
