@@ -23,7 +23,8 @@ UWSGI = "/usr/bin/uwsgi"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One WSGI application and where it listens: a port, or a Unix socket that HAProxy may use.
+    """One WSGI application and where it listens: a port, with TLS if there is a ``certificate`` (and its key), or a Unix
+    socket that HAProxy may use.
 
     ``longest_request`` is in seconds; a worker process that needs longer for one is ended.
     """
@@ -36,6 +37,7 @@ class Service:
     # One thread in each: oslo.policy loads its rules at the first request, and a second one that comes meanwhile finds
     # some missing, so that it is refused, or sees empty lists, for no reason.
     threads: int = 1
+    certificate: tuple[Path, Path] | None = None
     longest_request: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: str = ""
@@ -50,6 +52,9 @@ def render(service: Service, venv: Path) -> str:
         socket = [f"http-socket = {service.socket}", "chmod-socket = 660", "chown-socket = root:haproxy"]
         # The proxy's own: it removes what clients send.
         socket.append("log-x-forwarded-for = true")
+    elif service.certificate:
+        certificate, key = service.certificate
+        socket = [f"https-socket = {addresses.CONTROL}:{service.port},{certificate},{key},HIGH"]
     else:
         socket = [f"http-socket = {addresses.CONTROL}:{service.port}"]
     lines = [

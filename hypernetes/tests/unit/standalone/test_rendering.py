@@ -59,6 +59,12 @@ class WsgiTest(unittest.TestCase):
         """supervisord holds its other end and may poll that without a pause once it is closed."""
         self.assertIn("honour-stdin = true\n", wsgi.render(wsgi.Service("x", "m:a", 9), Path("/venv")))
 
+    def test_a_service_with_a_certificate_speaks_tls_only(self) -> None:
+        service = wsgi.Service("x", "m:a", 9, certificate=(Path("/c"), Path("/k")))
+        text = wsgi.render(service, Path("/venv"))
+        self.assertIn("https-socket = 198.51.100.1:9,/c,/k,HIGH\n", text)
+        self.assertNotIn("http-socket", text)
+
     def test_a_service_behind_the_proxy_has_no_port(self) -> None:
         text = wsgi.render(wsgi.Service("x", "m:a", socket=Path("/run/x.sock"), longest_request=15), Path("/venv"))
         self.assertIn("http-socket = /run/x.sock\n", text)
