@@ -23,8 +23,9 @@ UWSGI = "/usr/bin/uwsgi"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One WSGI application and where it listens: a port, with TLS if there is a ``certificate`` (and its key), or a Unix
-    socket that HAProxy may use.
+    """One WSGI application and where it listens: a port, or a Unix socket that HAProxy may use.
+
+    On a port it speaks TLS if there is a ``certificate`` (and its key).
 
     ``longest_request`` is in seconds; a worker process that needs longer for one is ended.
     """

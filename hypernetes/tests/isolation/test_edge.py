@@ -37,6 +37,7 @@ DOCUMENTED = {
     addresses.RABBITMQ_PORT: "RabbitMQ, with the node's own user",
     addresses.OVN_SOUTHBOUND_PORT: "OVN's southbound database, with the chassis' certificate",
     addresses.REGISTRY_PORT: "the image registry, read-only",
+    addresses.HORIZON_PORT: "Horizon, if it was started: a public page",
 }
 """What nodes reach, as doc/source/admin/compromised-node.rst lists it."""
 
