@@ -64,7 +64,7 @@ def local_settings(installation: Installation) -> str:
         static=str(directory / "static"),
         keystone=addresses.KEYSTONE_URL,
         ca=str(installation.layout.ca_certificate),
-        memcached=f"{addresses.CONTROL}:{addresses.MEMCACHED_PORT}",
+        memcached=addresses.MEMCACHED,
     )
 
 
@@ -135,7 +135,7 @@ def ready(installation: Installation) -> bool:
 COMPONENT = Component(
     name=NAME,
     summary=f"the dashboard: {addresses.HORIZON_URL}",
-    needs=("supervisor", "tls", "memcached", "identity", "neutron", "hypernetes-api"),
+    needs=("supervisor", "tls", "memcached", "identity", "neutron", "proxy"),
     start=start,
     ready=ready,
     timeout=300,
