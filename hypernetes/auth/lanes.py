@@ -50,7 +50,7 @@ class Lane(Generic[T]):
         try:
             return call()
         finally:
-            # Before the result is there, so that whoever has it finds the lane free.
+            # Before the result is there, so that its caller finds the lane free.
             with self._lock:
                 del self._running[key]
             self._free.release()

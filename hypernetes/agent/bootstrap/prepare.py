@@ -47,7 +47,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
 def refresh(node: nodes.Node) -> None:
     """Bring what a prepared node runs up to this agent's installation and options.
 
-    The agent may have been upgraded, moved to another directory or configured anew since the node was prepared. A CNI
+    The agent may have been upgraded, moved to another directory or reconfigured since the node was prepared. A CNI
     plugin that points to an installation that is gone would let no pod start and none end.
 
     :raises NodePhaseFailed: when containerd does not answer.

@@ -28,7 +28,7 @@ state = {text(layout.containerd_run)}
 # oom_score_adj, debug and metrics keep their defaults: nothing listens on TCP.
 
 # It would store layers that an image brings as ready-made erofs files. Layers are made by this node's mkfs.erofs from
-# tar archives and in no other way: a machine's kernel mounts what lies there, whoever pulled it first.
+# tar archives and in no other way: a machine's kernel mounts what is stored, for all tenants.
 disabled_plugins = ["io.containerd.differ.v1.erofs"]
 
 [grpc]

@@ -122,7 +122,7 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
             return outcome.Again(0.0)
         LOG.warning("Namespace %s: %s: %s", record.id, steps.name_of(step), error)
         self._observe(record, error.detail, record.status if _is_deleting(record) else states.NamespaceStatus.ERROR)
-        # Its ID never changes and the tenant is told what to do, so looking again would only take others' time.
+        # Its ID never changes and the reason says what to do, so looking again would only take others' time.
         is_final = isinstance(error, errors.NetworkUnusable)
         return outcome.Settled() if is_final else outcome.Failed()
 

@@ -53,7 +53,7 @@ class Pools:
         if claimed is None:
             return None
         record, ready = claimed
-        # The pod waits for neither: Neutron is told its name afterwards.
+        # The pod does not wait until Neutron has its name.
         self._dependencies.wake(outcome.Key(kinds.Kind.PORT, record.id))
         return record, _neutron_port(ready, namespace.project_id, namespace.network_id, node.name)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules about who gets access: role bindings, and tokens of service accounts.
 
-The promise they keep: whoever loses a role in a Keystone project loses access to its namespaces with it. What a
+The promise they keep: a user who loses a role in a Keystone project loses access to its namespaces with it. What a
 binding grants must therefore follow from the project, or from a workload in one of its namespaces:
 
 * A *user* has the same Kubernetes name with a token of any project. A binding to ``keystone:<id>`` would outlive the

@@ -156,8 +156,8 @@ def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
         "enable-admission-plugins": ",".join(spec.admission_plugins),
         # etcd keeps every version of an object until then; what is written in between must fit beside what there is.
         "etcd-compaction-interval": "1m0s",
-        # kubelets' serving certificates are the cluster's (serverTLSBootstrap): without this flag whoever can take a
-        # node's address reads what the apiserver sends to it.
+        # kubelets' serving certificates are the cluster's (serverTLSBootstrap): without this flag a machine that takes
+        # a node's address reads what the apiserver sends to it.
         "kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt",
         # A watch that names no time of its own ends after 5 to 10 minutes and not after half an hour to an hour: what
         # a removed role still has open ends with it.

@@ -7,8 +7,8 @@ many flows as a tenant makes service accounts, and one by namespace could be fil
 requests are queued before they are authorized.
 
 Writes have lanes: priority levels with few seats, that lend and borrow none. A project's writes are in one lane, so
-that whoever writes large objects as fast as possible, or sends them slowly, takes no more seats than its lane has, and
-delays the projects of other lanes only as far as etcd and the processors do.
+that a tenant who writes large objects as fast as possible, or sends them slowly, takes no more seats than its lane has,
+and delays the projects of other lanes only as far as etcd and the processors do.
 """
 
 from collections.abc import Collection

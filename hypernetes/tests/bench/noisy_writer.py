@@ -78,7 +78,7 @@ def probe(caller: Caller, seconds: float) -> tuple[list[float], int]:
 
 
 def write(caller: Caller, name: str, stop: threading.Event, count: Callable[[int], None]) -> None:
-    """Rewrite one ConfigMap until told to stop."""
+    """Rewrite one ConfigMap until the stop event."""
     bodies = [config_map(name, BODY_BYTES, filling) for filling in "xy"]
     caller.request("POST", "", bodies[0])
     turn = 0

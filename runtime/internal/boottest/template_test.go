@@ -41,7 +41,7 @@ func makeTemplate(t *testing.T, spec vmm.Spec) *template.Template {
 	return made
 }
 
-// again opens the state anew, since its position moves with each reader.
+// again opens the state again, since its position moves with each reader.
 func again(t *testing.T, made *template.Template) *template.Template {
 	t.Helper()
 	state, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", made.State.Fd()))

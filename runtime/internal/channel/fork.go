@@ -13,7 +13,7 @@ import (
 // A template's guest says readyLine and waits. Each machine that continues from
 // there is sent a fork line with entropy of its own, and goes on with its hello.
 const (
-	readyLine  = "hypernetes-ready\n" // no longer than a hello, which is told from it
+	readyLine  = "hypernetes-ready\n" // no longer than a hello, from which it differs
 	forkPrefix = "fork "
 	// EntropySize is the number of random bytes that a clone is given: what the kernel's
 	// generator holds.

@@ -90,7 +90,7 @@ func closeFile(file *os.File) error {
 	return file.Close()
 }
 
-// memoryFile creates a file that exists as long as somebody has it open.
+// memoryFile creates a file that exists as long as a process has it open.
 func memoryFile(name string, size int64) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that no client of ours makes: each is answered with 4xx, and harms no other request."""
+"""Requests that no ordinary client makes: each is answered with 4xx, and harms no other request."""
 
 import json
 import logging

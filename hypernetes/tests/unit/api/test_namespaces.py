@@ -80,7 +80,7 @@ class CreateTest(testtools.TestCase):
         self.assertEqual(400, self.create(network_id=network, subnet_cidr="192.168.7.0/24").status_int)
         self.assertEqual(202, self.create(network_id=network).status_int)
 
-    def test_a_project_at_its_limit_is_told_the_limit_and_what_to_do(self) -> None:
+    def test_a_refusal_at_the_limit_names_the_limit_and_what_to_do(self) -> None:
         self.api.conf.set_override("namespaces_per_project", 2, group="api")
         builders.namespace(self.api.database, self.cluster.id, "theirs", builders.BLUE)
         self.assertEqual([202, 202], [self.create(name=name).status_int for name in ("one", "two")])

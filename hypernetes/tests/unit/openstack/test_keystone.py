@@ -138,7 +138,7 @@ class KeystoneTest(testtools.TestCase):
             self.services.answers("GET", PROJECT, 200, {"project": {"enabled": enabled}})
             self.assertIs(expected, self.keystone.project_state(RED))
 
-    def test_a_project_that_is_gone_is_told_from_one_of_another_domain(self) -> None:
+    def test_a_project_that_is_gone_differs_from_one_of_another_domain(self) -> None:
         # As Keystone answers a domain's manager: 403 for both.
         self.services.answers("GET", PROJECT, 403, refusal(403))
         self.services.answers("GET", ROLES, 404, refusal(404, "Could not find project: red."))

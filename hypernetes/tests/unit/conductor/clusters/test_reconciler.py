@@ -36,7 +36,7 @@ NODE_PHASES = [phase.name for phase in phases.PHASES if phase.where is phases.Wh
 
 
 def sign(csr_pem: str, begins: datetime.datetime | None = None, ends: datetime.datetime | None = None) -> str:
-    """A certificate for the key of a CSR, as a control node signs it; for a day from now, unless told otherwise."""
+    """A certificate for the key of a CSR, as a control node signs it; for a day from now by default."""
     request = x509.load_pem_x509_csr(csr_pem.encode())
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(request.subject).issuer_name(request.subject)
@@ -281,7 +281,7 @@ class ClusterTest(testtools.TestCase):
         self.assertEqual(before.client_key_encrypted, now.client_key_encrypted)
         self.assertIsNone(self.db.nodes.get(self.node_id).order)
 
-    def test_a_renewal_that_failed_is_told_and_ordered_again(self) -> None:
+    def test_a_renewal_that_failed_is_reported_and_ordered_again(self) -> None:
         self.activate(days_left=1)
         self.reconcile()
         order = self.order()

@@ -47,7 +47,7 @@ class InterfaceTest(NetworksCase):
             self.assertEqual({"subnet_id": SUBNET}, put.body)
         self.assertEqual({}, self.services.things["ports"])
 
-    def test_a_subnet_in_use_is_not_detached_and_the_user_is_told_why(self) -> None:
+    def test_a_subnet_in_use_is_not_detached_and_the_error_says_why(self) -> None:
         body = openstack_http.refusal("RouterInterfaceInUseByFloatingIP", "It is required by one or more floating IPs.")
         self.services.answers("PUT", ".*remove_router_interface", 409, body)
         error = self.assertRaises(errors.Refused, self.networks.namespace.delete_router_interface, ROUTER, SUBNET)
