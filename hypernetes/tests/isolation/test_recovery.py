@@ -75,7 +75,7 @@ class RecoveryTest(base.IsolationTest):
             return Counter(p.device_id for p in ports if p.device_owner == "compute:hypernetes" and p.device_id)
 
         # The port of a pod that came from a pool names the pod a little later.
-        base.eventually(lambda: owners() == pods, f"one port for each of {pods}, not {owners()}", timeout=60)
+        base.eventually(lambda: owners() == pods, "one port for each pod", timeout=60)
         named = [n.id for n in network.networks(project_id=record["project_id"], name=_network_name(network, record))]
         self.assertEqual([record["network_id"]], named)
 
