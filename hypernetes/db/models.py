@@ -13,7 +13,6 @@ from sqlalchemy import Integer
 from sqlalchemy import MetaData
 from sqlalchemy import String
 from sqlalchemy import Text
-from sqlalchemy import true
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase
@@ -172,7 +171,7 @@ class Port(Timestamped, Base):
     pod_name: Mapped[str] = mapped_column(String(253))
     status: Mapped[states.PortStatus] = mapped_column(_status(states.PortStatus))
     neutron_port_id: Mapped[str | None] = mapped_column(_UUID, index=True)
-    labeled: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    labeled: Mapped[bool] = mapped_column(Boolean, server_default="1")
     generation: Mapped[int] = mapped_column(Integer)
 
 
