@@ -38,7 +38,8 @@ def configuration(installation: Installation) -> ini.Sections:
     return {
         "DEFAULT": {"transport_url": rabbitmq.url(installation, NAME)},
         "database": {"connection": mariadb.url(installation, "hypernetes")},
-        "conductor": {"key_file": str(key_file(installation))},
+        # There are few projects here, and people who try what happens to them wait.
+        "conductor": {"key_file": str(key_file(installation)), "project_check_interval": "30"},
         "messaging": {
             "node_transport_url": node_url,
             "management_url": addresses.RABBITMQ_MANAGEMENT_URL,

@@ -109,7 +109,9 @@ class GoneProjectTest(base.IsolationTest):
             interval=2,
         )
         self.assertNotEqual(0, base.kubectl("admin", "get", "namespace", name).status)
-        self.assertEqual({}, inventory.take().beyond(self.before))
+        base.eventually(
+            lambda: not inventory.take().beyond(self.before), "nothing left on the node", timeout=120, interval=2
+        )
         left = self.in_neutron()
         self.assertNotIn("ports", left)
         # Neutron may have accepted the conductor's last token; otherwise the operator finds the rest in the log.
