@@ -25,6 +25,7 @@ from hypernetes.tests.support import agent_builders
 from hypernetes.tests.support import kubernetes_builders
 
 VALIDITY_SECONDS = 600
+KUBERNETES = Path("/etc/kubernetes")
 
 
 def run_kubeadm(argv: Any, **_: Any) -> str:
@@ -41,9 +42,9 @@ def run_kubeadm(argv: Any, **_: Any) -> str:
 
 def main(directory: Path) -> None:
     """Bootstrap the files, then renew them as the agent does."""
-    subprocess.run(["mount", "-t", "tmpfs", "none", "/etc/kubernetes"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(KUBERNETES)], check=True)
     built, _, _ = agent_builders.node(directory)
-    layout = replace(built.layout, kubernetes=Path("/etc/kubernetes"))
+    layout = replace(built.layout, kubernetes=KUBERNETES)
     node = replace(built, layout=layout, commands=mock.Mock(run=run_kubeadm))
     spec = kubernetes_builders.cluster_spec(certificate_validity=VALIDITY_SECONDS)
     inputs: Mapping[str, str] = {"kubeadm.yaml": configurations.configuration(spec)}

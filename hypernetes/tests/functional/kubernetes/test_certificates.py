@@ -104,6 +104,14 @@ class KubeletCertificateTest(unittest.TestCase):
 class RenewalTest(unittest.TestCase):
     """The agent's phase with the real kubeadm and the configuration that conductors render."""
 
+    def setUp(self) -> None:
+        """Provide the mount point, which a machine that never was a node does not have."""
+        try:
+            renewal.KUBERNETES.mkdir()
+        except FileExistsError:
+            return
+        self.addCleanup(renewal.KUBERNETES.rmdir)
+
     def test_kubeadm_renews_certificates_of_minutes_and_rewrites_the_static_pods(self) -> None:
         with tempfile.TemporaryDirectory(prefix="hypernetes-test-") as text:
             directory = Path(text)
