@@ -4,12 +4,16 @@
 import datetime
 
 from cryptography import x509
+from oslo_config import cfg
 from oslo_log import log
 
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.clusters import bootstrap
 from hypernetes.conductor.clusters import phases as cluster_phases
+from hypernetes.db import api as db_api
 from hypernetes.kubernetes.bootstrap import phases
+from hypernetes.model import errors
+from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
@@ -33,12 +37,33 @@ def renew(dependencies: context.Dependencies, cluster: records.Cluster) -> recor
     if node.status is not states.NodeStatus.UP or node.address is None:
         LOG.warning("Cluster %s: its certificates must be renewed, but node %s is not UP", cluster.id, node.name)
         return cluster
-    key = dependencies.keys.decrypt(cluster.client_key_encrypted or "")
-    inputs = bootstrap.inputs(dependencies.conf, phases.RENEW, cluster, node)
-    inputs |= bootstrap.signing_inputs(dependencies.conf, key)
     LOG.info("Cluster %s: node %s is to renew its certificates", cluster.id, node.name)
+    inputs = _inputs(dependencies.conf, dependencies.keys, cluster, node)
     cluster_phases.send_order(dependencies, node, cluster, phases.RENEW, inputs)
     return cluster
+
+
+def order_renewal(
+    conf: cfg.ConfigOpts, database: db_api.Database, keys: context.KeyRing, cluster: records.Cluster
+) -> records.Node:
+    """Order the renewal now, as an operator asks for it, and return the control node that is to carry it out.
+
+    :raises errors.Conflict: the cluster is not ACTIVE, or its control node is not UP.
+    """
+    if cluster.status is not states.ClusterStatus.ACTIVE:
+        raise errors.Conflict(kind=kinds.Kind.CLUSTER, id=cluster.id, reason=f"it is {cluster.status}, not ACTIVE")
+    node = database.nodes.get(cluster.control_node_ids[0])
+    if node.status is not states.NodeStatus.UP:
+        raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason=f"it is {node.status}, not UP")
+    cluster_phases.write_order(database, node, cluster, phases.RENEW, _inputs(conf, keys, cluster, node))
+    return node
+
+
+def _inputs(
+    conf: cfg.ConfigOpts, keys: context.KeyRing, cluster: records.Cluster, node: records.Node
+) -> dict[str, str]:
+    key = keys.decrypt(cluster.client_key_encrypted or "")
+    return bootstrap.inputs(conf, phases.RENEW, cluster, node) | bootstrap.signing_inputs(conf, key)
 
 
 def is_due(certificate_pem: str | None, now: datetime.datetime) -> bool:

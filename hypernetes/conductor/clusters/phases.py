@@ -18,6 +18,7 @@ from hypernetes.conductor.clusters import keys
 from hypernetes.conductor.clusters import progress
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
+from hypernetes.db import api as db_api
 from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes import serving_certificates
@@ -125,16 +126,28 @@ def send_order(
     inputs: dict[str, str],
 ) -> None:
     """Have a node carry out a phase: write the order into its record, unless it is there, and cast it."""
-    order = bootstrap.decode_order(node.order)
-    if order is None or order.cluster_id != cluster.id or order.phase != phase.name:
-        order = messages.PhaseOrder(order_id=ids.new_uuid(), cluster_id=cluster.id, phase=phase.name, inputs=inputs)
-        dependencies.db.nodes.observe(node.id, order=bootstrap.encode_order(order))
+    order = write_order(dependencies.db, node, cluster, phase, inputs)
     try:
         dependencies.agents.run_phase(node.name, order)
     except errors.HypernetesError as error:
         LOG.info(
             "The order for node %s could not be cast; its next heartbeat is answered with it: %s", node.name, error
         )
+
+
+def write_order(
+    database: db_api.Database,
+    node: records.Node,
+    cluster: records.Cluster,
+    phase: phases.Phase,
+    inputs: dict[str, str],
+) -> messages.PhaseOrder:
+    """Write an order into a node's record, with which its next heartbeat is answered, unless it is there."""
+    order = bootstrap.decode_order(node.order)
+    if order is None or order.cluster_id != cluster.id or order.phase != phase.name:
+        order = messages.PhaseOrder(order_id=ids.new_uuid(), cluster_id=cluster.id, phase=phase.name, inputs=inputs)
+        database.nodes.observe(node.id, order=bootstrap.encode_order(order))
+    return order
 
 
 def _order(dependencies: context.Dependencies, cluster: records.Cluster, phase: phases.Phase) -> None:

@@ -11,7 +11,8 @@ PROGRAMS = (
     ("hypernetes.cmd.agent",),
     ("hypernetes.cmd.conductor",),
     ("hypernetes.tests",),
-    ("hypernetes.cmd.manage", "hypernetes.cmd.status", "hypernetes.auth.deploy", "hypernetes.standalone.commands"),
+    ("hypernetes.cmd.manage",),
+    ("hypernetes.cmd.status", "hypernetes.auth.deploy", "hypernetes.standalone.commands"),
 )
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """hypernetes-manage, on SQLite."""
 
+import json
 from pathlib import Path
 
 import fixtures
@@ -12,6 +13,8 @@ from hypernetes.conductor.clusters import keys
 from hypernetes.db import api as db_api
 from hypernetes.db import migration
 from hypernetes.model import errors
+from hypernetes.model import records
+from hypernetes.model import states
 from hypernetes.tests.support import database as builders
 
 
@@ -100,3 +103,40 @@ class ManageTest(testtools.TestCase):
         database.clusters.observe(stored.id, client_key_encrypted="newer")
         self.assertRaises(errors.StaleGeneration, database.clusters.reencrypt, stored.id, "older", "older again")
         self.assertEqual("newer", database.clusters.get(stored.id).client_key_encrypted)
+
+    def active_cluster(self) -> tuple[db_api.Database, records.Cluster]:
+        """An ACTIVE cluster whose control node is UP, in a database whose key file the command can read."""
+        self.run_command("db", "upgrade")
+        database = db_api.Database(builders.configuration(self.connection))
+        self.addCleanup(database.transactions.dispose)
+        node = builders.node(database, "node1")
+        database.nodes.observe(node.id, status=states.NodeStatus.UP, address="192.0.2.11")
+        stored = builders.cluster(database, "demo", nodes=(node.id,))
+        key = fernet.Fernet.generate_key().decode()
+        self.write_keys(key)
+        encrypted = keys.KeyRing([key]).encrypt(keys.new_private_key())
+        database.clusters.observe(stored.id, status=states.ClusterStatus.ACTIVE, client_key_encrypted=encrypted)
+        return database, database.clusters.get(stored.id)
+
+    def test_a_renewal_is_ordered_once_in_the_control_nodes_record(self) -> None:
+        database, cluster = self.active_cluster()
+        self.assertEqual(0, self.run_command("certificates", "renew", cluster.id))
+        order = database.nodes.get(cluster.control_node_ids[0]).order
+        self.assertEqual("renew", json.loads(order or "{}")["phase"])
+        self.assertNotIn("PRIVATE", order or "")
+        self.assertEqual(0, self.run_command("certificates", "renew", cluster.id))
+        self.assertEqual(order, database.nodes.get(cluster.control_node_ids[0]).order)
+
+    def test_a_renewal_that_cannot_be_is_refused_with_the_reason(self) -> None:
+        database, cluster = self.active_cluster()
+        self.useFixture(fixtures.MonkeyPatch("sys.stderr", self.output))
+        self.assertEqual(1, self.run_command("certificates", "renew", "no-such-cluster"))
+        database.nodes.observe(cluster.control_node_ids[0], status=states.NodeStatus.DOWN)
+        self.assertEqual(1, self.run_command("certificates", "renew", cluster.id))
+        database.clusters.observe(cluster.id, status=states.ClusterStatus.ERROR)
+        self.assertEqual(1, self.run_command("certificates", "renew", cluster.id))
+        self.output.seek(0)
+        said = self.output.read()
+        for words in ("no-such-cluster", "DOWN, not UP", "ERROR, not ACTIVE"):
+            self.assertIn(words, said)
+        self.assertIsNone(database.nodes.get(cluster.control_node_ids[0]).order)
