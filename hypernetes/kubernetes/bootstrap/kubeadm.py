@@ -23,6 +23,9 @@ SERVICE_ACCOUNT_LIFETIME = "1h"
 WATCH_SECONDS = 300
 """The shortest time after which kube-apiserver ends a watch of a client that states none; the longest is twice this."""
 
+COMPACTION_BATCH = 20
+"""Revisions that etcd compacts at a time: at most 30 MiB. At its pause of 10 ms between two it compacts 2,000 a second."""
+
 API_PORT = 6443
 CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
 
@@ -129,10 +132,20 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
             )
         },
         "scheduler": {"extraArgs": _arguments({"profiling": "false"})},
-        "etcd": {"local": {"extraArgs": _arguments({"quota-backend-bytes": str(spec.etcd_quota)})}},
+        "etcd": {"local": {"extraArgs": _arguments(etcd_arguments(spec))}},
         # Neither is installed (their phases are not run); saying so keeps later kubeadm upgrades from adding them.
         "proxy": {"disabled": True},
         "dns": {"disabled": True},
+    }
+
+
+def etcd_arguments(spec: ClusterSpec) -> dict[str, str]:
+    """Return the flags of etcd beyond kubeadm's own."""
+    return {
+        "quota-backend-bytes": str(spec.etcd_quota),
+        # A batch reads its revisions while requests wait. With etcd's 1000, one tenant's revisions of 900 KiB held them
+        # for up to 21 s a minute.
+        "compaction-batch-limit": str(COMPACTION_BATCH),
     }
 
 
