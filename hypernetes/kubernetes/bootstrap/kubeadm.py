@@ -24,7 +24,8 @@ WATCH_SECONDS = 300
 """The shortest time after which kube-apiserver ends a watch of a client that states none; the longest is twice this."""
 
 COMPACTION_BATCH = 20
-"""Revisions that etcd compacts at a time: at most 30 MiB. At its pause of 10 ms between two it compacts 2,000 a second."""
+"""Revisions that etcd compacts at a time: at most 30 MiB. With its pause of 10 ms after each, it still compacts up to
+2,000 a second."""
 
 API_PORT = 6443
 CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
