@@ -7,6 +7,7 @@ from typing import Protocol
 
 from oslo_config import cfg
 
+from hypernetes.conductor.engine import absences
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.db import api as db_api
@@ -57,6 +58,8 @@ class Dependencies:
     agents: client.AgentApi
     leases: lease.Leases
     keys: KeyRing
+    gone_projects: absences.Absences
+    """Projects that Keystone does not find."""
     wake: Callable[[outcome.Key], None]
     """Have another object reconciled soon."""
     failures: Callable[[outcome.Key], int]

@@ -14,6 +14,7 @@ from hypernetes.conductor import dependencies
 from hypernetes.conductor.clusters import clients
 from hypernetes.conductor.clusters import keys
 from hypernetes.conductor.clusters import reconciler as clusters
+from hypernetes.conductor.engine import absences
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import lines
 from hypernetes.conductor.engine import outcome
@@ -72,6 +73,7 @@ class Conductor:
             agents=self._agents,
             leases=self._leases,
             keys=ring,
+            gone_projects=absences.Absences(options.gone_project_grace),
             wake=self._queue.add,
             failures=self._queue.failures,
         )

@@ -54,7 +54,15 @@ OPTIONS = [
         default=300.0,
         min=10.0,
         help="Interval, in seconds, at which a conductor asks Keystone, by one request for each, whether the projects "
-        "that have namespaces still exist. Namespaces of deleted projects are deleted.",
+        "that have namespaces still exist. Namespaces of deleted projects are deleted after gone_project_grace.",
+    ),
+    cfg.FloatOpt(
+        "gone_project_grace",
+        default=3600.0,
+        min=0.0,
+        help="Time, in seconds, for which Keystone must not find a project, at each check and at two at least, "
+        "before its namespaces are deleted. It is the time to notice that Keystone was restored from an old backup or "
+        "that one of its servers uses another database; a restart of the conductor begins it again.",
     ),
     cfg.FloatOpt(
         "finalizer_timeout",

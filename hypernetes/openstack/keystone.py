@@ -16,6 +16,9 @@ from hypernetes.openstack import session as sessions
 
 _SERVICE = "Keystone"
 
+_NOT_FOUND = "Could not find project: {}."
+"""What Keystone answers about a project that it has not, in English."""
+
 _KEYSTONE = {"service_type": "identity", "interface": plugin.AUTH_INTERFACE, "version": (3, 0)}
 """The Keystone at ``[openstack] auth_url``, not the catalog's."""
 
@@ -71,15 +74,28 @@ class Keystone:
                 raise
         return ProjectState.ENABLED if answer.json()["project"]["enabled"] else ProjectState.DISABLED
 
+    def finds_itself(self) -> bool:
+        """Return whether Keystone finds the project in which the service user has its own role.
+
+        One that does not find it has lost more than the projects it is asked about.
+
+        :raises errors.HypernetesError: when Keystone does not answer properly.
+        """
+        with failures.translated(_SERVICE):
+            own = self._sessions.service().session.get_project_id()
+            answer = self._sessions.domain_manager().get("/auth/projects", endpoint_filter=_KEYSTONE)
+            return own is not None and own in {project["id"] for project in answer.json()["projects"]}
+
     def _is_gone(self, project_id: ids.ProjectId) -> bool:
         """Tell whether Keystone finds no such project when it is asked for the service user's roles there."""
         manager = self._sessions.domain_manager()
+        path = f"/projects/{project_id}/users/{manager.get_user_id()}/roles"
         try:
-            path = f"/projects/{project_id}/users/{manager.get_user_id()}/roles"
-            manager.get(path, endpoint_filter=_KEYSTONE)
+            manager.get(path, endpoint_filter=_KEYSTONE, headers={"Accept-Language": "en"})
         except auth_exceptions.NotFound as error:
-            if not _is_of_keystone(error):
-                raise errors.Unavailable(service=_SERVICE, reason="a 404 that is not Keystone's") from error
+            if not _is_about(error, project_id):
+                reason = "its 404 does not say that it is the project which was not found"
+                raise errors.Unavailable(service=_SERVICE, reason=reason) from error
             return True
         return False
 
@@ -116,9 +132,10 @@ class Keystone:
                 raise
 
 
-def _is_of_keystone(error: auth_exceptions.NotFound) -> bool:
-    """Tell whether Keystone answered, and not a proxy before it that does not reach it: projects depend on this."""
+def _is_about(error: auth_exceptions.NotFound, project_id: ids.ProjectId) -> bool:
+    """Tell whether Keystone has not found this project: a proxy may have answered, or the user may be missing."""
     try:
-        return error.response is not None and error.response.json()["error"]["code"] == 404
+        answer = error.response.json()["error"] if error.response is not None else {}
+        return bool(answer["code"] == 404 and answer["message"] == _NOT_FOUND.format(project_id))
     except (KeyError, TypeError, ValueError):
         return False

@@ -62,6 +62,8 @@ def ensure_membership(dependencies: context.Dependencies, namespace: records.Nam
     """Make the service user a member while anything is left to delete: a tenant may have revoked the role.
 
     What is left of a project that is gone is not recorded any more, so that the next steps skip it.
+
+    :raises failures.ProjectGone: while that is not confirmed.
     """
     project_id = namespace.project_id
     project = dependencies.db.projects.ensure(project_id)
@@ -70,6 +72,8 @@ def ensure_membership(dependencies: context.Dependencies, namespace: records.Nam
     try:
         _join(dependencies, project_id)
     except failures.ProjectGone:
+        if not dependencies.gone_projects.is_confirmed(project_id):
+            raise
         return _abandon(dependencies, namespace)
     return namespace
 

@@ -14,6 +14,7 @@ from oslo_log import log
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
+from hypernetes.conductor.namespaces import gone_projects
 from hypernetes.conductor.namespaces import kubernetes
 from hypernetes.conductor.namespaces import network
 from hypernetes.conductor.namespaces import orphans
@@ -118,8 +119,9 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
 
     def refused(self, record: records.Namespace, step: Step, error: errors.HypernetesError) -> outcome.Outcome:
         if isinstance(error, failures.ProjectGone) and not _is_deleting(record):
-            self._dependencies.db.namespaces.mark_deleting(record.id)
-            return outcome.Again(0.0)
+            # One answer of Keystone's is too little to delete by; the conductors look again at an interval.
+            self.note(record, gone_projects.explanation(self._dependencies, record.project_id))
+            return outcome.Failed()
         LOG.warning("Namespace %s: %s: %s", record.id, steps.name_of(step), error)
         self._observe(record, error.detail, record.status if _is_deleting(record) else states.NamespaceStatus.ERROR)
         # Its ID never changes and the reason says what to do, so looking again would only take others' time.

@@ -38,8 +38,12 @@ def configuration(installation: Installation) -> ini.Sections:
     return {
         "DEFAULT": {"transport_url": rabbitmq.url(installation, NAME)},
         "database": {"connection": mariadb.url(installation, "hypernetes")},
-        # There are few projects here, and people who try what happens to them wait.
-        "conductor": {"key_file": str(key_file(installation)), "project_check_interval": "30"},
+        "conductor": {
+            "key_file": str(key_file(installation)),
+            # There are few projects here, and people who try what happens to them wait.
+            "project_check_interval": "30",
+            "gone_project_grace": "30",
+        },
         "messaging": {
             "node_transport_url": node_url,
             "management_url": addresses.RABBITMQ_MANAGEMENT_URL,

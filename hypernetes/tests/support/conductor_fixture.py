@@ -20,6 +20,7 @@ from sqlalchemy import event
 
 from hypernetes.conductor import dependencies
 from hypernetes.conductor.clusters import keys
+from hypernetes.conductor.engine import absences
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.conf import opts
@@ -59,6 +60,8 @@ class ConductorFixture(fixtures.Fixture):
         self.agents = bus.FakeAgents()
         self.woken: list[outcome.Key] = []
         self.failures = 0
+        self.now = 0.0
+        """The clock by which projects are gone for a while."""
         self.dependencies = dependencies.Dependencies(
             conf=self.conf,
             db=self.database,
@@ -68,9 +71,17 @@ class ConductorFixture(fixtures.Fixture):
             agents=cast(Any, self.agents),
             leases=lease.Leases(self.database.leases, 30.0),
             keys=keys.KeyRing([FERNET_KEY]),
+            gone_projects=self._graces(),
             wake=self.woken.append,
             failures=lambda key: self.failures,
         )
+
+    def begin_graces(self) -> None:
+        """Have the conductor know of no project that is gone, as after a start."""
+        self.dependencies = dataclasses.replace(self.dependencies, gone_projects=self._graces())
+
+    def _graces(self) -> absences.Absences:
+        return absences.Absences(self.conf.conductor.gone_project_grace, lambda: self.now)
 
     def _database(self) -> api.Database:
         path = Path(self.useFixture(fixtures.TempDir()).path) / "test.sqlite"

@@ -12,9 +12,13 @@ class FakeKeystone:
         self._fake = fake
         self.states: dict[str, keystone.ProjectState] = {}
         """Of the projects that are not enabled."""
+        self.is_whole = True
 
     def project_state(self, project_id: str) -> keystone.ProjectState:
         return self.states.get(project_id, keystone.ProjectState.ENABLED)
+
+    def finds_itself(self) -> bool:
+        return self.is_whole
 
     def change(self, project_id: str, state: keystone.ProjectState) -> None:
         """Delete or disable a project: Keystone issues no tokens for it, and Neutron accepts none."""

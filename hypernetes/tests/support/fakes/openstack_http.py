@@ -21,6 +21,7 @@ from oslo_config import cfg
 from hypernetes.conf import openstack
 
 USER_ID = "5e7f1ce0000000000000000000000001"
+SERVICE_PROJECT_ID = "ae000000000000000000000000000001"
 MEMBER_ROLE_ID = "9fe2ff9ee4384b1894a90878d3e92bab"
 
 _REGIONS = ("RegionOne", "RegionTwo")
@@ -179,6 +180,7 @@ class Services(fixtures.Fixture):
 
     def _token(self, request: Request) -> tuple[int, Any, dict[str, str]]:
         ((kind, scope),) = request.body["auth"]["scope"].items()
+        own = {} if "id" in scope else {"id": SERVICE_PROJECT_ID}
         text = f"{kind}:{scope['id']}" if "id" in scope else f"{kind}-name:{scope['name']}"
         endpoints = [
             {
@@ -197,7 +199,7 @@ class Services(fixtures.Fixture):
             "issued_at": "2026-01-01T00:00:00.000000Z",
             "expires_at": "2100-01-01T00:00:00.000000Z",
             "catalog": [{"id": "n", "type": "network", "name": "neutron", "endpoints": endpoints}],
-            kind: {"name": "x", "domain": {"id": "default", "name": "Default"}} | scope,
+            kind: {"name": "x", "domain": {"id": "default", "name": "Default"}} | own | scope,
         }
         return 201, {"token": token}, {"X-Subject-Token": f"{text}#{len(self.tokens())}"}
 

@@ -120,7 +120,7 @@ class KeystoneTest(testtools.TestCase):
 
     def test_a_project_that_is_gone_cannot_be_granted_but_given_up(self) -> None:
         for method, path in (("PUT", ASSIGNMENT), ("DELETE", ASSIGNMENT), ("GET", ROLES)):
-            self.services.answers(method, path, 404, refusal(404, "Could not find project: red."))
+            self.services.answers(method, path, 404, refusal(404, f"Could not find project: {RED}."))
         self.services.answers("GET", PROJECT, 403, refusal(403))
         self.assertRaises(failures.ProjectGone, self.keystone.grant_member, RED)
         self.keystone.revoke_member(RED)
@@ -141,19 +141,39 @@ class KeystoneTest(testtools.TestCase):
     def test_a_project_that_is_gone_differs_from_one_of_another_domain(self) -> None:
         # As Keystone answers a domain's manager: 403 for both.
         self.services.answers("GET", PROJECT, 403, refusal(403))
-        self.services.answers("GET", ROLES, 404, refusal(404, "Could not find project: red."))
+        self.services.answers("GET", ROLES, 404, refusal(404, f"Could not find project: {RED}."))
         self.assertIs(keystone.ProjectState.GONE, self.keystone.project_state(RED))
         self.services.forget_answers()
         self.services.answers("GET", PROJECT, 403, refusal(403))
         self.services.answers("GET", ROLES, 403, refusal(403))
         self.assertIs(errors.Refused, type(self.assertRaises(errors.Refused, self.keystone.project_state, RED)))
 
-    def test_a_404_of_a_proxy_is_not_the_end_of_a_project(self) -> None:
-        for body in (None, {"message": "no backend"}, {"error": "not found"}):
+    def test_a_404_about_anything_else_is_not_the_end_of_a_project(self) -> None:
+        other = (
+            "user: " + openstack_http.USER_ID,
+            f"project: {RED}0",
+            "project: red",
+            "role: member",
+            "domain: tenants",
+        )
+        bodies = (None, {"message": "no backend"}, {"error": "not found"}, {"error": {"code": 404}})
+        for body in (*bodies, *(refusal(404, f"Could not find {what}.") for what in other)):
             self.services.forget_answers()
             self.services.answers("GET", PROJECT, 404, body)
             self.services.answers("GET", ROLES, 404, body)
             self.assertRaises(errors.Unavailable, self.keystone.project_state, RED)
+
+    def test_it_finds_itself_if_keystone_has_the_service_users_project(self) -> None:
+        for found, expected in (
+            ([{"id": openstack_http.SERVICE_PROJECT_ID}, {"id": RED}], True),
+            ([{"id": RED}], False),
+        ):
+            self.services.forget_answers()
+            self.services.answers("GET", "/auth/projects$", 200, {"projects": found})
+            self.assertIs(expected, self.keystone.finds_itself())
+        self.services.forget_answers()
+        self.services.answers("GET", "/auth/projects$", 503)
+        self.assertRaises(errors.Unavailable, self.keystone.finds_itself)
 
     def test_a_refused_revocation_says_so_and_is_not_the_services_absence(self) -> None:
         # The operator made us a member where we are no manager: namespaces are deleted there too, and the role stays.
