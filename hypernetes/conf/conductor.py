@@ -124,13 +124,6 @@ OPTIONS = [
         "below [messaging] allocate_timeout, so that the caller is still there to be answered.",
     ),
     cfg.IntOpt(
-        "allocations_per_node",
-        default=16,
-        min=1,
-        help="Maximum number of calls for ports that a conductor processes at the same time for one node; further ones "
-        "are refused and retried by the node. Keep it well below the number of threads that serve calls.",
-    ),
-    cfg.IntOpt(
         "sandboxes_per_pod",
         default=8,
         min=1,

@@ -36,6 +36,15 @@ OPTIONS = [
         "cause more messages.",
     ),
     cfg.IntOpt(
+        "calls_per_node",
+        default=20,
+        min=1,
+        help="Maximum number of calls of one node that a conductor processes at the same time; further ones wait, and "
+        "at last are dropped and repeated by the agent. It keeps a compromised node from holding every thread, so keep "
+        "it below a third of executor_thread_pool_size, and above the number of ports that an agent asks for at the "
+        "same time ([agent] socket_workers).",
+    ),
+    cfg.IntOpt(
         "send_attempts",
         default=3,
         min=1,

@@ -30,11 +30,9 @@ from hypernetes.model import bus
 
 LOG = log.getLogger(__name__)
 
-IN_WORK = 20
-"""Calls of one node that are in work at a time: more than an agent makes (16 ports, heartbeat, release, list), and less
-than a third of the threads (oslo.messaging's ``executor_thread_pool_size``, 64)."""
 WAITING = 100
-"""Calls of one node that wait behind those; further ones are dropped, and an agent repeats them after its timeout."""
+"""Calls of one node that wait behind those in work; further ones are dropped, and an agent repeats them after its
+timeout."""
 
 _MONITOR_SECONDS = range(2, 121)
 """Accepted ``_timeout``: seconds after which a caller counts its receiver as lost. The watchdog's period is half of it,
@@ -92,9 +90,11 @@ class Lanes:
     """Bounds the calls of each sender; one that sends too many waits for itself alone.
 
     :param submit: gives a call to a thread. Each one that was given must be followed by :meth:`done`.
+    :param in_work: calls of one sender that have a thread at a time.
+    :param waiting: calls of one sender that may wait behind those.
     """
 
-    def __init__(self, submit: Callable[[Any], None], in_work: int = IN_WORK, waiting: int = WAITING) -> None:
+    def __init__(self, submit: Callable[[Any], None], in_work: int, waiting: int = WAITING) -> None:
         self._submit = submit
         self._in_work_limit, self._waiting_limit = in_work, waiting
         self._lock = threading.Lock()

@@ -152,10 +152,10 @@ class _AgentsDispatcher(_Dispatcher):
 class _AgentsServer(oslo_server.RPCServer):
     """Takes calls of nodes, by the rules of :mod:`hypernetes.rpc.guard`."""
 
-    def __init__(self, transport: Any, target: Any, dispatcher: _AgentsDispatcher) -> None:
+    def __init__(self, transport: Any, target: Any, dispatcher: _AgentsDispatcher, calls_per_node: int) -> None:
         super().__init__(transport, target, dispatcher, executor="threading")
         self._methods = {method.name: method for method in methods.FROM_AGENTS}
-        self._lanes = guard.Lanes(super()._on_incoming)
+        self._lanes = guard.Lanes(super()._on_incoming, calls_per_node)
         self._drops = guard.DropLog()
 
     def _on_incoming(self, incoming: Any) -> None:
@@ -194,6 +194,7 @@ def conductor_servers(conf: cfg.ConfigOpts, api: ConductorForApi, agents: Conduc
         transport,
         oslo_messaging.Target(exchange=bus.AGENTS_EXCHANGE, topic=bus.AGENTS_TOPIC, server=name),
         _AgentsDispatcher(_Adapter(methods.FROM_AGENTS, agents), agents),
+        conf.messaging.calls_per_node,
     )
     return for_api, for_agents
 

@@ -14,7 +14,6 @@ from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import lease
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.ports import binding
-from hypernetes.conductor.ports import node_turns
 from hypernetes.conductor.ports import pools
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes.objects import limits
@@ -40,7 +39,6 @@ class PortAllocator:
     def __init__(self, dependencies: context.Dependencies) -> None:
         self._dependencies = dependencies
         self._pools = pools.Pools(dependencies)
-        self._turns = node_turns.NodeTurns(dependencies.conf.conductor.allocations_per_node)
 
     def allocate(self, node: records.Node, sandbox: messages.Sandbox) -> messages.PortBinding:
         """Return the sandbox's port; create it if there is none.
@@ -50,10 +48,6 @@ class PortAllocator:
         :raises errors.QuotaExceeded: the project's port quota is exhausted.
         :raises errors.Unavailable: temporarily; the caller may retry.
         """
-        with self._turns.take(node):
-            return self._allocate(node, sandbox)
-
-    def _allocate(self, node: records.Node, sandbox: messages.Sandbox) -> messages.PortBinding:
         _require_names(sandbox)
         if node.cluster_id is None:
             raise errors.Refused(service=_SERVICE, reason=f"the node {node.name} belongs to no cluster")

@@ -2,8 +2,6 @@
 """Ports: given to the right sandbox of the right node once, taken back for certain."""
 
 import dataclasses
-import itertools
-from concurrent import futures
 from typing import Any
 
 import testtools
@@ -94,25 +92,6 @@ class AllocateTest(PortsCase):
         uid = self.fixture.pod("sized", "web", "node1", containers=containers)
         answer = self.allocate(messages.Sandbox("f" * 64, "web", "sized", uid))
         self.assertEqual((1280 << 20, 3), (answer.memory_bytes, answer.cpus))
-
-    def test_a_node_that_asks_for_one_sandbox_at_a_time_does_not_hold_every_thread(self) -> None:
-        self.fixture.conf.set_override("allocations_per_node", 2, group="conductor")
-        self.fixture.conf.set_override("allocate_wait", 20.0, group="conductor")
-        used = allocator.PortAllocator(self.fixture.dependencies)
-        with (
-            futures.ThreadPoolExecutor(8) as threads,
-            self.fixture.dependencies.leases.hold(f"sandbox:{self.sandbox.sandbox_id}"),
-        ):
-            asked = [threads.submit(used.allocate, self.node, self.sandbox) for _ in range(8)]
-            # Six are refused at once; two wait for the sandbox.
-            refused = [call.exception() for call in itertools.islice(futures.as_completed(asked, timeout=15), 6)]
-            self.assertEqual({errors.Unavailable}, {type(error) for error in refused})
-            self.assertIn("2 requests of the node node1", str(refused[0]))
-            self.assertEqual(2, sum(not call.done() for call in asked))
-            other = self.make_node("node2")
-            error = self.assertRaises(errors.Refused, used.allocate, other, self.sandbox)
-            self.assertIn("not bound to node2", str(error))
-        self.assertEqual(1, len(self.neutron_ports()))
 
     def test_asked_twice_it_is_the_same_port(self) -> None:
         self.assertEqual(self.allocate(), self.allocate())
