@@ -10,7 +10,8 @@ from hypernetes.api import routes
 from hypernetes.api import routing
 from hypernetes.api.schemas import common
 
-# What no fuzzer knows, as patterns of which it makes values that conform.
+# Formats that no fuzzer knows, as patterns from which it makes values that conform. Narrower than the formats, so that
+# requests reach what is behind the schemas; answers are free to have any value of the format.
 _PATTERNS = {
     "dns-label": r"^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$",
     "ipv4-cidr": r"^(10|172|192|240|0)\.[1-9][0-9]?\.[1-9][0-9]?\.0/(24|25|26)$",
@@ -47,12 +48,12 @@ def _operation(route: routing.Route) -> dict[str, Any]:
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "required": False, "schema": _known(schema)}
+        {"name": name, "in": "query", "required": False, "schema": _fuzzable(schema)}
         for name, schema in route.query["properties"].items()
     ]
     answer: dict[str, Any] = {"description": "done"}
     if route.answer is not None:
-        answer["content"] = {"application/json": {"schema": _known(route.answer)}}
+        answer["content"] = {"application/json": {"schema": route.answer}}
     error = {"description": "refused", "content": {"application/json": {"schema": _ERROR}}}
     operation: dict[str, Any] = {
         "operationId": f"{route.method} {route.path}",
@@ -61,12 +62,15 @@ def _operation(route: routing.Route) -> dict[str, Any]:
         "security": [] if route.policy is None else [{"token": []}],
     }
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _known(route.body)}}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _fuzzable(route.body)}},
+        }
     return operation
 
 
-def _known(schema: Mapping[str, Any]) -> Any:
-    """Replace the formats of our own."""
+def _fuzzable(schema: Mapping[str, Any]) -> Any:
+    """Replace the service's own formats in the schema of a request."""
     text = json.dumps(schema)
     for name, pattern in _PATTERNS.items():
         text = text.replace(json.dumps({"format": name})[1:-1], json.dumps({"pattern": pattern})[1:-1])
