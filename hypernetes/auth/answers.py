@@ -3,8 +3,8 @@
 
 A token that was valid within the last hour is known. Known tokens are validated again by workers that no unknown token
 can take, and while Keystone is slow or away their users are answered from memory, for :data:`MAX_STALE_SECONDS` at
-most. Unknown tokens are bounded in number, since anyone can forge them. Tokens are never logged, and remembered only
-as a digest.
+most. Unknown tokens are bounded in number, since anyone can forge them, and wait in the order in which they came.
+Tokens are never logged, and remembered only as a digest.
 """
 
 import hashlib
@@ -52,6 +52,8 @@ class Settings:
     cache_size: int = 10_000
     refusal_cache_size: int = 1_000
     unknown_validations: int = 8
+    unknown_waiting: int = 64
+    """Unknown tokens that wait for their turn; without it, who was just refused would always be the first again."""
     known_validations: int = 8
 
 
@@ -83,7 +85,9 @@ class Answers:
         # Apart, so that any number of invalid tokens displaces no valid one.
         self._refusals: cache.Cache[str] = cache.Cache(settings.refusal_cache_size, clock)
         self._known: lanes.Lane[Answer] = lanes.Lane("known", settings.known_validations, waiting=settings.cache_size)
-        self._unknown: lanes.Lane[Answer] = lanes.Lane("unknown", settings.unknown_validations)
+        self._unknown: lanes.Lane[Answer] = lanes.Lane(
+            "unknown", settings.unknown_validations, waiting=settings.unknown_waiting
+        )
         self._overload = _Overload(clock)
 
     def user(self, token: str, cluster_id: ids.ClusterId) -> Answer:
@@ -174,4 +178,4 @@ class _Overload:
             if self._clock() < self._next:
                 return
             count, self._count, self._next = self._count, 0, self._clock() + self._INTERVAL
-        LOG.warning("%d reviews of unknown tokens were answered 503: all workers for them were busy", count)
+        LOG.warning("%d reviews of unknown tokens were answered 503: too many waited", count)

@@ -29,6 +29,7 @@ def load_application(files: list[str]) -> webhook.Webhook:
         cache_size=conf.webhook.cache_size,
         refusal_cache_size=conf.webhook.refusal_cache_size,
         unknown_validations=conf.webhook.unknown_validations,
+        unknown_waiting=conf.webhook.unknown_waiting,
         known_validations=conf.webhook.known_validations,
     )
     return webhook.Webhook(validator.KeystoneValidator(conf, "webhook"), settings)

@@ -56,9 +56,15 @@ OPTIONS = [
         default=8,
         min=1,
         help="Maximum number of validations in progress at Keystone, per process, of tokens that were not valid within "
-        "the last hour. More are answered 503, which the apiserver retries after a second. Keep it at most half of "
-        "the process' threads, so that the others are free for known tokens; lower it if forged tokens slow down "
-        "Keystone.",
+        "the last hour; lower it if forged tokens slow down Keystone.",
+    ),
+    cfg.IntOpt(
+        "unknown_waiting",
+        default=64,
+        min=0,
+        help="Maximum number of such tokens, per process, that wait for a validation in the order in which they came; "
+        "more are answered 503, which the apiserver retries after a second. Each holds a thread, so keep the sum of "
+        "both, with known_validations, below the process' threads.",
     ),
     cfg.IntOpt(
         "known_validations",

@@ -22,6 +22,9 @@ from hypernetes.standalone import process
 from hypernetes.standalone.installation import Installation
 
 NETNS_DIRECTORY = Path("/run/netns")
+APISERVER_PORT = 6443
+CONNECTIONS_PER_SOURCE = 64
+"""To a node's apiserver, as the load balancer of a real one allows them (etc/hypernetes/haproxy.cfg)."""
 DIST_MOUNT = Path("/usr/lib/hypernetes")
 
 # Directory below the node's state → path inside. What begins with `run` is emptied at each start, as at a boot.
@@ -127,6 +130,23 @@ def _create_network(installation: Installation, node: Node) -> None:
     machine.run([*enter, "ip", "address", "add", f"{node.address}/{addresses.PREFIX_LENGTH}", "dev", "eth0"])
     machine.run([*enter, "ip", "link", "set", "eth0", "up"])
     machine.run([*enter, "ip", "route", "add", "default", "via", addresses.CONTROL])
+
+
+def connection_limit() -> list[str]:
+    """Return the firewall's rule that limits the connections of each other machine to the node's apiserver."""
+    return [
+        "INPUT", "!", "--in-interface", "lo", "--protocol", "tcp", "--dport", str(APISERVER_PORT), "--syn",
+        "--match", "connlimit", "--connlimit-above", str(CONNECTIONS_PER_SOURCE), "--connlimit-mask", "32",
+        "--jump", "REJECT", "--reject-with", "tcp-reset",
+    ]  # fmt: skip
+
+
+def limit_connections(node: Node) -> None:
+    """Have one source take no more than its share of the node's apiserver. Idempotent."""
+    iptables = ["nsenter", f"--net={node.network_namespace}", "iptables", "--wait"]
+    rule = connection_limit()
+    if not machine.succeeds([*iptables, "--check", *rule]):
+        machine.run([*iptables, "--append", *rule])
 
 
 def _create_mounts(installation: Installation, node: Node) -> None:

@@ -14,7 +14,7 @@ NAME = "hypernetes-webhook"
 
 def configuration(installation: Installation) -> ini.Sections:
     """The webhook's options."""
-    # Half of the threads.
+    # There are two processors, and Keystone needs them to validate.
     return {"webhook": {**identity.credentials(installation, "hypernetes-validator"), "unknown_validations": 4}}
 
 

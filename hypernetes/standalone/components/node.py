@@ -79,6 +79,7 @@ def start(installation: Installation, node: Node) -> None:
         supervisor.end(grace=10)
         nodes.remove(installation, node)
         nodes.create(installation, node)
+    nodes.limit_connections(node)
     directory = installation.layout.node(node.name)
     _issue_chassis(installation, node)
     _supervise(installation, node)

@@ -16,8 +16,8 @@ from hypernetes.standalone.supervision import Program
 NAME = "proxy"
 HAPROXY = "/usr/sbin/haproxy"
 API_WORKERS = 8
-WEBHOOK_WORKERS = 16
-"""Threads; at most half of them are for unknown tokens ([webhook] unknown_validations)."""
+WEBHOOK_WORKERS = 96
+"""Threads; at most 68 of them hold unknown tokens, most of which wait ([webhook] unknown_waiting)."""
 
 
 def socket(installation: Installation, name: str) -> Path:

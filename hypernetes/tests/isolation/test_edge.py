@@ -7,6 +7,8 @@ import contextlib
 import json
 import os
 import ssl
+import statistics
+import struct
 import threading
 import time
 import urllib.parse
@@ -27,7 +29,9 @@ FORGERS = 400
 SECONDS = 20.0
 """Duration of each attack."""
 LOGIN_SECONDS = 1.0
-"""A login with a known token while tokens are forged."""
+"""A login while tokens are forged, of 99 in 100."""
+ATTACKER = "198.51.100.77"
+"""Address of all attackers: the limits of connections are for each source."""
 
 DOCUMENTED = {
     addresses.KEYSTONE_PORT: "Keystone, a public API",
@@ -91,6 +95,23 @@ def attack(client: Callable[[], Awaitable[None]], number: int) -> Iterator[None]
         thread.join(30)
 
 
+def figures(taken: list[float]) -> str:
+    """Return sorted times in words."""
+    return f"median {statistics.median(taken):.3f} s, longest {taken[-1]:.3f} s of {len(taken)}"
+
+
+def new_token(who: str) -> str:
+    """Return a token of a user that nothing has seen yet."""
+    session = base.cloud(who).session
+    return str(session.auth.get_auth_ref(session).auth_token)
+
+
+def forged_token() -> str:
+    """Return what looks like one of Keystone's tokens that was issued now, to all but Keystone (Fernet's format)."""
+    body = b"\x80" + struct.pack(">Q", int(time.time())) + os.urandom(16 + 6 * 16 + 32)
+    return base64.urlsafe_b64encode(body).decode().rstrip("=")
+
+
 class EdgeTest(base.IsolationTest):
     cluster: ClassVar[str]
     address: ClassVar[str]
@@ -105,6 +126,9 @@ class EdgeTest(base.IsolationTest):
         bundle = base.LAYOUT.run / "isolation-edge-ca.crt"
         bundle.write_text(cluster["ca_certificate"])
         cls.trusted = str(bundle)
+        attacker = f"{ATTACKER}/{addresses.PREFIX_LENGTH}"
+        base.run(["ip", "address", "add", attacker, "dev", addresses.BRIDGE])
+        cls.addClassCleanup(base.run, ["ip", "address", "delete", attacker, "dev", addresses.BRIDGE])
 
     def _drip(self, host: str, port: int, path: str) -> Callable[[], Awaitable[None]]:
         context = ssl.create_default_context()
@@ -112,7 +136,7 @@ class EdgeTest(base.IsolationTest):
         context.verify_mode = ssl.CERT_NONE
 
         async def client() -> None:
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
+            _, writer = await asyncio.open_connection(host, port, ssl=context, local_addr=(ATTACKER, 0))
             try:
                 writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode())
                 writer.write(b"Content-Length: 2000\r\n\r\n")
@@ -160,16 +184,16 @@ class EdgeTest(base.IsolationTest):
                 self.assertLess(self._during(lambda: self._login(token))[-1], 5.0)
                 self.assertEqual(200, base.rest("red", "GET", "/v1/namespaces").status_code)
 
-    def test_forged_tokens_refuse_no_known_one(self) -> None:
+    def test_forged_tokens_keep_no_one_from_logging_in(self) -> None:
         apiserver = urllib.parse.urlsplit(self.address)
         context = ssl.create_default_context(cafile=self.trusted)
 
         async def forge() -> None:
-            reader, writer = await asyncio.open_connection(apiserver.hostname, apiserver.port, ssl=context)
+            host, port = apiserver.hostname, apiserver.port
+            reader, writer = await asyncio.open_connection(host, port, ssl=context, local_addr=(ATTACKER, 0))
             try:
                 while True:
-                    token = "gAAAAA" + base64.urlsafe_b64encode(os.urandom(150)).decode()
-                    head = f"GET /apis HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+                    head = f"GET /apis HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {forged_token()}\r\n\r\n"
                     writer.write(head.encode())
                     lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
                     for line in lines:
@@ -181,8 +205,12 @@ class EdgeTest(base.IsolationTest):
         token = str(base.cloud("blue").session.get_token())
         self._login(token)
         with attack(forge, FORGERS):
-            taken = self._during(lambda: self._login(token))
-        self.assertLess(taken[int(len(taken) * 0.99)], LOGIN_SECONDS, taken)
+            known = self._during(lambda: self._login(token))
+            # Made one by one: a token that was valid once is known.
+            first = self._during(lambda: self._login(new_token("blue")))
+        print(f"logins while {FORGERS} connections forge: known tokens {figures(known)}, first ones {figures(first)}")
+        for taken in (known, first):
+            self.assertLess(taken[int(len(taken) * 0.99)], LOGIN_SECONDS, taken)
 
     def test_a_node_reaches_the_documented_ports_and_no_others(self) -> None:
         done = base.node("python3", "-c", SCAN, addresses.CONTROL, timeout=300)

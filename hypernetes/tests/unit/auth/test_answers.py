@@ -67,12 +67,22 @@ class AnswersTest(testtools.TestCase):
         return held
 
     def test_unknown_tokens_beyond_the_bound_are_refused_at_once(self) -> None:
-        asked = self._answers(unknown_validations=2)
+        asked = self._answers(unknown_validations=2, unknown_waiting=0)
         held = self._hold(asked, "forged-1", "forged-2")
         self.assertRaises(answers.NoAnswer, asked.user, "forged-3", CLUSTER)
         self.keystone.proceed.set()
         self.assertEqual([answers.INVALID] * 2, [future.result(DEADLINE) for future in held])
         self.assertEqual(answers.INVALID, self._name(asked, "forged-4"))
+
+    def test_a_first_token_waits_for_those_that_came_before_it(self) -> None:
+        asked = self._answers(unknown_validations=1, unknown_waiting=1)
+        held = self._hold(asked, "forged-1")
+        first = self.pool.submit(self._name, asked, "good")
+        self.assertRaises(futures.TimeoutError, first.result, 0.2)
+        self.assertRaises(answers.NoAnswer, asked.user, "forged-2", CLUSTER)
+        self.keystone.proceed.set()
+        self.assertEqual("keystone:u1", first.result(DEADLINE))
+        self.assertEqual(answers.INVALID, held[0].result(DEADLINE))
 
     def test_a_known_token_is_validated_while_unknown_ones_hold_all_their_workers(self) -> None:
         asked = self._answers(unknown_validations=1)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bounds of a lane of validations."""
 
+import functools
 import threading
 
 import testtools
@@ -27,3 +28,15 @@ class LaneTest(testtools.TestCase):
         self.assertRaises(lanes.LaneFull, lane.run, "c", lambda: True)
         proceed.set()
         self.assertEqual([True, True], [future.result(DEADLINE) for future in started])
+
+    def test_calls_run_in_the_order_in_which_they_came(self) -> None:
+        lane: lanes.Lane[object] = lanes.Lane("test", 1, waiting=3)
+        proceed = threading.Event()
+        self.addCleanup(proceed.set)
+        lane.run("first", lambda: proceed.wait(DEADLINE))
+        order: list[str] = []
+        waiting = [lane.run(key, functools.partial(order.append, key)) for key in ("c", "a", "b")]
+        proceed.set()
+        for future in waiting:
+            future.result(DEADLINE)
+        self.assertEqual(["c", "a", "b"], order)
