@@ -142,6 +142,7 @@ func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
 			err = errors.Join(err, unix.Unmount(place.rootfs, unix.MNT_DETACH), os.RemoveAll(s.writable(id)))
 		}
 	}()
+	completeHome(spec.Process, passwdOf(place))
 	if err := writeJSON(filepath.Join(made.bundle, "config.json"), spec); err != nil {
 		return err
 	}
@@ -187,13 +188,15 @@ func (s *Set) Exec(request *guestv1.ExecRequest) error {
 	if err != nil {
 		return err
 	}
-	if state, _, _ := in.init.now(); state != running {
+	state, pid, _ := in.init.now()
+	if state != running {
 		return errState("the container is not running")
 	}
 	spec, err := execProcess(request.GetProcess(), request.GetTerminal())
 	if err != nil {
 		return err
 	}
+	completeHome(spec, passwdIn(pid))
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if _, ok := in.execs[request.GetExecId()]; ok {
