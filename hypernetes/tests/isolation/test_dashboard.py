@@ -147,6 +147,7 @@ class DashboardTest(unittest.TestCase):
         self.assertIn("Up", self.text_of(f"tr[data-display='{base.NODE}']"))
         self.look("nodes")
         self.go("admin/kubernetes_clusters/", base.CLUSTER)
+        self.look("admin-clusters")
         self.browser.click(f"tr[data-display='{base.CLUSTER}'] td a")
         self.browser.until(lambda: "1 of 1 up" in self.browser.text, "the health")
         self.look("admin-cluster")
