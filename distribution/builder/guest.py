@@ -25,6 +25,7 @@ META_PACKAGE = "linux-image-cloud-amd64"
 STAGES = {
     "channel": ("virtio_pci", "virtio_console"),
     "rest": ("virtio_scsi", "sd_mod", "erofs", "overlay", "virtio_net"),
+    "growth": ("virtio_mem",),
 }
 MOUNT_POINTS = ("dev", "proc", "sys", "run", "tmp")
 DIRECTORIES = (*MOUNT_POINTS, "etc", "usr/bin", "var", "root")

@@ -161,9 +161,9 @@ OPTIONS: list[cfg.Opt] = [
         choices=[
             ("off", "Every virtual machine boots and has all of its memory to itself."),
             (
-                "namespace",
-                "Machines of one namespace and one size continue from the memory of a saved one and share "
-                "what they do not write.",
+                "project",
+                "Machines of one project with the same number of CPUs continue from the memory of a saved one and "
+                "share what they do not write.",
             ),
         ],
         help="Whether virtual machines are cloned from templates instead of booted, and who shares one. A clone "
@@ -175,14 +175,15 @@ OPTIONS: list[cfg.Opt] = [
         default=8,
         min=1,
         help="Number of templates that the node keeps at most; the one that was not used for the longest time is "
-        "dropped first. It needs one for each namespace and size of machine in use.",
+        "dropped first. It needs one for each project and number of CPUs in use.",
     ),
     cfg.IntOpt(
         "templates_memory",
         default=1 << 30,
         min=128 << 20,
-        help="Memory, in bytes, that all templates of the node may occupy; one takes about 90 MiB. It belongs to no "
-        "pod: the memory that the node reserves for the system must include it.",
+        help="Memory, in bytes, that all templates of the node may occupy; one takes 129 MiB. It belongs to no pod: "
+        "the memory that the node reserves for the system must include it, and 512 MiB more for the machine that "
+        "becomes a template.",
     ),
     cfg.IntOpt(
         "templates_age",
@@ -196,5 +197,12 @@ OPTIONS: list[cfg.Opt] = [
         default=3600,
         min=60,
         help="Time, in seconds, after which a template that no pod used is dropped.",
+    ),
+    cfg.IntOpt(
+        "templates_grace",
+        default=300,
+        min=0,
+        help="Time, in seconds, for which templates stay after the last pod of their project on the node has ended. "
+        "A longer one helps projects whose pods run one after another.",
     ),
 ]

@@ -32,6 +32,7 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
         "templates_memory": conf.node.templates_memory,
         "templates_age": conf.node.templates_age,
         "templates_idle": conf.node.templates_idle,
+        "templates_grace": conf.node.templates_grace,
     }
 
 

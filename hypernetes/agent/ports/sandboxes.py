@@ -79,6 +79,7 @@ def shim_record(sandbox: SandboxRecord) -> dict[str, Any]:
         "pod_namespace": sandbox.pod_namespace,
         "pod_name": sandbox.pod_name,
         "namespace_id": binding.namespace_id,
+        "project_id": binding.project_id,
         "port_id": binding.port_id,
         "tap": sandbox.tap,
         "mac": binding.mac_address,

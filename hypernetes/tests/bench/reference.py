@@ -46,8 +46,8 @@ def overhead(pid: int, guest_memory: int) -> int:
 
 
 def guest_memory(arguments: list[str]) -> int:
-    """Bytes of memory a QEMU command line gives its guest."""
-    return int(arguments[arguments.index("-m") + 1].rstrip("M")) << 20
+    """Bytes of memory a QEMU command line gives its guest at its start."""
+    return int(arguments[arguments.index("-m") + 1].partition(",")[0].rstrip("M")) << 20
 
 
 def _descriptor(arguments: list[str], pattern: str) -> int | None:

@@ -7,7 +7,7 @@ from hypernetes.tests.isolation import base
 
 
 def pids(program: str) -> list[int]:
-    """Processes of ``conductor``, ``agent``, ``api``, ``webhook`` or ``containerd``; none if it is down."""
+    """Processes of ``conductor``, ``agent``, ``api``, ``webhook``, ``templates`` or ``containerd``; none if down."""
     found = []
     for entry in base.processes():
         line = base.command_line(entry)
@@ -20,8 +20,8 @@ def _is(program: str, line: list[str]) -> bool:
     """Whether a command line is a program's; oslo.service and uWSGI rewrite theirs."""
     if not line:
         return False
-    if program == "containerd":
-        return Path(line[0]).name == "containerd"
+    if program in ("containerd", "templates"):
+        return Path(line[0]).name == {"templates": "hypernetes-templates"}.get(program, program)
     if program in ("api", "webhook"):
         return line[0].startswith(f"hypernetes-{program} uWSGI")
     name = f"hypernetes-{program}"

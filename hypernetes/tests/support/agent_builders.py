@@ -161,6 +161,7 @@ def binding(number: int) -> messages.PortBinding:
         ephemeral_storage=1 << 30,
         memory_bytes=512 << 20,
         cpus=2,
+        project_id="project-id",
     )
 
 

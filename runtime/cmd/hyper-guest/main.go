@@ -52,6 +52,10 @@ func run() error {
 		return err
 	}
 	if template {
+		// Before the root disk hides the modules.
+		if err := boot.LoadModules(boot.StageGrowth); err != nil {
+			return err
+		}
 		if err := system(); err != nil {
 			return err
 		}

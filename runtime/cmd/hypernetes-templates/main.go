@@ -18,13 +18,14 @@ import (
 
 	"hypernetes.org/runtime/internal/cgroup"
 	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/record"
 	"hypernetes.org/runtime/internal/template"
 	"hypernetes.org/runtime/internal/vmm/qemu"
 	"hypernetes.org/runtime/internal/vmstate"
 )
 
 const (
-	sweepInterval = time.Minute
+	sweepInterval = 10 * time.Second
 	// What the machine that becomes a template takes beside its file, at most: the
 	// emulator, with all that it has translated.
 	makingMemory  = 512 << 20
@@ -56,6 +57,7 @@ func run(ctx context.Context, settings string) error {
 	keeper := template.NewKeeper(template.Limits{
 		Count: cfg.TemplatesCount, Memory: cfg.TemplatesMemory,
 		Age: time.Duration(cfg.TemplatesAge) * time.Second, Idle: time.Duration(cfg.TemplatesIdle) * time.Second,
+		Grace: time.Duration(cfg.TemplatesGrace) * time.Second,
 	}, func(ctx context.Context, request template.Request) (*template.Template, error) {
 		return boot(ctx, cfg, groups, request)
 	})
@@ -63,7 +65,7 @@ func run(ctx context.Context, settings string) error {
 	if err != nil {
 		return err
 	}
-	go keeper.Sweep(ctx, sweepInterval)
+	go keeper.Sweep(ctx, sweepInterval, func() (map[string]bool, error) { return record.Tenants(cfg.RecordsDir) })
 	err = template.Serve(ctx, listener, keeper)
 	keeper.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)

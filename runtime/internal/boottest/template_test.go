@@ -212,6 +212,82 @@ func memoryOf(t *testing.T, pid int) (pss, private int) {
 	return pss, private
 }
 
+// TestABusyCloneStaysWithinItsOverhead: what a clone takes is its memory and what the
+// RuntimeClass declares, as of a machine that booted. The template's file has no part in it: it has
+// all of its pages before.
+func TestABusyCloneStaysWithinItsOverhead(t *testing.T) {
+	spec := specification(t)
+	spec.TranslationBuffer = 2 * qemu.MinimumTranslationBuffer
+	made := makeTemplate(t, spec)
+	before := blocks(t, made.Memory)
+	p := clonedPod(t, spec, made, layerDisk(t))
+	if _, end := p.output(&guestv1.CreateContainerRequest{Id: "eater"}, "/payload", "eat"); end.ExitCode != 137 {
+		t.Errorf("the guest's memory was not all used: %v", end)
+	}
+	text, _ := p.output(&guestv1.CreateContainerRequest{Id: "spawn"}, "/payload", "spawn", "30s", "/payload", "exit", "0")
+	_, private := memoryOf(t, p.PID())
+	taken, grown := int64(private)<<10, blocks(t, made.Memory)-before
+	allowed := qemu.Overhead(p.accelerator, spec.TranslationBuffer)
+	t.Logf("%d MiB private; allowed are %d; the template had %d MiB and got %d more; %s processes",
+		taken>>20, (p.memory+allowed)>>20, before>>20, grown>>20, strings.TrimSpace(text))
+	if grown != 0 {
+		t.Errorf("the clone is charged for %d MiB of its template", grown>>20)
+	}
+	if taken > p.memory+allowed {
+		t.Errorf("the clone takes %d MiB, of %d", taken>>20, (p.memory+allowed)>>20)
+	}
+}
+
+// TestACloneIsAsLargeAsAMachineThatBooted: what the kernel derives from the memory when it
+// boots is the same, though the clone's template had little.
+func TestACloneIsAsLargeAsAMachineThatBooted(t *testing.T) {
+	spec := specification(t)
+	spec.Memory = 640 << 20
+	layer := layerDisk(t)
+	show := append([]string{"/payload", "show"}, derived...)
+	values := map[string][]string{}
+	for name, p := range map[string]*pod{
+		"booted": newPodOf(t, func(s *vmm.Spec) { s.Memory = spec.Memory }),
+		"cloned": clonedPod(t, spec, makeTemplate(t, spec), layer),
+	} {
+		text, end := p.output(&guestv1.CreateContainerRequest{Id: "show"}, show...)
+		if values[name] = strings.Split(strings.TrimSpace(text), "\n"); end.ExitCode != 0 || len(values[name]) != len(derived) {
+			t.Fatalf("%s: %v, %s", name, end, text)
+		}
+	}
+	for i, path := range derived {
+		booted, cloned := strings.Fields(values["booted"][i]), strings.Fields(values["cloned"][i])
+		for j, text := range booted {
+			var want, got float64
+			if _, err := fmt.Sscan(text, &want); err != nil {
+				continue // a word
+			}
+			if _, err := fmt.Sscan(cloned[j], &got); err != nil || got < want*0.85 || got > want*1.15 {
+				t.Errorf("%s: %v in a clone, %v in a machine that booted", path, cloned, booted)
+				break
+			}
+		}
+	}
+}
+
+// derived are kernel parameters and limits that depend on the memory.
+var derived = []string{
+	"/proc/sys/kernel/threads-max", "/proc/sys/fs/epoll/max_user_watches", "/proc/sys/fs/inotify/max_user_watches", "/proc/sys/fs/file-max",
+	"/proc/sys/net/ipv4/tcp_mem", "/proc/sys/net/ipv4/udp_mem", "/proc/sys/net/ipv4/tcp_rmem", "/proc/sys/net/ipv4/tcp_wmem",
+	"/proc/sys/user/max_user_namespaces", "/proc/sys/user/max_net_namespaces", "/proc/sys/kernel/pid_max", "/proc/sys/vm/max_map_count",
+	"/proc/self/limits",
+}
+
+// blocks returns the memory that a file has pages for.
+func blocks(t *testing.T, file *os.File) int64 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		t.Fatal(err)
+	}
+	return stat.Blocks * 512
+}
+
 // TestNobodyWritesATemplate tries every way to the memory that a clone's user has.
 func TestNobodyWritesATemplate(t *testing.T) {
 	spec := specification(t)

@@ -49,7 +49,7 @@ type Config struct {
 	OverheadMemory int64  `json:"overhead_memory"` // what the guest itself needs on top of the limits
 	UIDBase        uint32 `json:"uid_base"`        // first host UID for emulators
 	UIDCount       uint32 `json:"uid_count"`       // number of UIDs: one per machine
-	// Templates says who shares the memory of a saved machine: TemplatesNamespace, or
+	// Templates says who shares the memory of a saved machine: TemplatesProject, or
 	// TemplatesOff, with which every machine boots.
 	Templates       string `json:"templates"`
 	TemplatesSocket string `json:"templates_socket"` // of the process that keeps them
@@ -57,14 +57,15 @@ type Config struct {
 	TemplatesMemory int64  `json:"templates_memory"` // bytes that all may occupy
 	TemplatesAge    int    `json:"templates_age"`    // seconds after which one is made again
 	TemplatesIdle   int    `json:"templates_idle"`   // seconds without use after which one is dropped
+	TemplatesGrace  int    `json:"templates_grace"`  // seconds that one outlives its project's last pod on the node
 	KubeletDir      string `json:"kubelet_dir"`      // kubelet's root directory
 	ContainerdRoot  string `json:"containerd_root"`  // containerd's persistent directory
 }
 
 // Who may share a template.
 const (
-	TemplatesOff       = "off"
-	TemplatesNamespace = "namespace" // machines of one namespace
+	TemplatesOff     = "off"
+	TemplatesProject = "project" // machines of one project
 )
 
 // Default returns the settings a node has when its file names none.
@@ -91,6 +92,7 @@ func Default() Config {
 		TemplatesMemory: 1 << 30,
 		TemplatesAge:    24 * 3600,
 		TemplatesIdle:   3600,
+		TemplatesGrace:  300,
 
 		KubeletDir:     "/var/lib/kubelet",
 		ContainerdRoot: "/var/lib/containerd",
@@ -141,11 +143,11 @@ func (c Config) validate() error {
 	if c.ScratchReserve < 0 || c.ScratchRatio <= 0 {
 		return fmt.Errorf("scratch_reserve %d must not be negative, and scratch_allocation_ratio %g must be positive", c.ScratchReserve, c.ScratchRatio)
 	}
-	if c.Templates != TemplatesOff && c.Templates != TemplatesNamespace {
-		return fmt.Errorf("templates must be off or namespace, not %q", c.Templates)
+	if c.Templates != TemplatesOff && c.Templates != TemplatesProject {
+		return fmt.Errorf("templates must be off or project, not %q", c.Templates)
 	}
-	if c.TemplatesCount < 1 || c.TemplatesMemory < minMemory || c.TemplatesAge < 1 || c.TemplatesIdle < 1 {
-		return fmt.Errorf("templates_count, _age and _idle must be positive, and templates_memory at least %d bytes", minMemory)
+	if c.TemplatesCount < 1 || c.TemplatesMemory < minMemory || c.TemplatesAge < 1 || c.TemplatesIdle < 1 || c.TemplatesGrace < 0 {
+		return fmt.Errorf("templates_count, _age and _idle must be positive, _grace not negative, and templates_memory at least %d bytes", minMemory)
 	}
 	if c.DefaultMemory <= 0 || c.OverheadMemory < 0 || c.DefaultMemory+c.OverheadMemory < minMemory {
 		return fmt.Errorf("default_memory and overhead_memory must sum to at least %d bytes", minMemory)

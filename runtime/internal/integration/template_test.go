@@ -6,10 +6,13 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +27,7 @@ func withTemplates(t *testing.T) (keeper *exec.Cmd, messages *lockedBuffer) {
 	t.Cleanup(func() { must(t, os.WriteFile(config.Path, before, 0o644)) })
 	settings := map[string]any{}
 	must(t, json.Unmarshal(before, &settings))
-	settings["templates"] = config.TemplatesNamespace
+	settings["templates"], settings["templates_grace"] = config.TemplatesProject, 1
 	after, err := json.Marshal(settings)
 	must(t, err)
 	must(t, os.WriteFile(config.Path, after, 0o644))
@@ -39,6 +42,20 @@ func withTemplates(t *testing.T) (keeper *exec.Cmd, messages *lockedBuffer) {
 		}
 	})
 	return keeper, messages
+}
+
+// held counts the files of templates that a process has open.
+func held(t *testing.T, pid int) int {
+	t.Helper()
+	count := 0
+	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	must(t, err)
+	for _, path := range paths {
+		if target, err := os.Readlink(path); err == nil && strings.HasPrefix(target, "/memfd:hypernetes-") {
+			count++
+		}
+	}
+	return count
 }
 
 // clones counts the machines that did not boot.
@@ -94,6 +111,47 @@ func TestPodsAreClonedAndOutliveTheKeeper(t *testing.T) {
 	for _, p := range []*pod{first, last} {
 		p.says("says", image, "echo hello", "hello\n")
 	}
+	n.removeAll(t)
+	nothingLeft(t)
+}
+
+func TestTemplatesGoWithTheLastPodOfTheirProject(t *testing.T) {
+	n := newNode(t)
+	keeper, messages := withTemplates(t)
+	n.newPod(t, nil)
+	eventually(t, "there is a template", 2*time.Minute, func() bool { return strings.Contains(messages.String(), "made a template") })
+	if held(t, keeper.Process.Pid) != 2 {
+		t.Errorf("the keeper holds %d files", held(t, keeper.Process.Pid))
+	}
+	n.removeAll(t)
+	eventually(t, "the template is gone", time.Minute, func() bool { return held(t, keeper.Process.Pid) == 0 })
+	nothingLeft(t)
+}
+
+// TestAMonitorKilledWhileItClones: the pod comes up all the same, by booting, and nothing
+// of the clone is left.
+func TestAMonitorKilledWhileItClones(t *testing.T) {
+	n := newNode(t)
+	_, messages := withTemplates(t)
+	n.newPod(t, nil)
+	eventually(t, "there is a template", 2*time.Minute, func() bool { return strings.Contains(messages.String(), "made a template") })
+	killed := make(chan bool)
+	go func() {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			for pid := range processes(t, "-incoming\x00") {
+				if number, err := strconv.Atoi(pid); err == nil && syscall.Kill(number, syscall.SIGKILL) == nil {
+					killed <- true
+					return
+				}
+			}
+		}
+		killed <- false
+	}()
+	p := n.newPod(t, nil)
+	if !<-killed || n.clones() != 0 || !strings.Contains(n.log.String(), "it could not be cloned") {
+		t.Errorf("%d clones after one was killed", n.clones())
+	}
+	p.says("says", image, "echo hello", "hello\n")
 	n.removeAll(t)
 	nothingLeft(t)
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"hypernetes.org/runtime/internal/ident"
 )
@@ -42,6 +43,7 @@ type Record struct {
 	PodNamespace string         `json:"pod_namespace"`
 	PodName      string         `json:"pod_name"`
 	NamespaceID  string         `json:"namespace_id"`
+	ProjectID    string         `json:"project_id"` // "": the agent does not know it
 	PortID       string         `json:"port_id"`
 	TAP          string         `json:"tap"`
 	MAC          string         `json:"mac"`
@@ -66,6 +68,31 @@ var (
 	// An interface name as Linux has it: at most 15 bytes, no slash, no space.
 	tapName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
 )
+
+// Tenant is who may share memory with the pod: its project, or where that is not known
+// its namespace, which is less.
+func (r Record) Tenant() string {
+	if r.ProjectID == "" {
+		return r.NamespaceID
+	}
+	return r.ProjectID
+}
+
+// Tenants returns whose sandboxes have a record in dir, which exist from before a
+// machine starts until it is gone. A record that cannot be read is omitted.
+func Tenants(dir string) (map[string]bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the sandbox records: %w", err)
+	}
+	found := map[string]bool{}
+	for _, entry := range entries {
+		if record, err := Load(dir, strings.TrimSuffix(entry.Name(), ".json")); err == nil {
+			found[record.Tenant()] = true
+		}
+	}
+	return found, nil
+}
 
 // Load reads and checks the record of a sandbox in dir.
 func Load(dir, id string) (Record, error) {

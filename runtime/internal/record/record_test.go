@@ -55,7 +55,7 @@ func TestLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := Record{
-				Version: 1, SandboxID: "a", PodUID: "uid", PodNamespace: "red", PodName: "pod", NamespaceID: "namespace-id",
+				Version: 1, SandboxID: "a", PodUID: "uid", PodNamespace: "red", PodName: "pod", NamespaceID: "namespace-id", ProjectID: "project-id",
 				PortID: "00000005-31bf-4a9f-a001-e97616fe3d76", TAP: "tap00000005-31", MAC: "fa:16:3e:00:00:05", MTU: 1442,
 				Addresses:   []netip.Prefix{netip.MustParsePrefix("10.0.0.5/24")},
 				Routes:      []Route{{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("10.0.0.1")}},
@@ -79,5 +79,24 @@ func TestASandboxIDIsNeverAPath(t *testing.T) {
 		if _, err := Load(t.TempDir(), id); err == nil {
 			t.Errorf("%q was accepted", id)
 		}
+	}
+}
+
+func TestTenantsAreThoseOfTheRecords(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Replace(sample(t), `"a"`, `"b"`, 1)
+	for name, text := range map[string]string{
+		"a.json": sample(t), "b.json": strings.Replace(text, `"project-id"`, `""`, 1), "c.json": "{", ".d.json": text,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := Tenants(dir)
+	if want := map[string]bool{"project-id": true, "namespace-id": true}; err != nil || !reflect.DeepEqual(found, want) {
+		t.Errorf("got %v, %v", found, err)
+	}
+	if found, err := Tenants(filepath.Join(dir, "none")); err != nil || len(found) != 0 {
+		t.Errorf("before the first pod: %v, %v", found, err)
 	}
 }

@@ -31,7 +31,7 @@ func (s *Sandbox) start(ctx context.Context, spec vmm.Spec) (err error) {
 // clone says whether the machine runs. It is no error if it does not: all it can
 // save is time.
 func (s *Sandbox) clone(ctx context.Context, spec vmm.Spec) bool {
-	if s.host.Template == nil || s.host.Config.Templates != config.TemplatesNamespace {
+	if s.host.Template == nil || s.host.Config.Templates != config.TemplatesProject {
 		return false
 	}
 	began := time.Now()
@@ -57,7 +57,7 @@ func (s *Sandbox) clone(ctx context.Context, spec vmm.Spec) bool {
 }
 
 func (s *Sandbox) template(ctx context.Context, spec vmm.Spec) (*template.Template, error) {
-	request, err := template.RequestFor(s.record.NamespaceID, spec)
+	request, err := template.RequestFor(s.record.Tenant(), spec)
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func newFixtureOf(t *testing.T, guest *fakeguest.Guest, templates string,
 		must(t, os.MkdirAll(dir, 0o755))
 	}
 	must(t, os.WriteFile(filepath.Join(cfg.RecordsDir, id+".json"), []byte(fmt.Sprintf(`{"version":1,"sandbox_id":%q,"pod_uid":"u1",
-		"namespace_id":"namespace-1","tap":"tap0","mac":"fa:16:3e:00:00:01","mtu":1442,"addresses":["10.0.0.5/24"],"routes":[]}`, id)), 0o600))
+		"namespace_id":"namespace-1","project_id":"project-1","tap":"tap0","mac":"fa:16:3e:00:00:01","mtu":1442,"addresses":["10.0.0.5/24"],"routes":[]}`, id)), 0o600))
 	f := &fixture{t: t, guest: guest, cfg: cfg, exits: map[string]uint32{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	host := sandbox.Host{

@@ -30,14 +30,14 @@ func TestAMachineIsClonedWhereItCanBe(t *testing.T) {
 		tried     int
 		cloned    bool
 	}{
-		"there is one":  {config.TemplatesNamespace, found, false, 1, true},
+		"there is one":  {config.TemplatesProject, found, false, 1, true},
 		"they are off":  {config.TemplatesOff, found, false, 0, false},
-		"there is none": {config.TemplatesNamespace, func(context.Context, string, template.Request) (*template.Template, error) { return nil, nil }, false, 0, false},
-		"no keeper": {config.TemplatesNamespace, func(context.Context, string, template.Request) (*template.Template, error) {
+		"there is none": {config.TemplatesProject, func(context.Context, string, template.Request) (*template.Template, error) { return nil, nil }, false, 0, false},
+		"no keeper": {config.TemplatesProject, func(context.Context, string, template.Request) (*template.Template, error) {
 			return nil, errors.New("refused")
 		}, false, 0, false},
-		"no keeper is known": {config.TemplatesNamespace, nil, false, 0, false},
-		"it does not answer": {config.TemplatesNamespace, found, true, 1, false},
+		"no keeper is known": {config.TemplatesProject, nil, false, 0, false},
+		"it does not answer": {config.TemplatesProject, found, true, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			guest := fakeguest.New()
@@ -55,15 +55,15 @@ func TestAMachineIsClonedWhereItCanBe(t *testing.T) {
 	}
 }
 
-// TestTemplatesAreOfANamespace: a pod asks for its own namespace's, and for its own size.
-func TestTemplatesAreOfANamespace(t *testing.T) {
+// TestTemplatesAreOfAProject: a pod asks for its own project's, whatever its memory.
+func TestTemplatesAreOfAProject(t *testing.T) {
 	var asked template.Request
-	f := newFixtureOf(t, fakeguest.New(), config.TemplatesNamespace, func(_ context.Context, _ string, request template.Request) (*template.Template, error) {
+	f := newFixtureOf(t, fakeguest.New(), config.TemplatesProject, func(_ context.Context, _ string, request template.Request) (*template.Template, error) {
 		asked = request
 		return nil, nil
 	})
 	f.boot()
-	if asked.Owner != "namespace-1" || asked.MTU != 1442 || asked.Memory != f.guest.Spec.Memory || asked.CPUs != f.guest.Spec.CPUs {
+	if asked.Owner != "project-1" || asked.MTU != 1442 || asked.Memory != template.BaseMemory || f.guest.Spec.Memory <= asked.Memory || asked.CPUs != f.guest.Spec.CPUs {
 		t.Errorf("asked for %+v", asked)
 	}
 }

@@ -20,6 +20,7 @@ type Limits struct {
 	Memory int64         // bytes that their files occupy
 	Age    time.Duration // a template is thrown away after this, and made again
 	Idle   time.Duration // ... or when it was not used for this long
+	Grace  time.Duration // ... or when its owner has had no pod on the node for this long
 }
 
 const (
@@ -45,7 +46,9 @@ type Keeper struct {
 
 type entry struct {
 	template   *Template
+	owner      string
 	made, used time.Time
+	alone      time.Time // since when the owner has had no pod on the node; zero: it has
 }
 
 // NewKeeper returns a keeper that makes templates with a function.
@@ -70,6 +73,7 @@ func (k *Keeper) Get(ctx context.Context, request Request) (*Template, error) {
 	if when, failed := k.failed[key]; k.closed || k.making != "" || failed && k.now().Sub(when) < retryAfter {
 		return nil, nil
 	}
+	k.shrink(k.limits.Count-1, k.limits.Memory-request.Memory)
 	k.making = key
 	k.work.Go(func() { k.fill(ctx, key, request) })
 	return nil, nil
@@ -89,8 +93,8 @@ func (k *Keeper) fill(ctx context.Context, key string, request Request) {
 		return
 	}
 	delete(k.failed, key)
-	k.entries[key] = &entry{template: made, made: k.now(), used: k.now()}
-	log.L.WithField("owner", request.Owner).WithField("memory", request.Memory).WithField("took", time.Since(begin)).Info("made a template")
+	k.entries[key] = &entry{template: made, owner: request.Owner, made: k.now(), used: k.now()}
+	log.L.WithField("owner", request.Owner).WithField("cpus", request.CPUs).WithField("took", time.Since(begin)).Info("made a template")
 	k.drop()
 }
 
@@ -101,7 +105,17 @@ func (k *Keeper) drop() {
 			k.remove(key)
 		}
 	}
-	for len(k.entries) > 0 && (len(k.entries) > k.limits.Count || k.occupied() > k.limits.Memory) {
+	k.shrink(k.limits.Count, k.limits.Memory)
+	for key, when := range k.failed {
+		if k.now().Sub(when) >= retryAfter {
+			delete(k.failed, key)
+		}
+	}
+}
+
+// shrink drops the longest unused until at most so many remain, of so many bytes.
+func (k *Keeper) shrink(count int, memory int64) {
+	for len(k.entries) > 0 && (len(k.entries) > count || k.occupied() > memory) {
 		oldest := ""
 		for key, e := range k.entries {
 			if oldest == "" || e.used.Before(k.entries[oldest].used) {
@@ -110,9 +124,21 @@ func (k *Keeper) drop() {
 		}
 		k.remove(oldest)
 	}
-	for key, when := range k.failed {
-		if k.now().Sub(when) >= retryAfter {
-			delete(k.failed, key)
+}
+
+// dropAlone drops the templates of owners that have had no pod on the node for a while:
+// nothing tells the node that a project's namespaces are gone.
+func (k *Keeper) dropAlone(owners map[string]bool) {
+	for key, e := range k.entries {
+		switch {
+		case owners[e.owner]:
+			e.alone = time.Time{}
+		case e.alone.IsZero():
+			e.alone = k.now()
+		}
+		if !e.alone.IsZero() && k.now().Sub(e.alone) >= k.limits.Grace {
+			log.L.WithField("owner", e.owner).Info("dropped a template: its owner has no pod on the node")
+			k.remove(key)
 		}
 	}
 }
@@ -145,18 +171,30 @@ func occupied(file *os.File) int64 {
 	return stat.Blocks * 512
 }
 
-// Sweep throws away what has become too old, until ctx ends.
-func (k *Keeper) Sweep(ctx context.Context, every time.Duration) {
+// Sweep throws away what is of no use any more, until ctx ends. The function returns
+// who has pods on the node.
+func (k *Keeper) Sweep(ctx context.Context, every time.Duration, owners func() (map[string]bool, error)) {
 	for ticks := time.NewTicker(every); ; {
 		select {
 		case <-ticks.C:
-			k.mu.Lock()
-			k.drop()
-			k.mu.Unlock()
+			k.sweep(owners)
 		case <-ctx.Done():
 			ticks.Stop()
 			return
 		}
+	}
+}
+
+func (k *Keeper) sweep(owners func() (map[string]bool, error)) {
+	found, err := owners()
+	if err != nil {
+		log.L.WithError(err).Warn("templates stay whose owners may have no pod on the node any more")
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.drop()
+	if err == nil {
+		k.dropAlone(found)
 	}
 }
 

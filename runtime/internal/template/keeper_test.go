@@ -87,7 +87,7 @@ func (n *node) get(owner string) bool {
 	return true
 }
 
-var ample = Limits{Count: 8, Memory: 1 << 30, Age: time.Hour, Idle: time.Hour}
+var ample = Limits{Count: 8, Memory: 1 << 30, Age: time.Hour, Idle: time.Hour, Grace: time.Minute}
 
 func TestATemplateIsMadeAtTheFirstUseAndIsItsOwnersAlone(t *testing.T) {
 	n := newNode(t, ample)
@@ -134,6 +134,65 @@ func TestATemplateDoesNotOutliveItsGuestItsAgeOrItsUse(t *testing.T) {
 				t.Error("it is still there")
 			}
 		})
+	}
+}
+
+func TestATemplateGoesWithItsOwnersLastPod(t *testing.T) {
+	n := newNode(t, ample)
+	n.get("red")
+	n.get("blue")
+	pods := map[string]bool{"red": true, "blue": true}
+	fault := error(nil)
+	after := func(seconds int) {
+		n.clock = n.clock.Add(time.Duration(seconds) * time.Second)
+		n.sweep(func() (map[string]bool, error) { return pods, fault })
+	}
+	has := func(what string, want ...string) {
+		t.Helper()
+		found := map[string]bool{}
+		for _, e := range n.entries {
+			found[e.owner] = true
+		}
+		if len(found) != len(want) {
+			t.Errorf("%s: there are templates of %v, not of %v", what, found, want)
+		}
+	}
+	after(600)
+	has("both have pods", "red", "blue")
+	pods["blue"] = false
+	after(10)
+	pods["blue"] = true
+	after(50)
+	pods["blue"] = false
+	after(10)
+	after(50)
+	has("blue had one in between", "red", "blue")
+	fault = errors.New("the records cannot be read")
+	after(10)
+	has("it is not known who has", "red", "blue")
+	fault = nil
+	after(10)
+	has("blue has had none for a minute", "red")
+	if n.get("blue") {
+		t.Error("the next pod of blue found a template")
+	}
+}
+
+// TestThereIsRoomBeforeATemplateIsMade: while it is made, it already takes its memory.
+func TestThereIsRoomBeforeATemplateIsMade(t *testing.T) {
+	n := newNode(t, Limits{Count: 8, Memory: 2 << 20, Age: time.Hour, Idle: time.Hour})
+	n.get("a")
+	maker, held := n.make, -1
+	n.make = func(ctx context.Context, request Request) (*Template, error) {
+		n.mu.Lock()
+		held = len(n.entries)
+		n.mu.Unlock()
+		return maker(ctx, request)
+	}
+	n.request.Memory = 3 << 19
+	n.get("b")
+	if held != 0 || n.made.Load() != 2 {
+		t.Errorf("%d were kept while another one was made, %d made", held, n.made.Load())
 	}
 }
 

@@ -17,13 +17,14 @@ import (
 // Request is everything in which a template must agree with its clones, and whose
 // clones share its memory.
 type Request struct {
-	Owner             string `json:"owner"` // who shares it: never two tenants
+	Owner             string `json:"owner"` // the project that shares it: never two tenants
 	GuestDir          string `json:"guest_dir"`
 	Executable        string `json:"executable"`
 	Accelerator       string `json:"accelerator"`
 	TSCkHz            int    `json:"tsc_khz"`
 	TranslationBuffer int64  `json:"translation_buffer"`
-	Memory            int64  `json:"memory"`
+	Memory            int64  `json:"memory"` // its own
+	Room              int64  `json:"room"`   // what can be plugged into its clones
 	CPUs              int    `json:"cpus"`
 	MTU               int    `json:"mtu"`
 	Offload           bool   `json:"offload"`
@@ -34,9 +35,13 @@ func RequestFor(owner string, spec vmm.Spec) (Request, error) {
 	if owner == "" || spec.NIC == nil {
 		return Request{}, errors.New("a machine without an owner or a network card is not cloned")
 	}
+	if spec.Memory < BaseMemory || spec.Memory > BaseMemory+Room {
+		return Request{}, fmt.Errorf("a machine of %d MiB is not cloned: its size must be from %d to %d MiB",
+			spec.Memory>>20, BaseMemory>>20, (BaseMemory+Room)>>20)
+	}
 	return Request{
 		Owner: owner, GuestDir: spec.GuestDir, Executable: spec.Executable, Accelerator: spec.Accelerator, TSCkHz: spec.TSCkHz,
-		TranslationBuffer: spec.TranslationBuffer, Memory: spec.Memory, CPUs: spec.CPUs, MTU: spec.NIC.MTU, Offload: spec.NIC.Offload,
+		TranslationBuffer: spec.TranslationBuffer, Memory: BaseMemory, Room: Room, CPUs: spec.CPUs, MTU: spec.NIC.MTU, Offload: spec.NIC.Offload,
 	}, nil
 }
 

@@ -22,6 +22,14 @@ import (
 	"hypernetes.org/runtime/internal/vmm"
 )
 
+// A template's own memory, and what can be plugged into a clone, in bytes. Every clone starts
+// with the former, so that one template serves machines of all sizes; what a template
+// has in its memory and in its file is charged to its keeper.
+const (
+	BaseMemory = vmm.MinimumMemory
+	Room       = 16 << 30
+)
+
 // Template is a saved machine.
 type Template struct {
 	Memory *os.File // sealed
@@ -32,8 +40,8 @@ type Template struct {
 func (t *Template) Close() error { return errors.Join(t.Memory.Close(), t.State.Close()) }
 
 // Make boots a machine to the point where its guest waits for an identity, and saves
-// it. Of the specification it ignores disks, and of the network card all but what the
-// guest has negotiated with it.
+// it. Of the specification it ignores memory and disks, and of the network card all but
+// what the guest has negotiated with it.
 func Make(ctx context.Context, driver vmm.Driver, spec vmm.Spec) (*Template, error) {
 	made, err := makeTemplate(ctx, driver, spec)
 	if err != nil {
@@ -44,6 +52,7 @@ func Make(ctx context.Context, driver vmm.Driver, spec vmm.Spec) (*Template, err
 
 func makeTemplate(ctx context.Context, driver vmm.Driver, spec vmm.Spec) (made *Template, err error) {
 	t := &Template{}
+	spec.Memory = BaseMemory
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, closeFile(t.Memory), closeFile(t.State))
@@ -64,7 +73,7 @@ func makeTemplate(ctx context.Context, driver vmm.Driver, spec vmm.Spec) (made *
 		spec.NetnsPath = network.path
 		spec.NIC = &vmm.NIC{Tap: network.tap, MAC: channel.TemplateMAC, MTU: spec.NIC.MTU, Offload: spec.NIC.Offload}
 	}
-	spec.Template, spec.Backing, spec.Disks = true, &vmm.Backing{File: t.Memory, Shared: true}, nil
+	spec.Template, spec.Backing, spec.Disks = true, backing(t.Memory, true), nil
 	if err := save(ctx, driver, spec, t.State); err != nil {
 		return nil, err
 	}
@@ -78,6 +87,10 @@ func makeTemplate(ctx context.Context, driver vmm.Driver, spec vmm.Spec) (made *
 		return nil, err
 	}
 	return t, nil
+}
+
+func backing(memory *os.File, shared bool) *vmm.Backing {
+	return &vmm.Backing{File: memory, Size: BaseMemory, Room: Room, Shared: shared}
 }
 
 // seals keep the files as they are, against any process of any user.
@@ -135,15 +148,15 @@ func within(ctx context.Context, machine vmm.Machine, talk func() error) error {
 }
 
 // Clone starts a machine from a template, and returns it with its channel when its
-// guest has answered. The specification is the template's, but for disks, network, users and
-// cgroups. On an error nothing of the machine is left.
+// guest has answered and has its memory. The specification is the template's, but for
+// memory, disks, network, users and cgroups. On an error nothing of the machine is left.
 func Clone(ctx context.Context, driver vmm.Driver, spec vmm.Spec, from *Template) (_ vmm.Machine, _ *channel.Host, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("clone a template: %w", err)
 		}
 	}()
-	spec.Template, spec.Backing, spec.Incoming = true, &vmm.Backing{File: from.Memory}, from.State
+	spec.Template, spec.Backing, spec.Incoming = true, backing(from.Memory, false), from.State
 	machine, err := driver.Start(ctx, spec)
 	if err != nil {
 		return nil, nil, err
@@ -165,5 +178,15 @@ func fork(ctx context.Context, machine vmm.Machine) (*channel.Host, error) {
 	if err := within(ctx, machine, func() error { return channel.WriteFork(machine.Channel(), entropy) }); err != nil {
 		return nil, err
 	}
-	return channel.Dial(ctx, machine.Channel())
+	host, err := channel.Dial(ctx, machine.Channel())
+	if err != nil {
+		return nil, err
+	}
+	// Meanwhile the guest was given its memory.
+	if growing, ok := machine.(vmm.Growing); ok {
+		if err := growing.WaitMemory(ctx); err != nil {
+			return nil, errors.Join(err, host.Close())
+		}
+	}
+	return host, nil
 }

@@ -15,6 +15,9 @@ import (
 // distribution kernel and the root disk leave too little for a container.
 const MinimumMemory = 128 << 20
 
+// MemoryBlock is the unit in which memory is plugged, in bytes: what Linux needs.
+const MemoryBlock = 4 << 20
+
 // Accelerators a Spec may name.
 const (
 	AcceleratorAuto = "auto" // kvm if a trial boot worked on this node, else tcg
@@ -41,9 +44,13 @@ type NIC struct {
 	Offload bool // whether checksum and segmentation offload may be offered to the guest
 }
 
-// Backing is a file that the guest's memory is mapped from.
+// Backing is a file that the guest's memory is mapped from, as far as it is there at boot.
 type Backing struct {
-	File *os.File // as long as the memory; Start takes a duplicate
+	File *os.File // of Size bytes; Start takes a duplicate
+	Size int64    // at least MinimumMemory
+	// Room is how many bytes of the monitor's own memory can be plugged beside it. A
+	// machine is given what its memory exceeds Size by, in whole MemoryBlocks.
+	Room int64
 	// Shared lets the guest's writes reach the file. Else they stay with the machine,
 	// and what it does not write it shares with the other machines of the file.
 	Shared bool
@@ -62,9 +69,9 @@ type Spec struct {
 
 	// Template boots a guest that becomes a template: it stops before it has an identity.
 	// A clone is started with Incoming and the template's other settings, of which it
-	// may change ID, users, cgroups, network namespace, disks and the NIC's tap.
+	// may change ID, users, cgroups, network namespace, disks, the NIC's tap and memory.
 	Template bool
-	Backing  *Backing // the guest's memory; nil: the monitor's own
+	Backing  *Backing // nil: all memory is the monitor's own and there at boot
 	// Incoming is the state that Save wrote: the machine continues from there. Disks
 	// are plugged after that. Start reads the file from its position.
 	Incoming *os.File
@@ -139,6 +146,13 @@ type Saver interface {
 	// Save stops the machine and writes its state, without the memory of its
 	// Backing, to a file. The machine is of no use any more; the caller kills it.
 	Save(ctx context.Context, state *os.File) error
+}
+
+// Growing is a machine that may still be given memory when it has started.
+type Growing interface {
+	Machine
+	// WaitMemory returns when the guest has all of its memory.
+	WaitMemory(ctx context.Context) error
 }
 
 // Driver starts machines.

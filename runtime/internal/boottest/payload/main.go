@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -66,6 +67,14 @@ func act(verb string, arguments []string) error {
 		name, err := os.Hostname()
 		fmt.Println(name, os.Getpid(), os.Getuid())
 		return err
+	case "show": // the content of files, a line each
+		for _, name := range arguments {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			fmt.Println(strings.Join(strings.Fields(string(text)), " "))
+		}
 	case "eat": // memory, until killed
 		var kept [][]byte
 		for range 1024 {

@@ -29,7 +29,10 @@ const (
 	CgroupDir  = "/sys/fs/cgroup"
 )
 
-const newRoot = "/root"
+const (
+	newRoot      = "/root"
+	filesOptions = "mode=0711,size=25%"
+)
 
 type mount struct {
 	source, target, kind string
@@ -131,7 +134,7 @@ func late() error {
 	}
 	// A separate tmpfs: a container that fills a file volume it may write
 	// (its termination log) must not take the runtime's own state with it.
-	err = mountAll([]mount{{"files", FilesDir, "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=0711,size=25%"}})
+	err = mountAll([]mount{{"files", FilesDir, "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, filesOptions}})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ const modulesDir = "/modules"
 const (
 	StageChannel = "channel" // needed for the guest's first message
 	StageRest    = "rest"    // disks, file systems, network
+	StageGrowth  = "growth"  // memory that is plugged into clones
 )
 
 // parameters of modules by name. SCSI would look for disks at all 256 targets,

@@ -63,8 +63,13 @@ func podCgroup() error {
 	if err := os.Mkdir(PodCgroup, 0o755); err != nil {
 		return fmt.Errorf("create the pod's cgroup: %w", err)
 	}
+	return limitPod()
+}
+
+// limitPod goes by what the machine has now.
+func limitPod() error {
 	// Not MemAvailable, which excludes memory that the kernel prefers to keep.
-	free, err := freeMemory()
+	free, err := memory("MemFree")
 	if err != nil {
 		return err
 	}
@@ -90,20 +95,20 @@ func podCgroup() error {
 	return nil
 }
 
-func freeMemory() (int64, error) {
+// memory reads one of the kernel's figures, in bytes.
+func memory(name string) (int64, error) {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return 0, fmt.Errorf("read the machine's memory: %w", err)
 	}
-	return parseFree(string(text))
+	return parseMemory(string(text), name)
 }
 
-// parseFree reads MemFree, in bytes.
-func parseFree(text string) (int64, error) {
+func parseMemory(text, wanted string) (int64, error) {
 	for line := range strings.Lines(text) {
 		name, rest, _ := strings.Cut(line, ":")
 		fields := strings.Fields(rest)
-		if name != "MemFree" || len(fields) == 0 {
+		if name != wanted || len(fields) == 0 {
 			continue
 		}
 		kib, err := strconv.ParseInt(fields[0], 10, 64)
@@ -112,5 +117,5 @@ func parseFree(text string) (int64, error) {
 		}
 		return kib << 10, nil
 	}
-	return 0, errors.New("the kernel does not report how much memory is free")
+	return 0, fmt.Errorf("the kernel does not report %s", wanted)
 }

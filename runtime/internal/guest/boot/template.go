@@ -39,6 +39,10 @@ func Fork(port io.ReadWriter) error {
 	if err := run(warmUp); err != nil {
 		return fmt.Errorf("run %s once: %w", warmUp[0], err)
 	}
+	var err error
+	if savedMemory, err = memory("MemTotal"); err != nil {
+		return err
+	}
 	if err := channel.WriteReady(port); err != nil {
 		return err
 	}

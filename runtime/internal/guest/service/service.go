@@ -96,6 +96,9 @@ func (s *Service) Accept(header channel.Header) (channel.Status, func(net.Conn))
 
 // Configure sets up what the pod shares.
 func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest) (*guestv1.ConfigureResponse, error) {
+	if err := boot.Grow(); err != nil {
+		return nil, failure(err)
+	}
 	if request.GetTimeUnixNano() != 0 {
 		now := unix.NsecToTimespec(request.GetTimeUnixNano())
 		if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {

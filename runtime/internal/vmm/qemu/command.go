@@ -65,7 +65,7 @@ func commandLine(spec vmm.Spec, fds descriptors) []string {
 		"-accel", accelerator(spec),
 		"-cpu", cpu,
 		"-smp", strconv.Itoa(spec.CPUs),
-		"-m", strconv.FormatInt(spec.Memory>>20, 10)+"M",
+		"-m", memoryArgument(spec),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		// Privileges are dropped before exec, so that QEMU needs no more than this.
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -151,7 +151,8 @@ func kernelLine(spec vmm.Spec) string {
 	// kernel would set 64 MiB aside in a machine of 4 GiB.
 	words := []string{"console=none", "quiet", "loglevel=0", "panic=-1", "cryptomgr.notests", "swiotlb=noforce"}
 	if spec.Template {
-		words = append(words, templateWord)
+		// Plugged memory is used without waiting for a program that would say so.
+		words = append(words, templateWord, "memhp_default_state=online")
 	}
 	if spec.Accelerator == vmm.AcceleratorTCG {
 		// Under emulation the guest reads the host's time stamp counter.
@@ -187,6 +188,9 @@ func validate(spec vmm.Spec) error {
 	}
 	if spec.Incoming != nil && spec.Backing == nil {
 		return fmt.Errorf("a saved machine continues only with its memory")
+	}
+	if b := spec.Backing; b != nil && (b.Size < vmm.MinimumMemory || spec.Memory < b.Size || missing(spec) > b.Room) {
+		return fmt.Errorf("%d bytes of memory cannot be made of %d and up to %d more", spec.Memory, b.Size, b.Room)
 	}
 	seen := map[string]bool{rootSerial: true}
 	for _, disk := range spec.Disks {

@@ -50,13 +50,15 @@ func TestTheCommandLineSaysWhatTheSpecSays(t *testing.T) {
 		},
 		{name: "a machine that boots has its own memory", hasNot: []string{"memory-backend", "-incoming", "hypernetes.template"}},
 		{
-			name: "a template's memory is a file", change: func(s *vmm.Spec) { s.Template, s.Backing = true, &vmm.Backing{Shared: true} },
-			has:    []string{"memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/8,share=on", ",memory-backend=ram ", " hypernetes.template"},
+			name: "a template's memory is a file", change: func(s *vmm.Spec) {
+				s.Template, s.Backing = true, &vmm.Backing{Size: 128 << 20, Room: 1 << 30, Shared: true}
+			},
+			has:    []string{"memory-backend-ram,id=more,size=1024M", "virtio-mem-pci,id=plugged,memdev=more,block-size=2M,requested-size=0", "-m 128M,maxmem=1152M ", "memory-backend-file,id=ram,size=128M,mem-path=/proc/self/fd/8,share=on,prealloc=on", ",memory-backend=ram ", " hypernetes.template"},
 			hasNot: []string{"-incoming"},
 		},
 		{
-			name: "a clone's memory is private", change: func(s *vmm.Spec) { s.Template, s.Backing, s.Incoming = true, &vmm.Backing{}, os.Stdin },
-			has: []string{"size=256M,mem-path=/proc/self/fd/8,share=off -incoming defer", ",memory-backend=ram ", " hypernetes.template"},
+			name: "a clone's memory is private", change: func(s *vmm.Spec) { s.Template, s.Backing, s.Incoming = true, &vmm.Backing{Size: 256 << 20}, os.Stdin },
+			has: []string{"size=256M,mem-path=/proc/self/fd/8,share=off,prealloc=off -incoming defer", "-m 256M ", ",memory-backend=ram ", " hypernetes.template"},
 		},
 		{name: "no network card", change: func(s *vmm.Spec) { s.NIC = nil }, hasNot: []string{"virtio-net", "tap"}},
 	} {
@@ -120,5 +122,17 @@ func TestNamesOfQEMUsObjectsFitAndDiffer(t *testing.T) {
 	a, b := nodeName(strings.Repeat("s", 36)), nodeName(strings.Repeat("s", 35))
 	if len(a) > 31 || a == b || a == deviceID(strings.Repeat("s", 36)) {
 		t.Errorf("%q and %q", a, b)
+	}
+}
+
+func TestACloneGetsWhatItsTemplateLacks(t *testing.T) {
+	for memory, want := range map[int64]int64{128: 0, 129: 4, 640: 512, 651: 524} {
+		spec := vmm.Spec{Memory: memory << 20, Backing: &vmm.Backing{Size: 128 << 20, Room: 1 << 30}}
+		if got := missing(spec); got != want<<20 {
+			t.Errorf("%d MiB: %d are plugged", memory, got>>20)
+		}
+	}
+	if got := missing(vmm.Spec{Memory: 640 << 20}); got != 0 {
+		t.Errorf("a machine that boots lacks %d", got)
 	}
 }

@@ -33,6 +33,7 @@ type machine struct {
 	monitor *monitor
 	channel net.Conn
 	done    chan struct{}
+	plugged int64 // bytes of memory beside what was there at the start
 
 	mu   sync.Mutex // guards what follows
 	exit vmm.Exit
@@ -112,6 +113,7 @@ func start(ctx context.Context, spec vmm.Spec) (_ *machine, err error) {
 		process: process,
 		channel: channel,
 		done:    make(chan struct{}),
+		plugged: missing(spec),
 		sets:    sets,
 	}
 	m.monitor = newMonitor(qmp, func(event vmm.Event) { m.report(event, spec.Notify) })

@@ -17,7 +17,10 @@ import (
 // is (x-ignore-shared), so that the state is some 200 KiB.
 
 const (
-	memoryID = "ram"
+	memoryID     = "ram"
+	moreMemoryID = "more"
+	pluggedID    = "plugged"
+	memoryPause  = 5 * time.Millisecond // no event comes in time: QEMU limits their rate to one a second
 	// stateName is the name under which QEMU keeps the state's descriptor. It cannot be given
 	// a program to run: the seccomp filter forbids that.
 	stateName = "state"
@@ -29,12 +32,80 @@ func backingArguments(spec vmm.Spec, fd int) []string {
 	if spec.Backing == nil {
 		return nil
 	}
-	arguments := []string{"-object", fmt.Sprintf("memory-backend-file,id=%s,size=%dM,mem-path=/proc/self/fd/%d,share=%s",
-		memoryID, spec.Memory>>20, fd, onOff(spec.Backing.Shared))}
+	// A template's file gets all of its pages at once. The kernel would else give it one
+	// for each that a clone writes, beside the clone's own, and charge the clone for both.
+	arguments := []string{"-object", fmt.Sprintf("memory-backend-file,id=%s,size=%dM,mem-path=/proc/self/fd/%d,share=%s,prealloc=%s",
+		memoryID, spec.Backing.Size>>20, fd, onOff(spec.Backing.Shared), onOff(spec.Backing.Shared))}
+	if spec.Backing.Room > 0 {
+		arguments = append(arguments,
+			// The kubelet has the kernel reserve nothing (vm.overcommit_memory). "reserve=off" would
+			// look that up, where the jail has no such file.
+			"-object", fmt.Sprintf("memory-backend-ram,id=%s,size=%dM", moreMemoryID, spec.Backing.Room>>20),
+			"-device", fmt.Sprintf("virtio-mem-pci,id=%s,memdev=%s,block-size=2M,requested-size=0", pluggedID, moreMemoryID))
+	}
 	if spec.Incoming != nil {
 		arguments = append(arguments, "-incoming", "defer")
 	}
 	return arguments
+}
+
+// memoryArgument is the value of -m.
+func memoryArgument(spec vmm.Spec) string {
+	if spec.Backing == nil {
+		return fmt.Sprintf("%dM", spec.Memory>>20)
+	}
+	if spec.Backing.Room == 0 {
+		return fmt.Sprintf("%dM", spec.Backing.Size>>20)
+	}
+	return fmt.Sprintf("%dM,maxmem=%dM", spec.Backing.Size>>20, (spec.Backing.Size+spec.Backing.Room)>>20)
+}
+
+// missing is how much memory a machine lacks at its start, in whole blocks.
+func missing(spec vmm.Spec) int64 {
+	if spec.Backing == nil {
+		return 0
+	}
+	return (max(0, spec.Memory-spec.Backing.Size) + vmm.MemoryBlock - 1) / vmm.MemoryBlock * vmm.MemoryBlock
+}
+
+// property names one of the device that plugs memory.
+func property(name string) map[string]any {
+	return map[string]any{"path": "/machine/peripheral/" + pluggedID, "property": name}
+}
+
+// plugMemory has the guest take more memory, which it does by and by.
+func (m *machine) plugMemory(ctx context.Context) error {
+	if m.plugged == 0 {
+		return nil
+	}
+	arguments := property("requested-size")
+	arguments["value"] = m.plugged
+	return m.monitor.execute(ctx, "qom-set", arguments, nil)
+}
+
+// WaitMemory implements vmm.Growing.
+func (m *machine) WaitMemory(ctx context.Context) error {
+	for m.plugged > 0 {
+		answer, err := m.monitor.query(ctx, "qom-get", property("size"), nil)
+		if err != nil {
+			return fmt.Errorf("look at the machine's memory: %w", err)
+		}
+		var size int64
+		if err := json.Unmarshal(answer, &size); err != nil {
+			return fmt.Errorf("look at the machine's memory: %w", err)
+		}
+		if size == m.plugged {
+			return nil
+		}
+		select {
+		case <-time.After(memoryPause):
+		case <-m.done:
+			return vmm.ErrGone
+		case <-ctx.Done():
+			return fmt.Errorf("the guest has taken %d of %d bytes of memory: %w", size, m.plugged, ctx.Err())
+		}
+	}
+	return nil
 }
 
 func (m *machine) ignoreShared(ctx context.Context) error {
@@ -110,6 +181,9 @@ func (m *machine) restore(ctx context.Context, state *os.File, disks []vmm.Disk)
 		return vmm.ErrGone
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	if err := m.plugMemory(ctx); err != nil {
+		return err
 	}
 	for _, disk := range disks {
 		if err := m.AttachDisk(ctx, disk); err != nil {

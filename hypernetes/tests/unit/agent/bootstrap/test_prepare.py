@@ -53,7 +53,7 @@ class PrepareTest(agent_builders.PhaseTest):
     def test_the_keeper_of_templates_runs_only_where_they_are_on(self) -> None:
         prepare.start_templates(self.node)
         self.assertEqual([("remove", "hypernetes-templates")], self.services.calls)
-        self.node.conf.set_override("templates", "namespace", group="node")
+        self.node.conf.set_override("templates", "project", group="node")
         prepare.start_templates(self.node)
         self.assertEqual(("install", "hypernetes-templates"), self.services.calls[-1])
 

@@ -20,7 +20,7 @@ class TemplatesTest(testtools.TestCase):
         self.assertIsNone(templates.program(self.conf, self.layout))
 
     def test_other_settings_are_another_program(self) -> None:
-        self.conf.set_override("templates", "namespace", group="node")
+        self.conf.set_override("templates", "project", group="node")
         first = templates.program(self.conf, self.layout)
         self.assertEqual(first, templates.program(self.conf, self.layout))
         self.conf.set_override("templates_count", 3, group="node")
