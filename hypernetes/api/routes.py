@@ -51,6 +51,7 @@ ROUTES = (
         status=201,
     ),
     Route("GET", "/v1/nodes/{id}", nodes.show, policies.nodes.GET, node_schemas.NODE),
+    Route("PATCH", "/v1/nodes/{id}", nodes.update, policies.nodes.UPDATE, node_schemas.NODE, body=node_schemas.UPDATE),
     Route("DELETE", "/v1/nodes/{id}", nodes.delete, policies.nodes.DELETE, status=202),
     # An agent has no Keystone token; the one-time secret in the body authorizes the request.
     Route("POST", "/v1/nodes/{id}/enroll", nodes.enroll, None, node_schemas.ENROLLED, body=node_schemas.ENROLL),

@@ -107,6 +107,9 @@ class Node(Timestamped, Base):
     agent_version: Mapped[str | None] = mapped_column(String(64))
     boot_id: Mapped[str | None] = mapped_column(String(64))
     last_seen_at: Mapped[datetime.datetime | None] = mapped_column(types.UtcDateTime)
+    disabled: Mapped[bool] = mapped_column(Boolean, server_default="0")
+    disabled_reason: Mapped[str | None] = mapped_column(Text)
+    cordoned: Mapped[bool] = mapped_column(Boolean, server_default="0")
     order: Mapped[str | None] = mapped_column("phase_order", _LONG_TEXT)
     generation: Mapped[int] = mapped_column(Integer)
 

@@ -9,6 +9,9 @@ NETWORK = PREFIX + "network-id"
 ADDRESS_ANNOTATION = PREFIX + "ip-address"
 """On a pod: the address it wants in its namespace's subnet; without it Neutron chooses."""
 
+DISABLED_ANNOTATION = PREFIX + "disabled"
+"""On a node: that an operator has disabled it in Hypernetes, and why."""
+
 MANAGED_BY = "app.kubernetes.io/managed-by"
 FIELD_MANAGER = "hypernetes"
 """Field manager of every server-side apply of Hypernetes, and the value of the label :data:`MANAGED_BY`."""

@@ -64,6 +64,12 @@ class Node:
     agent_version: str | None = None
     boot_id: str | None = None
     last_seen_at: datetime.datetime | None = None
+    disabled: bool = False
+    """Whether the operator wants no new pods there."""
+    disabled_reason: str | None = None
+    """Why, in the operator's words."""
+    cordoned: bool = False
+    """Whether Hypernetes was seen to have cordoned the Kubernetes node; not what kubectl has cordoned."""
     order: str | None = None
     """JSON of the :class:`hypernetes.rpc.messages.PhaseOrder` that the node is to carry out, if any."""
     generation: int = 1

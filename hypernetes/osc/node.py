@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``openstack kube node create|list|show|delete``."""
+"""``openstack kube node create|list|show|set|delete``."""
 
 import argparse
 from typing import Any
 
+from osc_lib import exceptions
 from osc_lib.command import command
 
 from hypernetes.osc import clients
@@ -79,6 +80,39 @@ class ShowNode(help_format.Preformatted, command.ShowOne):
                 identifier = node.id
                 node = wait.until(f"node {node.name}", lambda: client.get_node(identifier), "UP", parsed_args.timeout)
         return columns.show(node, columns.NODE)
+
+
+class SetNode(help_format.Preformatted, command.Command):
+    """Disable a node, so that no new pods start there, or enable it again.
+
+    The pods that run on a disabled node continue; kubectl drain evicts them. A node that was
+    cordoned with kubectl before it was disabled stays cordoned when it is enabled.
+
+    Examples:
+
+      openstack kube node set node1 --disable --reason "new memory"
+      openstack kube node set node1 --enable
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("node", metavar="<node>", help="Node to change (name or ID).")
+        state = parser.add_mutually_exclusive_group(required=True)
+        state.add_argument("--enable", action="store_true", help="Let new pods start on the node.")
+        state.add_argument("--disable", action="store_true", help="Let no new pods start on the node.")
+        parser.add_argument("--reason", metavar="<reason>", help="Why the node is disabled; only with --disable.")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        if parsed_args.reason is not None and not parsed_args.disable:
+            raise exceptions.CommandError("--reason is for --disable only; leave it out to enable the node.")
+        attributes: dict[str, Any] = {"disabled": parsed_args.disable}
+        if parsed_args.reason is not None:
+            attributes["disabled_reason"] = parsed_args.reason
+        client = clients.kube(self)
+        with errors.reported():
+            node: Any = client.find_node(parsed_args.node, ignore_missing=False)
+            client.update_node(node.id, **attributes)
 
 
 class DeleteNode(deletion.DeleteCommand):

@@ -12,12 +12,17 @@ class Node(base.Resource):
     resources_key = "nodes"
     base_path = "/nodes"
     _query_mapping = base.QueryParameters("name")
+    allow_commit = True
+    commit_method = "PATCH"
 
     cluster_id = resource.Body("cluster_id")
     address = resource.Body("address")
     agent_version = resource.Body("agent_version")
     last_seen_at = resource.Body("last_seen_at")
     """Time of the last heartbeat."""
+    disabled = resource.Body("disabled", type=bool)
+    """Whether the operator wants no new pods there."""
+    disabled_reason = resource.Body("disabled_reason")
     enrollment_secret = resource.Body("enrollment_secret")
     """Returned once, by the request that creates the node."""
     enrollment_secret_expires_at = resource.Body("enrollment_secret_expires_at")

@@ -78,6 +78,14 @@ class Proxy(proxy.Proxy):
         """Return the node with this name or ID, or None."""
         return Node.find(self, name_or_id, ignore_missing=ignore_missing, **query)
 
+    def update_node(self, node: str | Node, **attributes: Any) -> Node:
+        """Disable or enable a node. What runs on a disabled one continues; new pods start elsewhere.
+
+        :param node: its ID or a :class:`Node`.
+        :param attributes: ``disabled``, and optionally ``disabled_reason`` of one that is disabled.
+        """
+        return self._update(Node, node, **attributes)
+
     def delete_node(self, node: str | Node, ignore_missing: bool = True) -> None:
         """Delete a node and revoke its credentials."""
         self._delete(Node, node, ignore_missing=ignore_missing)

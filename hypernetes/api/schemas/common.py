@@ -25,6 +25,21 @@ LINKS: Schema = {
 }
 
 
+def text(longest: int, noun: str) -> Schema:
+    """Describe text that users wrote: not empty, and without control characters.
+
+    :param noun: what it is, for the message about one that is neither.
+    """
+    # Not a pattern from ^ to $: a dollar sign would also match before a line break at the end.
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": longest,
+        "not": {"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"},
+        "description": f"{noun} must not have line breaks or other control characters",
+    }
+
+
 def nullable(schema: Schema) -> Schema:
     """Allow null besides what the schema describes."""
     return {"anyOf": [schema, {"type": "null"}]}

@@ -6,6 +6,11 @@ from hypernetes.model import states
 
 CREATE = common.closed({"name": common.DNS_LABEL})
 
+UPDATE = common.closed(
+    {"disabled": {"type": "boolean"}, "disabled_reason": common.nullable(common.text(255, "a reason"))},
+    optional=("disabled_reason",),
+)
+
 _NODE = {
     "id": common.UUID,
     "name": common.DNS_LABEL,
@@ -15,6 +20,8 @@ _NODE = {
     "address": common.nullable({"type": "string"}),
     "agent_version": common.nullable({"type": "string"}),
     "boot_id": common.nullable({"type": "string"}),
+    "disabled": {"type": "boolean"},
+    "disabled_reason": common.nullable({"type": "string"}),
     "last_seen_at": common.nullable(common.TIMESTAMP),
     "created_at": common.TIMESTAMP,
     "updated_at": common.nullable(common.TIMESTAMP),

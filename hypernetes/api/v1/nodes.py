@@ -49,6 +49,20 @@ def create(call: routing.Call) -> Mapping[str, Any]:
     return dict(view(node)) | {"enrollment_secret": secret, "enrollment_secret_expires_at": expires}
 
 
+def update(call: routing.Call) -> Mapping[str, Any]:
+    """Disable or enable the node. 409 while it is being deleted."""
+    nodes = call.services.database.nodes
+    reason = call.body.get("disabled_reason")
+    if call.body["disabled"]:
+        node = nodes.set_disabled(call.path["id"], reason)
+    elif reason is None:
+        node = nodes.set_enabled(call.path["id"])
+    else:
+        raise errors.BadRequest(reason="disabled_reason is allowed only if disabled is true")
+    call.services.wake(kinds.Kind.NODE, node.id)
+    return view(node)
+
+
 def delete(call: routing.Call) -> None:
     """Request the deletion of the node; its token is invalid at once. 409 while it is a cluster's control node."""
     node = call.services.database.nodes.mark_deleting(call.path["id"])
@@ -104,6 +118,8 @@ def view(node: records.Node) -> Mapping[str, Any]:
         "address": node.address,
         "agent_version": node.agent_version,
         "boot_id": node.boot_id,
+        "disabled": node.disabled,
+        "disabled_reason": node.disabled_reason,
         "last_seen_at": timestamps.format(node.last_seen_at),
         "created_at": timestamps.format(node.created_at),
         "updated_at": timestamps.format(node.updated_at),

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes: their credentials on the message bus, and their heartbeats."""
+"""Nodes: their credentials on the message bus, their heartbeats, and whether new pods may start there."""

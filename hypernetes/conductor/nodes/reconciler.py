@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes: their credentials on the message bus."""
+"""Nodes: their credentials on the message bus, and whether new pods may start there."""
 
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.engine import steps
+from hypernetes.kubernetes import cordon
 from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
@@ -21,6 +22,19 @@ def ensure_topology(dependencies: context.Dependencies, node: records.Node) -> r
     return node
 
 
+def ensure_cordon(dependencies: context.Dependencies, node: records.Node) -> records.Node:
+    """Cordon the Kubernetes node while the operator has disabled it, and no longer."""
+    cluster = None if node.cluster_id is None else dependencies.db.clusters.get(node.cluster_id)
+    if cluster is None or cluster.status is not states.ClusterStatus.ACTIVE:
+        return node
+    client = dependencies.clusters.for_cluster(cluster)
+    exists = cordon.ensure(client, node.name, disabled=node.disabled, reason=node.disabled_reason)
+    cordoned = exists and node.disabled
+    if cordoned == node.cordoned:
+        return node
+    return dependencies.db.nodes.observe(node.id, expect=node.generation, cordoned=cordoned)
+
+
 def revoke(dependencies: context.Dependencies, node: records.Node) -> records.Node:
     """Delete the node's user on the message bus, and with it everything the node may do there."""
     dependencies.broker.remove_node(node.name)
@@ -33,12 +47,12 @@ def forget(dependencies: context.Dependencies, node: records.Node) -> records.No
     return node
 
 
-STEPS_UP: tuple[Step, ...] = (ensure_topology,)
+STEPS_UP: tuple[Step, ...] = (ensure_topology, ensure_cordon)
 STEPS_DOWN: tuple[Step, ...] = (revoke, forget)
 
 
 class NodeReconciler(steps.StepReconciler[records.Node]):
-    """Keeps the topology of enrolled nodes and revokes deleted ones."""
+    """Keeps the topology of enrolled nodes, cordons disabled ones and revokes deleted ones."""
 
     kind: ClassVar[str] = kinds.Kind.NODE
 
@@ -49,9 +63,14 @@ class NodeReconciler(steps.StepReconciler[records.Node]):
         return STEPS_DOWN if record.status is states.NodeStatus.DELETING else STEPS_UP
 
     def unsettled(self) -> Iterable[str]:
-        """Return the nodes to be revoked."""
-        return [node.id for node in self._dependencies.db.nodes.list(status=states.NodeStatus.DELETING)]
+        """Return the nodes to be revoked, to be cordoned and to be uncordoned."""
+        nodes = self._dependencies.db.nodes
+        found = (*nodes.list(status=states.NodeStatus.DELETING), *nodes.list_cordon_pending())
+        return [node.id for node in found]
 
     def audited(self) -> Iterable[str]:
-        """Return the enrolled nodes: a message bus that was set up again has lost their bindings."""
+        """Return the enrolled nodes.
+
+        A message bus that was set up again has lost their bindings, and kubectl may have uncordoned a disabled one.
+        """
         return [node.id for node in self._dependencies.db.nodes.list() if node.token_hash is not None]

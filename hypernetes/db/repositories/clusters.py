@@ -79,4 +79,6 @@ class Clusters(base.NamedRepository[models.Cluster, records.Cluster]):
         session.flush()
 
     def _before_delete(self, session: Session, identifier: str) -> None:
-        session.execute(update(models.Node).where(models.Node.cluster_id == identifier).values(cluster_id=None))
+        # With the cluster its Kubernetes nodes are gone, and what was done to them.
+        released = update(models.Node).where(models.Node.cluster_id == identifier)
+        session.execute(released.values(cluster_id=None, cordoned=False))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes: enrollment, heartbeats, and which nodes do not report any more."""
+"""Nodes: enrollment, heartbeats, which nodes do not report any more, and which ones accept new pods."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -85,6 +85,37 @@ class Nodes(base.NamedRepository[models.Node, records.Node]):
             if result.rowcount == 0:  # type: ignore[attr-defined]
                 raise errors.Unauthenticated(what="enrollment secret")
             return self._record(self._row(session, identifier))
+
+    def set_disabled(self, identifier: str, reason: str | None) -> records.Node:
+        """Request that the node get no new pods.
+
+        :raises errors.NotFound: when there is no such node.
+        :raises errors.Conflict: when it is being deleted.
+        """
+        return self._set_disabled(identifier, disabled=True, reason=reason)
+
+    def set_enabled(self, identifier: str) -> records.Node:
+        """Request that the node accept pods again; raises as :meth:`set_disabled` does."""
+        return self._set_disabled(identifier, disabled=False, reason=None)
+
+    def _set_disabled(self, identifier: str, *, disabled: bool, reason: str | None) -> records.Node:
+        def decide(_session: Session, node: records.Node) -> records.Node:
+            if node.status is states.NodeStatus.DELETING:
+                raise errors.Conflict(kind=self.kind, id=identifier, reason="it is being deleted")
+            return dataclasses.replace(node, disabled=disabled, disabled_reason=reason)
+
+        return self.change(identifier, decide)
+
+    @transactions.transaction
+    def list_cordon_pending(self) -> tuple[records.Node, ...]:
+        """Return the nodes of clusters whose cordon is not as the operator wants it."""
+        query = select(models.Node).where(
+            models.Node.cluster_id.is_not(None),
+            models.Node.status != states.NodeStatus.DELETING,
+            models.Node.disabled != models.Node.cordoned,
+        )
+        with self._database.reader() as session:
+            return tuple(self._record(row) for row in session.scalars(query))
 
     @transactions.transaction
     def record_enrollment_failure(self, identifier: str, *, window: float) -> None:

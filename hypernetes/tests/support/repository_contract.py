@@ -224,6 +224,35 @@ class NodeContract(testtools.TestCase):
             errors.Unauthenticated, self.database.nodes.enroll, node.id, secret_hash=HASH, token_hash=TOKEN
         )
 
+    def test_a_node_is_disabled_and_enabled_unless_it_is_being_deleted(self) -> None:
+        made = builders.node(self.database)
+        self.assertEqual((False, None, False), (made.disabled, made.disabled_reason, made.cordoned))
+        disabled = self.database.nodes.set_disabled(made.id, "new memory")
+        self.assertEqual((True, "new memory", 2), (disabled.disabled, disabled.disabled_reason, disabled.generation))
+        self.assertEqual(disabled, self.database.nodes.set_disabled(made.id, "new memory"))
+        enabled = self.database.nodes.set_enabled(made.id)
+        self.assertEqual((False, None, 3), (enabled.disabled, enabled.disabled_reason, enabled.generation))
+        self.database.nodes.mark_deleting(made.id)
+        self.assertRaises(errors.Conflict, self.database.nodes.set_disabled, made.id, None)
+        self.assertRaises(errors.NotFound, self.database.nodes.set_enabled, ids.new_uuid())
+
+    def _cordon_pending(self) -> list[str]:
+        return [node.id for node in self.database.nodes.list_cordon_pending()]
+
+    def test_a_cordon_is_pending_until_it_is_as_the_operator_wants_it(self) -> None:
+        made = builders.node(self.database)
+        self.database.nodes.set_disabled(made.id, None)
+        self.assertEqual((), self.database.nodes.list_cordon_pending())
+        cluster = builders.cluster(self.database, nodes=(made.id,))
+        self.assertEqual([made.id], self._cordon_pending())
+        self.database.nodes.observe(made.id, cordoned=True)
+        self.assertEqual([], self._cordon_pending())
+        self.database.nodes.set_enabled(made.id)
+        self.assertEqual([made.id], self._cordon_pending())
+        self.database.clusters.delete(cluster.id)
+        self.assertEqual([], self._cordon_pending())
+        self.assertFalse(self.database.nodes.get(made.id).cordoned)
+
     def test_failures_are_counted_for_a_window(self) -> None:
         node = builders.node(self.database)
         for _ in range(3):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form that creates a node."""
+"""The forms that create a node and that disable one."""
 
 import re
 from typing import Any
@@ -8,6 +8,7 @@ from django.core import validators
 from django.utils.translation import gettext_lazy as _
 from horizon import exceptions
 from horizon import forms
+from horizon import messages
 
 from hypernetes.dashboard import api
 
@@ -30,3 +31,23 @@ class CreateNode(forms.SelfHandlingForm):
         except exceptions.HorizonException as error:
             self.api_error(str(error))
             return False
+
+
+class DisableNode(forms.SelfHandlingForm):
+    """Why the node is disabled."""
+
+    node_id = forms.CharField(widget=forms.HiddenInput())
+    reason = forms.CharField(label=_("Reason"), max_length=255, required=False)
+
+    def handle(self, request: Any, data: dict[str, Any]) -> Any:
+        """Disable the node."""
+        try:
+            with api.translated():
+                node = api.kubernetes(request).update_node(
+                    data["node_id"], disabled=True, disabled_reason=data["reason"] or None
+                )
+        except exceptions.HorizonException as error:
+            self.api_error(str(error))
+            return False
+        messages.success(request, _("Disabled node %s.") % node.name)
+        return True

@@ -23,6 +23,48 @@ class CreateNode(tables.LinkAction):
     policy_rules = (("kubernetes", "kubernetes:node:create"),)
 
 
+class DisableNode(tables.LinkAction):
+    """Opens the form that asks for the reason."""
+
+    name = "disable"
+    verbose_name = _("Disable Node")
+    url = "horizon:admin:kubernetes_nodes:disable"
+    classes = ("ajax-modal", "btn-confirm")
+    icon = "pause"
+    policy_rules = (("kubernetes", "kubernetes:node:update"),)
+
+    def allowed(self, request: Any, datum: Any = None) -> bool:
+        """Whether the node accepts new pods."""
+        return bool(datum and datum.status != "DELETING" and not datum.disabled)
+
+
+class EnableNode(tables.BatchAction):
+    """Lets new pods start on the node again."""
+
+    name = "enable"
+    icon = "play"
+    policy_rules = (("kubernetes", "kubernetes:node:update"),)
+
+    @staticmethod
+    def action_present(count: int) -> Any:
+        """Return what the button says."""
+        return ngettext_lazy("Enable Node", "Enable Nodes", count)
+
+    @staticmethod
+    def action_past(count: int) -> Any:
+        """Return what the message says afterwards."""
+        return ngettext_lazy("Enabled Node", "Enabled Nodes", count)
+
+    def allowed(self, request: Any, datum: Any = None) -> bool:
+        """Whether the node is disabled."""
+        return bool(datum and datum.status != "DELETING" and datum.disabled)
+
+    def action(self, request: Any, datum_id: str) -> None:
+        """Enable one node."""
+        with api.translated():
+            api.kubernetes(request).update_node(datum_id, disabled=False)
+
+
 class DeleteNode(tables.DeleteAction):
     """Requests the deletion."""
 
@@ -55,6 +97,13 @@ class NodeRow(statuses.Row):
     noun = "node"
 
 
+def scheduling(node: Any) -> Any:
+    """Return whether new pods start on a node, and if not, why."""
+    if not node.disabled:
+        return _("Enabled")
+    return _("Disabled: %s") % node.disabled_reason if node.disabled_reason else _("Disabled")
+
+
 class NodesTable(tables.DataTable):
     """All nodes."""
 
@@ -67,6 +116,7 @@ class NodesTable(tables.DataTable):
         display_choices=statuses.DISPLAY,
     )
     status_reason = tables.WrappingColumn("status_reason", verbose_name=_("Reason"))
+    scheduling = tables.WrappingColumn(scheduling, verbose_name=_("New Pods"))
     address = tables.Column("address", verbose_name=_("Address"))
     agent_version = tables.Column("agent_version", verbose_name=_("Agent Version"))
     last_seen_at = tables.Column(
@@ -81,4 +131,4 @@ class NodesTable(tables.DataTable):
         status_columns = ("status",)
         row_class = NodeRow
         table_actions = (CreateNode, DeleteNode)
-        row_actions = (DeleteNode,)
+        row_actions = (DisableNode, EnableNode, DeleteNode)

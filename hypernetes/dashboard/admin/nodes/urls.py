@@ -7,5 +7,6 @@ from hypernetes.dashboard.admin.nodes import views
 
 urlpatterns = [
     path("", views.IndexView.as_view(), name="index"),
+    path("<uuid:node_id>/disable/", views.DisableView.as_view(), name="disable"),
     path("create/", views.CreateView.as_view(), name="create"),
 ]

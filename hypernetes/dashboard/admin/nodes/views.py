@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages: the list, the form, and the enrollment secret, once."""
+"""The pages: the list, the forms, and the enrollment secret, once."""
 
 from typing import Any
 
@@ -64,3 +64,24 @@ class CreateView(form_view.FormView):
             "modal_backdrop": "static",
         }
         return render(self.request, template if context["hide"] else self.template_name, context)
+
+
+class DisableView(form_view.FormView):
+    """The form that disables a node."""
+
+    form_class = node_forms.DisableNode
+    form_id = "disable_node_form"
+    ajax_template_name = "kubernetes/_disable_node.html"
+    page_title = _("Disable Node")
+    submit_label = _("Disable Node")
+    success_url = reverse_lazy(INDEX)
+
+    def get_initial(self) -> dict[str, Any]:
+        """Return what the form begins with."""
+        return {"node_id": str(self.kwargs["node_id"])}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return what the template needs."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        submit = reverse("horizon:admin:kubernetes_nodes:disable", args=(self.kwargs["node_id"],))
+        return context | {"submit_url": submit}

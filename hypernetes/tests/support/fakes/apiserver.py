@@ -23,6 +23,7 @@ class FakeApiserver:
         self.blocked: dict[str, dict[str, Any]] = {}
         """Metadata of objects that finalizers keep, by name."""
         self.policies_in_force = True
+        self.cordoned_by_kubectl: set[str] = set()
         self.database_bytes = 1 << 20
         self._numbers = itertools.count(1)
 
@@ -73,8 +74,21 @@ class FakeApiserver:
 
     def apply(self, item: Any) -> Any:
         with self.fate.decides():
+            if isinstance(item, core.Node):
+                return self._apply_node(item)
             self.objects[type(item), item.metadata.namespace, item.metadata.name] = item
         return item
+
+    def _apply_node(self, item: Any) -> Any:
+        """Keep what others have set: the fields of this manager are those of its last request."""
+        name = str(item.metadata.name)
+        found = self.objects[core.Node, None, name]
+        if item.metadata.uid != found.metadata.uid:
+            raise errors.Unavailable(service="The cluster's apiserver", reason="uid mismatch")
+        found.metadata.annotations = dict(item.metadata.annotations or {})
+        applied = item.spec is not None and item.spec.unschedulable
+        found.spec.unschedulable = applied or name in self.cordoned_by_kubectl
+        return found
 
     def delete(self, kind: type, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
         with self.fate.decides():

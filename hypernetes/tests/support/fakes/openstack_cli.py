@@ -44,7 +44,7 @@ class Service:
     def __getattr__(self, name: str) -> Any:
         """Return the method of a resource: ``find_cluster``, ``get_node``, ``create_namespace``."""
         verb, _, noun = name.partition("_")
-        if noun not in _RESOURCES or verb not in ("find", "get", "create", "delete"):
+        if noun not in _RESOURCES or verb not in ("find", "get", "create", "update", "delete"):
             raise AttributeError(name)
         # So that a test cannot pass on a method which the proxy does not have.
         getattr(Proxy, name)
@@ -86,6 +86,10 @@ class Service:
         made = kind(id="new", status="CREATING", **attributes)
         self.items.append(made)
         return kind(id="new", status="CREATING", **attributes, **self.created) if self.created else made
+
+    def _update(self, kind: Any, identifier: str, **attributes: Any) -> Any:
+        self.calls.append(("update", kind, identifier, attributes))
+        return self._find(kind, identifier, ignore_missing=False)
 
     def _delete(self, kind: Any, identifier: str, *, ignore_missing: bool) -> None:
         self.calls.append(("delete", kind, identifier))

@@ -5,6 +5,7 @@ import fixtures
 import testtools
 
 from hypernetes.tests.support import application
+from hypernetes.tests.support import database as builders
 
 
 class MessageTest(testtools.TestCase):
@@ -35,6 +36,15 @@ class MessageTest(testtools.TestCase):
     def test_what_is_no_network_at_all_is_answered_with_an_example(self) -> None:
         for cidr in ("", "ten", "10.1.0/24", "10.1.0.0/33", "fd00::/64", "10.1.0.300/24"):
             self.assertIn("for example 10.1.0.0/24", self._detail(subnet_cidr=cidr))
+
+    def test_a_reason_is_one_line(self) -> None:
+        node = builders.node(self.api.database)
+        for reason in ("a\nb", "a\n", "\x1b[2J", "a\u2028b", "", "x" * 256):
+            body = {"disabled": True, "disabled_reason": reason}
+            response = self.api.request("PATCH", f"/v1/nodes/{node.id}", "operator", body)
+            self.assertEqual(400, response.status_int, repr(reason))
+        detail = response.json["errors"][0]["detail"]
+        self.assertIn("field disabled_reason: ", detail)
 
     def test_a_wrong_id_is_refused_in_words(self) -> None:
         self.assertIn("'nonsense' is not a UUID", self._detail(network_id="nonsense"))

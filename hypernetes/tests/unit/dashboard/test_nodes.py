@@ -8,6 +8,7 @@ from hypernetes.tests.unit.dashboard import base
 
 INDEX = reverse("horizon:admin:kubernetes_nodes:index")
 CREATE = reverse("horizon:admin:kubernetes_nodes:create")
+DISABLE = reverse("horizon:admin:kubernetes_nodes:disable", args=(base.NODE_ID,))
 SECRET = "planted-secret"
 
 
@@ -38,6 +39,28 @@ class NodesTest(base.PanelTest):
         response = self.client.post(CREATE, {"name": "Node_2"})
         self.assertEqual(["name"], list(response.context["form"].errors))
         self.assertEqual([], self.service.calls)
+
+    def test_disabling_asks_for_the_reason(self) -> None:
+        self.service.items.append(base.node())
+        page = self.client.get(INDEX)
+        self.assertContains(page, DISABLE)
+        self.assertNotContains(page, f"nodes__enable__{base.NODE_ID}")
+        self.assertContains(self.client.get(DISABLE), "kubectl drain")
+        self.client.post(DISABLE, {"node_id": base.NODE_ID, "reason": "new memory"})
+        self.client.post(DISABLE, {"node_id": base.NODE_ID, "reason": ""})
+        asked = [
+            ("update", Node, base.NODE_ID, {"disabled": True, "disabled_reason": reason})
+            for reason in ("new memory", None)
+        ]
+        self.assertEqual(asked, [call for call in self.service.calls if call[0] == "update"])
+
+    def test_a_disabled_node_says_why_and_can_be_enabled(self) -> None:
+        self.service.items.append(base.node(disabled=True, disabled_reason="new memory"))
+        page = self.client.get(INDEX)
+        self.assertContains(page, "Disabled: new memory")
+        self.assertNotContains(page, DISABLE)
+        self.client.post(INDEX, {"action": f"nodes__enable__{base.NODE_ID}"})
+        self.assertIn(("update", Node, base.NODE_ID, {"disabled": False}), self.service.calls)
 
     def test_deleting_is_asked_of_the_api(self) -> None:
         self.service.items.append(base.node())

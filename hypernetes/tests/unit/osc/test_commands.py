@@ -70,6 +70,22 @@ class CommandsTest(testtools.TestCase):
         self.assertIn("enrollment_secret", made)
         self.assertNotIn("enrollment_secret", cloud.record(cloud.run(node.ShowNode, self.app, "node2")))
 
+    def test_a_node_is_disabled_with_a_reason_and_enabled_without(self) -> None:
+        identifier = self.service.items[1].id
+        for words, attributes in (
+            (("--disable", "--reason", "new memory"), {"disabled": True, "disabled_reason": "new memory"}),
+            (("--disable",), {"disabled": True}),
+            (("--enable",), {"disabled": False}),
+        ):
+            self.assertIsNone(cloud.run(node.SetNode, self.app, "node1", *words))
+            self.assertEqual(("update", Node, identifier, attributes), self.service.calls[-1])
+
+    def test_a_reason_is_for_disabling_only(self) -> None:
+        words = ("node1", "--enable", "--reason", "new memory")
+        error = self.assertRaises(exceptions.CommandError, cloud.run, node.SetNode, self.app, *words)
+        self.assertIn("--reason", str(error))
+        self.assertEqual([], self.service.calls)
+
     def test_a_namespace_goes_to_the_only_cluster(self) -> None:
         cloud.run(namespace.CreateNamespace, self.app, "web", "--subnet-cidr", "10.1.0.0/24")
         wished = {"name": "web", "cluster": cloud.CLUSTER_ID, "subnet_cidr": "10.1.0.0/24"}
@@ -121,7 +137,7 @@ class EntryPointsTest(testtools.TestCase):
 
     COMMANDS = {
         f"kube_{noun}_{verb}"
-        for noun, more in (("cluster", ("retry",)), ("node", ()), ("namespace", ()))
+        for noun, more in (("cluster", ("retry",)), ("node", ("set",)), ("namespace", ()))
         for verb in ("create", "list", "show", "delete", *more)
     } | {"kube_config"}
 

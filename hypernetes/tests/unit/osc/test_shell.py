@@ -58,6 +58,7 @@ TABLE = {
     "kube node create": Row("node3", "UPPER", "lower-case"),
     "kube node list": Row("--long", "--marker 00000000-0000-4000-8000-000000000000", "is not the ID of"),
     "kube node show": Row("node1", "UPPER", f"{NO['Node']} UPPER"),
+    "kube node set": Row("node1 --disable", "UPPER --enable", f"{NO['Node']} UPPER", prints=False),
     "kube node delete": Row("node4", "..", f"{NO['Node']} ..", prints=False),
     "kube namespace create": Row("api --cluster demo", "api --cluster none", "there is no cluster none", "red_member"),
     "kube namespace list": Row("--cluster demo", "--cluster UPPER", f"{NO['Cluster']} UPPER", "red_member"),

@@ -52,6 +52,15 @@ class ResourcesTest(ProxyCase):
         self.operator.delete_node(node.id)
         self.assertEqual(["DELETING"], [each.status for each in self.operator.nodes()])
 
+    def test_a_node_is_disabled_and_enabled(self) -> None:
+        node = self.operator.create_node(name="node1")
+        self.assertIs(False, node.disabled)
+        disabled = self.operator.update_node(node.id, disabled=True, disabled_reason="new memory")
+        self.assertEqual((True, "new memory"), (disabled.disabled, disabled.disabled_reason))
+        self.assertEqual("new memory", self.operator.get_node(node.id).disabled_reason)
+        self.assertIs(False, self.operator.update_node(disabled, disabled=False).disabled)
+        self.assertIsNone(self.operator.get_node(node.id).disabled_reason)
+
     def test_a_namespace_is_created_found_and_deleted(self) -> None:
         cluster = self.create_cluster()
         self.set_status(cluster, states.ClusterStatus.ACTIVE)
@@ -126,6 +135,8 @@ class IdentifierTest(ProxyCase):
         for act in (self.red.get_namespace, self.operator.get_cluster, self.operator.get_node):
             for identifier in self.IMPOSSIBLE:
                 self.assertRaises(exceptions.NotFoundException, act, identifier)
+        for identifier in self.IMPOSSIBLE:
+            self.assertRaises(exceptions.NotFoundException, self.operator.update_node, identifier, disabled=True)
         for act in (self.red.delete_namespace, self.operator.delete_cluster, self.operator.delete_node):
             for identifier in self.IMPOSSIBLE:
                 self.assertRaises(exceptions.NotFoundException, act, identifier, ignore_missing=False)
