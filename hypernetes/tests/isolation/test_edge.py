@@ -112,6 +112,13 @@ def forged_token() -> str:
     return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
+def listeners(port: int) -> str:
+    """Return which programs of the stack listen on a port; the machine may have others."""
+    members = {member.pid for member in cgroups.ProcessGroup("control").members()}
+    listening = base.run(["ss", "-ltnpH", f"sport = :{port}"]).output
+    return listening if any(f"pid={pid}," in listening for pid in members) else ""
+
+
 class EdgeTest(base.IsolationTest):
     cluster: ClassVar[str]
     address: ClassVar[str]
@@ -218,13 +225,7 @@ class EdgeTest(base.IsolationTest):
         found = set(json.loads(done.output))
         # The positive control: the scan sees what agents use.
         self.assertLessEqual({addresses.API_PORT, addresses.RABBITMQ_PORT}, found)
-        self.assertEqual({}, {port: self._listeners(port) for port in found - set(DOCUMENTED) if self._listeners(port)})
-
-    def _listeners(self, port: int) -> str:
-        """Return which programs of the stack listen on a port; the machine may have others."""
-        members = {member.pid for member in cgroups.ProcessGroup("control").members()}
-        listening = base.run(["ss", "-ltnpH", f"sport = :{port}"]).output
-        return listening if any(f"pid={pid}," in listening for pid in members) else ""
+        self.assertEqual({}, {port: listeners(port) for port in found - set(DOCUMENTED) if listeners(port)})
 
     def test_a_node_s_certificates_open_no_port_of_the_webhook(self) -> None:
         """Only a certificate of the webhook's own CA does; a chassis has one of the installation's CA."""
