@@ -37,6 +37,9 @@ def configuration(node: Node, node_id: str) -> ini.Sections:
             "registry_ca_file": "/etc/hypernetes/ca.pem",
             "webhook_client_cert_file": "/etc/hypernetes/webhook-client.crt",
             "webhook_client_key_file": "/etc/hypernetes/webhook-client.key",
+            # Emulated processors boot slowly.
+            "templates": "project",
+            "templates_grace": "60",
         },
         "oslo_concurrency": {"lock_path": "/run/hypernetes/locks"},
     }
