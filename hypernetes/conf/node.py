@@ -174,8 +174,8 @@ OPTIONS: list[cfg.Opt] = [
         "templates_count",
         default=8,
         min=1,
-        help="Number of templates that the node keeps at most; the one that was not used for the longest time is "
-        "dropped first. It needs one for each project and number of CPUs in use.",
+        help="Number of templates that the node keeps at most; the project that has most of them loses one first. It "
+        "needs one for each project and number of CPUs in use.",
     ),
     cfg.IntOpt(
         "templates_memory",

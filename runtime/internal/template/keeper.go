@@ -113,16 +113,24 @@ func (k *Keeper) drop() {
 	}
 }
 
-// shrink drops the longest unused until at most so many remain, of so many bytes.
+// shrink drops templates until at most so many remain, of so many bytes: of those of the
+// owner that has most, the longest unused. A tenant whose pods have many numbers of CPUs takes
+// nothing from one that has a single template.
 func (k *Keeper) shrink(count int, memory int64) {
 	for len(k.entries) > 0 && (len(k.entries) > count || k.occupied() > memory) {
-		oldest := ""
+		number := map[string]int{}
+		for _, e := range k.entries {
+			number[e.owner]++
+		}
+		victim := ""
 		for key, e := range k.entries {
-			if oldest == "" || e.used.Before(k.entries[oldest].used) {
-				oldest = key
+			chosen := k.entries[victim]
+			if chosen == nil || number[e.owner] > number[chosen.owner] ||
+				number[e.owner] == number[chosen.owner] && e.used.Before(chosen.used) {
+				victim = key
 			}
 		}
-		k.remove(oldest)
+		k.remove(victim)
 	}
 }
 

@@ -217,6 +217,24 @@ func TestLimitsHold(t *testing.T) {
 	}
 }
 
+// TestATenantTakesNoTemplateFromAnother: whoever has most loses one.
+func TestATenantTakesNoTemplateFromAnother(t *testing.T) {
+	n := newNode(t, Limits{Count: 3, Memory: 1 << 30, Age: time.Hour, Idle: time.Hour})
+	n.get("blue")
+	for cpus := range 10 {
+		n.clock = n.clock.Add(time.Second)
+		n.request.CPUs = cpus + 1
+		n.get("red")
+	}
+	n.request.CPUs = 0
+	if !n.get("blue") {
+		t.Error("red's templates have taken the place of blue's")
+	}
+	if len(n.entries) != 3 {
+		t.Errorf("it holds %d", len(n.entries))
+	}
+}
+
 func TestWhatCannotBeMadeIsNotTriedAtEachPod(t *testing.T) {
 	n := newNode(t, ample)
 	n.fail = true
