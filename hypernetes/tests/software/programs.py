@@ -282,12 +282,18 @@ PYTHON = python_tests(
 HOST_STRESSORS = ("binderfs", "loop", "ramfs", "reboot", "umount")
 
 
+# In one run with stress-ng 0.15's "resources", which removes semaphores twice, and so this stressor's, it fails on any
+# kernel (its commit e929a287e).
+ALONE = "sem-sysv"
+
+
 def stress(name: str, *, writes_files: bool) -> Program:
     """Return the row of a class of stress-ng: each of its stressors for a second, one after another."""
+    options = '--timeout 1s --verify --temp-path "$PWD" 2>&1'
+    together = f"stress-ng --class {name} --exclude {','.join((*HOST_STRESSORS, ALONE))} --sequential 1 {options}"
     return Program(
         f"stress-ng {name}",
-        f"stress-ng --class {name} --exclude {','.join(HOST_STRESSORS)} --sequential 1 --timeout 1s --verify "
-        '--temp-path "$PWD" 2>&1',
+        f"{together}\nstress-ng --{ALONE} 1 {options}" if name == "os" else together,
         r"successful run completed",
         2400,
         r"(?:skipped|passed|failed|metrics untrustworthy): \d+.*|.* fail: .*",
