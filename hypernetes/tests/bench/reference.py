@@ -13,12 +13,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypernetes.standalone import nodes
 from hypernetes.tests.isolation import base
 
 _TUNSETIFF = 0x400454CA
 _IFF_TAP_NO_PI_VNET_HDR = 0x0002 | 0x1000 | 0x4000
 SCRATCH_BYTES = 10 << 30
+JAILED_GUEST = "/guest"
+"""Where a pod's QEMU finds kernel and initramfs: jailedGuest of runtime/internal/vmm/qemu."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,8 @@ def boot(arguments: list[str], workplace: Path) -> Booted:
 
     begun = time.monotonic()
     process = subprocess.Popen(
-        # The node sees the distribution elsewhere than we do.
-        [arguments[0], *(word.replace(str(nodes.DIST_MOUNT), str(base.LAYOUT.dist)) for word in arguments[1:])],
+        # QEMU on the node sees the guest's files in its jail.
+        [arguments[0], *(word.replace(f"{JAILED_GUEST}/", f"{base.LAYOUT.dist}/guest/") for word in arguments[1:])],
         preexec_fn=arrange,
         pass_fds=tuple(high),
         stderr=subprocess.PIPE,
