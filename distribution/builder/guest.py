@@ -119,6 +119,7 @@ COMPONENT = Component(
         "runtime/internal/channel",
         "runtime/internal/guest",
         "runtime/internal/ident",
+        "runtime/internal/relay",
         "runtime/internal/sysctl",
     ),
     versions=("guest", "crun"),

@@ -16,6 +16,8 @@ func TestAHeaderIsReadAsItWasWritten(t *testing.T) {
 		"first process's out":  {Kind: KindIO, Container: "c1", FD: 1},
 		"exec's standard in":   {Kind: KindIO, Container: strings.Repeat("c", MaxID), Exec: "e.1-2_3"},
 		"longest ids possible": {Kind: KindIO, Container: strings.Repeat("c", MaxID), Exec: strings.Repeat("e", MaxID), FD: 2},
+		"first port":           {Kind: KindForward, Port: 1},
+		"last port":            {Kind: KindForward, Port: 65535},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wire, err := header.MarshalBinary()
@@ -42,6 +44,8 @@ func TestAMalformedHeaderIsRefused(t *testing.T) {
 		"rpc with fd":          "\x01\x01\x00\x00",
 		"io without container": "\x02\x01\x00\x00",
 		"fd 3":                 "\x02\x03\x01\x00c",
+		"forward to port 0":    "\x05\x00\x00\x00",
+		"forward with fd":      "\x05\x01\x00\x50",
 		"path in an id":        "\x02\x01\x03\x00../",
 		"id too long":          "\x02\x01\xff\x00" + strings.Repeat("c", 255),
 	} {
@@ -56,6 +60,7 @@ func TestAMalformedHeaderIsRefused(t *testing.T) {
 func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte("\x02\x01\x01\x01ce"))
 	f.Add([]byte("\x01\x00\x00\x00"))
+	f.Add([]byte("\x05\x00\x1f\x90"))
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		header, err := ReadHeader(bytes.NewReader(wire))
 		if err != nil {

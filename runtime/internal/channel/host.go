@@ -96,6 +96,12 @@ func (h *Host) IO(ctx context.Context, container, exec string, fd uint8) (net.Co
 	return h.open(ctx, Header{Kind: KindIO, Container: container, Exec: exec, FD: fd})
 }
 
+// Forward connects to a port of the pod's localhost. Close ends what is sent; what the
+// pod sends is read until EOF.
+func (h *Host) Forward(ctx context.Context, port uint16) (net.Conn, error) {
+	return h.open(ctx, Header{Kind: KindForward, Port: port})
+}
+
 // Done is closed when the session has ended, for any reason.
 func (h *Host) Done() <-chan struct{} { return h.session.CloseChan() }
 
@@ -192,7 +198,9 @@ func (e *RefusedError) Error() string {
 	case StatusNotFound:
 		return "the guest knows no such process or stream"
 	case StatusBusy:
-		return "the stream is already attached"
+		return "the stream is already attached, or too many are open"
+	case StatusUnheard:
+		return "nothing in the pod accepts connections at the port"
 	case StatusRefused:
 		return "the guest does not serve this kind of stream"
 	default:

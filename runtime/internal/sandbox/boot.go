@@ -28,6 +28,7 @@ func (s *Sandbox) boot() {
 	}
 	log.L.WithField("took", time.Since(start)).Info("the pod's machine is ready")
 	s.work.Go(s.refresh)
+	s.work.Go(s.forward)
 	close(s.booted)
 	select {
 	case <-s.channel.Done():

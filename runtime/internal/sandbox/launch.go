@@ -64,6 +64,7 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 		return err
 	}
 	defer messages.Close()
+	s.listen(netns)
 	spec.NIC = &vmm.NIC{Tap: tap, MAC: s.record.MAC, MTU: s.record.MTU, Offload: s.record.Offload}
 	spec.Stderr = messages
 	// The monitor outlives this request, which bounds its start only. The wait for a

@@ -23,6 +23,7 @@ import (
 	"hypernetes.org/runtime/internal/cgroup"
 	"hypernetes.org/runtime/internal/channel"
 	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/forward"
 	"hypernetes.org/runtime/internal/mirror"
 	"hypernetes.org/runtime/internal/ocispec"
 	"hypernetes.org/runtime/internal/record"
@@ -70,6 +71,8 @@ type Host struct {
 	// nil if the keeper has no such template.
 	Template    func(ctx context.Context, socket string, request template.Request) (*template.Template, error)
 	Hierarchies func() ([]string, error)
+	// Forward takes over the ports of a pod's network namespace on the host; nil: it has none.
+	Forward func(netns string) (*forward.Listener, error)
 	// AdjustOOM sets a process's oom_score_adj.
 	AdjustOOM func(pid, score int) error
 	Socket    string // the file at which containerd reaches this process
@@ -88,6 +91,7 @@ type Sandbox struct {
 	machine vmm.Machine
 	created time.Time
 
+	forwards   *forward.Listener // nil if the node cannot forward ports
 	diskErrors diskErrors
 	oomScore   oomScore
 

@@ -12,6 +12,7 @@ import (
 
 	"hypernetes.org/runtime/internal/cgroup"
 	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/forward"
 	"hypernetes.org/runtime/internal/oom"
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/tap"
@@ -31,7 +32,7 @@ func Node() (sandbox.Host, error) {
 	}
 	return sandbox.Host{
 		Config: cfg, Driver: qemu.New(), Accelerator: accelerator,
-		OpenTAP: tap.Open, Template: template.Ask, Hierarchies: cgroup.Hierarchies, AdjustOOM: oom.Adjust,
+		OpenTAP: tap.Open, Template: template.Ask, Forward: forward.Listen, Hierarchies: cgroup.Hierarchies, AdjustOOM: oom.Adjust,
 		Socket: socketPath(os.Getenv(socketEnv)),
 	}, nil
 }

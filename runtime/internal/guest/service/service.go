@@ -25,6 +25,7 @@ import (
 	"hypernetes.org/runtime/internal/guest/boot"
 	"hypernetes.org/runtime/internal/guest/container"
 	"hypernetes.org/runtime/internal/guest/disk"
+	"hypernetes.org/runtime/internal/guest/forward"
 	"hypernetes.org/runtime/internal/guest/network"
 	"hypernetes.org/runtime/internal/guest/reaper"
 	"hypernetes.org/runtime/internal/guest/volume"
@@ -89,6 +90,9 @@ func (s *Service) Accept(header channel.Header) (channel.Status, func(net.Conn))
 	case channel.KindIO:
 		<-s.ready
 		return s.containers.Attach(header)
+	case channel.KindForward:
+		<-s.ready
+		return forward.Dial(header.Port)
 	default:
 		return channel.StatusRefused, nil
 	}

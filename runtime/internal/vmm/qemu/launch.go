@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"hypernetes.org/runtime/internal/cgroup"
+	"hypernetes.org/runtime/internal/thread"
 	"hypernetes.org/runtime/internal/vmm"
 )
 
@@ -36,7 +36,7 @@ func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
 	}
 	started := make(chan outcome, 1)
 	ended := make(chan vmm.Exit, 1)
-	onOwnThread(func() {
+	thread.Own(func() {
 		process, err := startConfined(spec, argv, files)
 		started <- outcome{process, err}
 		if err != nil {
@@ -49,25 +49,6 @@ func launch(spec vmm.Spec, argv []string, files []*os.File) (*launched, error) {
 		return nil, got.err
 	}
 	return &launched{process: got.process, ended: ended}, nil
-}
-
-// onOwnThread runs a function on a thread that nothing else uses and that ends with
-// it. The process's first thread never ends, so that it is passed over.
-func onOwnThread(work func()) {
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if unix.Gettid() != unix.Getpid() {
-			work()
-			return
-		}
-		defer runtime.UnlockOSThread()
-		elsewhere := make(chan struct{})
-		onOwnThread(func() {
-			close(elsewhere)
-			work()
-		})
-		<-elsewhere
-	}()
 }
 
 func startConfined(spec vmm.Spec, argv []string, files []*os.File) (*os.Process, error) {
