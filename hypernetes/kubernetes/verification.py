@@ -21,13 +21,15 @@ def policies_are_in_force(cluster: client.ClusterClient) -> bool:
     :raises hypernetes.model.errors.Unavailable: the apiserver does not answer.
     """
     refused = cluster.dry_run_create(_pod(host_network=True))
-    # Without the mutating policy the ordinary pod would be refused for want of its runtime class.
+    # Without the mutating policies the ordinary pod would be refused for want of its runtime class, or for its probe.
     accepted = cluster.dry_run_create(_pod(host_network=False)) is None
     return accepted and refused is not None and f"{policy.RULE_PREFIX}host-namespaces: " in refused
 
 
 def _pod(*, host_network: bool) -> core.Pod:
-    container = core_models.Container(name="main", image="pause")
+    # Unless the policy of probes is in force as well, this one has the pod refused.
+    probe = core_models.Probe(tcpSocket=core_models.TCPSocketAction(port=1))
+    container = core_models.Container(name="main", image="pause", livenessProbe=probe)
     return core.Pod(
         metadata=meta.ObjectMeta(name="hypernetes-verification", namespace=_NAMESPACE),
         spec=core_models.PodSpec(containers=[container], hostNetwork=host_network or None),

@@ -7,6 +7,7 @@ NAMESPACE = PREFIX + "namespace-id"
 NETWORK = PREFIX + "network-id"
 
 ADDRESS_ANNOTATION = PREFIX + "ip-address"
+PROBES_ANNOTATION = PREFIX + "probes"
 """On a pod: the address it wants in its namespace's subnet; without it Neutron chooses."""
 
 DISABLED_ANNOTATION = PREFIX + "disabled"

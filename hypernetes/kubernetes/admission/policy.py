@@ -93,10 +93,28 @@ def validating(
     ]
 
 
+def configuration(expression: str) -> admission_models.Mutation:
+    """Return a mutation that merges the object of ``expression`` (CEL of an apply configuration)."""
+    return admission_models.Mutation(
+        patchType="ApplyConfiguration",
+        applyConfiguration=admission_models.ApplyConfiguration(expression=expression),
+    )
+
+
+def patch(expression: str) -> admission_models.Mutation:
+    """Return a mutation that applies the JSON patch of ``expression`` (CEL of a list of ``JSONPatch``)."""
+    return admission_models.Mutation(patchType="JSONPatch", jsonPatch=admission_models.JSONPatch(expression=expression))
+
+
 def mutating(
-    name: str, targets: tuple[Target, ...], condition: tuple[str, str], configuration: str
+    name: str,
+    targets: tuple[Target, ...],
+    mutation: admission_models.Mutation,
+    *,
+    variables: tuple[tuple[str, str], ...] = (),
+    conditions: tuple[tuple[str, str], ...] = (),
 ) -> list[admission.MutatingAdmissionPolicy | admission.MutatingAdmissionPolicyBinding]:
-    """Return a policy that applies ``configuration`` (CEL of an apply configuration) where ``condition`` holds."""
+    """Return a policy that mutates what it applies to; variables and conditions are those of :func:`validating`."""
     return [
         admission.MutatingAdmissionPolicy(
             metadata=metadata.managed(name),
@@ -104,13 +122,9 @@ def mutating(
                 failurePolicy="Fail",
                 reinvocationPolicy="IfNeeded",
                 matchConstraints=_match(targets),
-                matchConditions=[admission_models.MatchCondition(name=condition[0], expression=condition[1])],
-                mutations=[
-                    admission_models.Mutation(
-                        patchType="ApplyConfiguration",
-                        applyConfiguration=admission_models.ApplyConfiguration(expression=configuration),
-                    )
-                ],
+                matchConditions=[admission_models.MatchCondition(name=n, expression=e) for n, e in conditions] or None,
+                variables=[admission_models.Variable(name=n, expression=e) for n, e in variables] or None,
+                mutations=[mutation],
             ),
         ),
         admission.MutatingAdmissionPolicyBinding(

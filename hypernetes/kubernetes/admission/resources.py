@@ -151,8 +151,8 @@ def policies(service_subnet: str) -> list[resource.Resource]:
     made += policy.mutating(
         "hypernetes-load-balancers",
         services,
-        ("is-load-balancer", 'object.spec.?type.orValue("ClusterIP") == "LoadBalancer"'),
-        "Object{spec: Object.spec{allocateLoadBalancerNodePorts: false}}",
+        policy.configuration("Object{spec: Object.spec{allocateLoadBalancerNodePorts: false}}"),
+        conditions=(("is-load-balancer", 'object.spec.?type.orValue("ClusterIP") == "LoadBalancer"'),),
     )
     made += policy.validating("hypernetes-secrets", (policy.Target("", ("secrets",), ("CREATE",)),), SECRETS)
     made += policy.validating(

@@ -91,18 +91,10 @@ _RULES_OF_BOTH = (
         f"{', '.join(COUNTABLE_RESOURCES)} are not allowed.",
     ),
     Rule(
-        "probes",
-        "variables.containers.all(c, [c.?livenessProbe, c.?readinessProbe, c.?startupProbe].all(p, "
-        "!p.?httpGet.hasValue() && !p.?tcpSocket.hasValue() && !p.?grpc.hasValue()))",
-        "only exec probes are allowed: nothing on the host may dial a pod's address, "
-        "which another tenant may have too.",
-    ),
-    Rule(
-        "hooks",
+        "tcp-hooks",
         "variables.containers.all(c, [c.?lifecycle.?postStart, c.?lifecycle.?preStop].all(h, "
-        "!h.?httpGet.hasValue() && !h.?tcpSocket.hasValue()))",
-        "only exec and sleep hooks are allowed: nothing on the host may dial a pod's address, "
-        "which another tenant may have too.",
+        "!h.?tcpSocket.hasValue()))",
+        "TCP hooks are not allowed: Kubernetes does not run them; use an exec, HTTP or sleep hook.",
     ),
     Rule(
         "mount-propagation",
@@ -163,6 +155,14 @@ FOR_PODS = (
         _UNTOLERABLE,
     ),
     *_RULES_OF_BOTH,
+    Rule(
+        # The mutating policy has turned them, unless it was removed or there is a second handler.
+        "probes",
+        "variables.containers.all(c, [c.?livenessProbe, c.?readinessProbe, c.?startupProbe, c.?lifecycle.?postStart, "
+        "c.?lifecycle.?preStop].all(p, !p.?httpGet.hasValue() && !p.?tcpSocket.hasValue() && !p.?grpc.hasValue()))",
+        "this probe or hook has more than one handler, or was not turned into one that runs inside the virtual "
+        "machine: nothing on the host may dial a pod's address, which another tenant may have too.",
+    ),
 )
 """The rules of pods themselves, whether a user or a controller creates them."""
 

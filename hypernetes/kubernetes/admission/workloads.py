@@ -7,6 +7,7 @@ from lightkube.core import resource
 
 from hypernetes.kubernetes.admission import images
 from hypernetes.kubernetes.admission import policy
+from hypernetes.kubernetes.admission import probes
 from hypernetes.kubernetes.admission import rules
 from hypernetes.model import names
 
@@ -57,7 +58,7 @@ WORKLOADS = (
 
 
 def policies(registries: tuple[str, ...] = ()) -> list[resource.Resource]:
-    """Return the policies of pods and templates, and the one that makes pods virtual machines.
+    """Return the policies of pods and templates, and those that make pods fit for virtual machines.
 
     :param registries: the only registries from which images may come; empty for every public one.
     """
@@ -70,7 +71,7 @@ def policies(registries: tuple[str, ...] = ()) -> list[resource.Resource]:
             variables=_variables(workload.path),
             conditions=(_changed(workload.path),),
         )
-    return [*made, *_runtime_class()]
+    return [*made, *_runtime_class(), *probes.policies()]
 
 
 def _variables(path: str) -> tuple[tuple[str, str], ...]:
@@ -97,7 +98,7 @@ def _runtime_class() -> list[resource.Resource]:
         *policy.mutating(
             "hypernetes-runtime-class",
             (policy.Target("", ("pods",), ("CREATE",)),),
-            ("no-runtime-class", "!has(object.spec.runtimeClassName)"),
-            f'Object{{spec: Object.spec{{runtimeClassName: "{names.RUNTIME_CLASS}"}}}}',
+            policy.configuration(f'Object{{spec: Object.spec{{runtimeClassName: "{names.RUNTIME_CLASS}"}}}}'),
+            conditions=(("no-runtime-class", "!has(object.spec.runtimeClassName)"),),
         )
     ]

@@ -4,7 +4,7 @@
 // ordered byte stream that starts with the guest's hello line and then carries
 // yamux streams, each opened with a small typed header.
 //
-//	hello   = "hypernetes-guest 3\n"
+//	hello   = "hypernetes-guest 4\n"
 //	header  = kind fd len(container) len(exec) container exec   (bytes)
 //	        | kind 0 port(2, big-endian)                        (of a forward)
 //	answer  = one status byte

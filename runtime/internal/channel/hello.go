@@ -10,8 +10,8 @@ import (
 )
 
 // Version of the channel that this build speaks, and of the calls on it: 2 sends volumes
-// with the request for a container, 3 has streams to the ports of the pod.
-const Version = 3
+// with the request for a container, 3 has streams to the ports of the pod, 4 has probes.
+const Version = 4
 
 const (
 	helloPrefix = "hypernetes-guest "

@@ -4,6 +4,7 @@ package fakeguest
 
 import (
 	"context"
+	"strings"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 )
@@ -122,6 +123,16 @@ func (g rpc) Stats(context.Context, *guestv1.ContainerRequest) (*guestv1.StatsRe
 
 func (g rpc) Pids(context.Context, *guestv1.ContainerRequest) (*guestv1.PidsResponse, error) {
 	return &guestv1.PidsResponse{Pids: []uint32{1}}, nil
+}
+
+// Probe answers with the arguments and address it was given, and the exit code of ProbeCode.
+func (g rpc) Probe(ctx context.Context, r *guestv1.ProbeRequest) (*guestv1.ProbeResponse, error) {
+	g.note("Probe")
+	if g.HoldProbes {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return &guestv1.ProbeResponse{ExitCode: g.ProbeCode, Output: strings.Join(append(r.GetArguments(), r.GetAddress()), " ")}, nil
 }
 
 // Shutdown powers the machine off.

@@ -35,6 +35,9 @@ type Guest struct {
 	BrokenClones bool
 	// StartBounded says whether Start had a deadline.
 	StartBounded bool
+	// ProbeCode is the exit code of probes. HoldProbes lets them run until they are canceled.
+	ProbeCode  uint32
+	HoldProbes bool
 	// IgnoresSignals makes it answer Signal without terminating a process.
 	IgnoresSignals bool
 
@@ -220,6 +223,13 @@ func (g *Guest) Called(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Contains(g.Calls, name)
+}
+
+// Made lists the calls so far.
+func (g *Guest) Made() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.Calls)
 }
 
 // Exit terminates a process as a test asks.

@@ -174,6 +174,14 @@ func (s *Sandbox) ID() string { return s.id }
 // Pod is the configuration the sandbox was made with.
 func (s *Sandbox) Pod() *criruntime.PodSandboxConfig { return s.pod }
 
+// Address is the pod's own, the first if it has several.
+func (s *Sandbox) Address() string {
+	if len(s.record.Addresses) == 0 {
+		return ""
+	}
+	return s.record.Addresses[0].Addr().String()
+}
+
 // CreatedAt is when the sandbox was made.
 func (s *Sandbox) CreatedAt() time.Time { return s.created }
 

@@ -47,10 +47,18 @@ func (s *Service) Exec(ctx context.Context, r *api.ExecProcessRequest) error {
 		return fmt.Errorf("%w: %w", err, errdefs.ErrInvalidArgument)
 	}
 	p := newProcess(c.id, r.GetExecID(), paths)
+	if p.probe, err = probeOf(spec.Args); err != nil {
+		return err
+	}
 	if err := s.addExec(c, p); err != nil {
 		return err
 	}
-	if err := s.registerExec(ctx, c, p, wire); err != nil {
+	if p.probe != nil {
+		err = s.registerProbe(ctx, p)
+	} else {
+		err = s.registerExec(ctx, c, p, wire)
+	}
+	if err != nil {
 		s.mu.Lock()
 		delete(c.execs, p.exec)
 		s.mu.Unlock()

@@ -44,6 +44,7 @@ func (s status) api() tasktypes.Status {
 type process struct {
 	container, exec string
 	paths           stdio.Paths
+	probe           *probing // nil unless it is an exec that is a probe
 
 	mu      sync.Mutex
 	streams *stdio.Streams // nil until they are open: a process is found before

@@ -140,6 +140,10 @@ func (s *Service) Start(ctx context.Context, r *api.StartRequest) (*api.StartRes
 	if err := p.begin(); err != nil {
 		return nil, err
 	}
+	if p.probe != nil {
+		s.runProbe(ctx, c, p)
+		return &api.StartResponse{Pid: s.pid()}, nil
+	}
 	ctx, cancel := s.sandbox.Call(ctx)
 	defer cancel()
 	if _, err := guest.Start(ctx, &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec}); err != nil {
@@ -286,6 +290,10 @@ func (s *Service) Kill(ctx context.Context, r *api.KillRequest) error {
 	case stopped, deleted:
 		return fmt.Errorf("the process has exited: %w", errdefs.ErrNotFound)
 	}
+	if p.probe != nil {
+		p.probe.kill()
+		return nil
+	}
 	guest, err := s.sandbox.Guest()
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, errdefs.ErrNotFound) // gone, as it was to be
@@ -333,7 +341,7 @@ func (s *Service) Delete(ctx context.Context, r *api.DeleteRequest) (*api.Delete
 	case p.ran():
 		p.drain(ctx)
 	}
-	if guest, err := s.sandbox.Guest(); err == nil {
+	if guest, err := s.sandbox.Guest(); err == nil && p.probe == nil {
 		call, cancel := s.sandbox.Call(ctx)
 		_, err := guest.Delete(call, &guestv1.ProcessRequest{Id: c.id, ExecId: p.exec})
 		cancel()

@@ -5,10 +5,7 @@ from typing import Any
 
 from hypernetes.model import names
 
-HTTP_GET = {"httpGet": {"port": 80}}
 TCP_SOCKET = {"tcpSocket": {"port": 80}}
-GRPC = {"grpc": {"port": 80}}
-
 
 ELSEWHERE = (
     "198.51.100.1:11211/a/b:1",
@@ -84,18 +81,9 @@ REFUSED: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         ("huge pages", {"container": {"resources": {"limits": {"hugepages-2Mi": "2Mi", "memory": "64Mi"}}}}),
         ("resource claim", {"resourceClaims": [{"name": "c", "resourceClaimName": "c"}]}),
     ),
-    "probes": (
-        ("http liveness", {"container": {"livenessProbe": HTTP_GET}}),
-        ("tcp readiness", {"container": {"readinessProbe": TCP_SOCKET}}),
-        ("grpc startup", {"container": {"startupProbe": GRPC}}),
-        (
-            "sidecar",
-            {"initContainers": [{"name": "i", "image": "i", "restartPolicy": "Always", "livenessProbe": HTTP_GET}]},
-        ),
-    ),
-    "hooks": (
-        ("postStart", {"container": {"lifecycle": {"postStart": HTTP_GET}}}),
-        ("preStop", {"container": {"lifecycle": {"preStop": HTTP_GET}}}),
+    "tcp-hooks": (
+        ("postStart", {"container": {"lifecycle": {"postStart": TCP_SOCKET}}}),
+        ("preStop", {"container": {"lifecycle": {"preStop": TCP_SOCKET}}}),
     ),
     "mount-propagation": (
         (
@@ -131,6 +119,7 @@ ALLOWED: dict[str, dict[str, Any]] = {
     **{f"image {number}": {"container": {"image": image}} for number, image in enumerate(ANYWHERE)},
     "ordinary": {},
     "hyper by name": {"runtimeClassName": names.RUNTIME_CLASS},
+    "HTTP probe": {"container": {"livenessProbe": {"httpGet": {"port": 80}}}},
     "exec probe": {"container": {"livenessProbe": {"exec": {"command": ["true"]}}}},
     "sleep hook": {"container": {"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}},
     "emptyDir": _volume(emptyDir={}),

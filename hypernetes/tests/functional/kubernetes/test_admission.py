@@ -13,6 +13,7 @@ from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.kubernetes import client
 from hypernetes.kubernetes import verification
+from hypernetes.kubernetes.admission import probes
 from hypernetes.kubernetes.admission import rules
 from hypernetes.model import errors
 from hypernetes.model import ids
@@ -20,6 +21,7 @@ from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import pod_cases
+from hypernetes.tests.functional.kubernetes import probe_cases
 from hypernetes.tests.functional.kubernetes import tenant
 
 
@@ -82,6 +84,64 @@ class AdmissionTest(unittest.TestCase):
         for kind, item in tenant.workloads("ordinary").items():
             with self.subTest(kind):
                 self._create(item)
+
+    def test_a_probe_becomes_an_exec_of_the_reserved_path(self) -> None:
+        for title, (handler, command, words) in probe_cases.PROBE_HANDLERS.items():
+            for place in probe_cases.PROBES:
+                with self.subTest(f"{title}: {place}"):
+                    probe = {**handler, "timeoutSeconds": 7, "periodSeconds": 11}
+                    name = f"{title}-{place}".replace(" ", "-").lower()
+                    made = self._create(tenant.pod(name, container={"ports": probe_cases.PORTS, place: probe}))
+                    got = getattr(made.spec.containers[0], place)
+                    self.assertEqual([probes.RESERVED_PATH, *command], got.exec.command)
+                    self.assertEqual((None, None, None), (got.httpGet, got.tcpSocket, got.grpc))
+                    self.assertEqual((7, 11), (got.timeoutSeconds, got.periodSeconds))
+                    self.assertEqual(f"main {place}: {words}", made.metadata.annotations[labels.PROBES_ANNOTATION])
+
+    def test_probes_and_hooks_of_all_containers_are_turned(self) -> None:
+        made = self._create(tenant.pod("everywhere", **probe_cases.of_all_kinds()))
+        for container in (made.spec.containers[0], made.spec.initContainers[1]):
+            for place in probe_cases.PROBES:
+                self.assertEqual(probes.RESERVED_PATH, getattr(container, place).exec.command[0])
+            for hook in (container.lifecycle.postStart, container.lifecycle.preStop):
+                self.assertEqual([probes.RESERVED_PATH, *probe_cases.HOOK_COMMAND], hook.exec.command)
+        self.assertEqual(10, len(made.metadata.annotations[labels.PROBES_ANNOTATION].splitlines()))
+
+    def test_a_pod_with_probes_is_applied_again_by_its_owner(self) -> None:
+        """kubectl apply sends the handlers that it finds missing, beside the exec that it does not know."""
+        item = tenant.pod("again", **probe_cases.of_all_kinds())
+        item.metadata.annotations = {"mine": "kept"}
+        made = self._create(item)
+        container = {"name": "main", **{key: tenant.pod_spec(**probe_cases.of_all_kinds())["containers"][0][key]
+                                        for key in (*probe_cases.PROBES, "lifecycle")}}  # fmt: skip
+        for _ in range(2):
+            self.red._client.patch(core.Pod, "again", {"spec": {"containers": [container]}}, namespace="red-one")
+        now = self.red.get(core.Pod, "again", "red-one")
+        self.assertEqual(made.spec.containers, now.spec.containers)
+        words, words_now = (p.metadata.annotations[labels.PROBES_ANNOTATION].splitlines() for p in (made, now))
+        self.assertEqual(sorted(words), sorted(words_now))
+        self.assertEqual("kept", now.metadata.annotations["mine"])
+
+    def test_a_template_keeps_its_probes_and_its_pods_have_execs(self) -> None:
+        made = self._create(tenant.workloads("probed", **probe_cases.of_all_kinds())["Deployment"])
+        self.assertEqual(80, made.spec.template.spec.containers[0].livenessProbe.httpGet.port)
+
+        def pods() -> list[Any]:
+            return [p for p in self.red.list(core.Pod, "red-one") if p.metadata.name.startswith("probed-")]
+
+        control_plane.wait_for("the deployment's pod", lambda: bool(pods()))
+        self.assertEqual(probes.RESERVED_PATH, pods()[0].spec.containers[0].livenessProbe.exec.command[0])
+
+    def test_a_probe_with_two_handlers_is_refused(self) -> None:
+        """As Kubernetes does: none of the two is dropped silently."""
+        http = {"httpGet": {"port": 80}}
+        for title, probe in {
+            "an exec": {**http, "exec": {"command": ["true"]}},
+            "TCP": {**http, "tcpSocket": {"port": 80}},
+        }.items():
+            with self.subTest(title), self.assertRaises(errors.Refused):
+                self.red.create(tenant.pod("twofold", container={"livenessProbe": probe}))
+                self.administrator.delete(core.Pod, "twofold", "red-one")
 
     def test_a_mirror_pod_is_refused(self) -> None:
         item = tenant.pod("mirror", nodeName="node1")

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shape of the policies; what they refuse is tried on a real apiserver in the functional tests."""
 
+from pathlib import Path
 from typing import Any
 
 import testtools
 
 from hypernetes.kubernetes.admission import access
 from hypernetes.kubernetes.admission import policy
+from hypernetes.kubernetes.admission import probes
 from hypernetes.kubernetes.admission import resources
 from hypernetes.kubernetes.admission import rules
 from hypernetes.kubernetes.admission import workloads
@@ -66,7 +68,10 @@ class PoliciesTest(testtools.TestCase):
         )  # fmt: skip
 
     def test_pods_and_templates_share_their_rules(self) -> None:
-        self.assertEqual({rule.name for rule in rules.FOR_PODS}, {rule.name for rule in rules.FOR_TEMPLATES})
+        # A template's probes are turned in its pods.
+        self.assertEqual(
+            {rule.name for rule in rules.FOR_PODS}, {rule.name for rule in rules.FOR_TEMPLATES} | {"probes"}
+        )
 
     def test_pods_have_no_exemption_for_anybody(self) -> None:
         """A controller creates what a tenant's template says, so its pods are judged as well."""
@@ -77,6 +82,10 @@ class PoliciesTest(testtools.TestCase):
     def test_no_exempt_identity_can_be_a_tenant_s(self) -> None:
         for name in (*policy.EXEMPT_USERS, *policy.EXEMPT_GROUPS):
             self.assertFalse(name.startswith((names.USER_PREFIX, names.GROUP_PREFIX)), name)
+
+    def test_the_reserved_path_is_the_shim_s(self) -> None:
+        shim = (Path(__file__).parents[4] / "runtime/internal/task/probe.go").read_text()
+        self.assertIn(f'const probePath = "{probes.RESERVED_PATH}"\n', shim)
 
     def test_a_list_of_words_becomes_cel(self) -> None:
         self.assertEqual('["a", "b"]', policy.cel_list(("a", "b")))

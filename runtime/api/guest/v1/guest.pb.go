@@ -1827,6 +1827,113 @@ func (x *PidsResponse) GetPids() []uint32 {
 	return nil
 }
 
+type ProbeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What follows the reserved path in the command: http, tcp, grpc or hook, and options.
+	Arguments []string `protobuf:"bytes,1,rep,name=arguments,proto3" json:"arguments,omitempty"`
+	// The pod's address, which is dialed unless an option names a host.
+	Address       string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProbeRequest) Reset() {
+	*x = ProbeRequest{}
+	mi := &file_guest_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProbeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProbeRequest) ProtoMessage() {}
+
+func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_guest_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
+func (*ProbeRequest) Descriptor() ([]byte, []int) {
+	return file_guest_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ProbeRequest) GetArguments() []string {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
+func (x *ProbeRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+type ProbeResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ExitCode uint32                 `protobuf:"varint,1,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
+	// At most 10 KiB.
+	Output        string `protobuf:"bytes,2,opt,name=output,proto3" json:"output,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProbeResponse) Reset() {
+	*x = ProbeResponse{}
+	mi := &file_guest_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProbeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProbeResponse) ProtoMessage() {}
+
+func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_guest_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
+func (*ProbeResponse) Descriptor() ([]byte, []int) {
+	return file_guest_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ProbeResponse) GetExitCode() uint32 {
+	if x != nil {
+		return x.ExitCode
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetOutput() string {
+	if x != nil {
+		return x.Output
+	}
+	return ""
+}
+
 type ShutdownRequest struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	GraceMilliseconds uint32                 `protobuf:"varint,1,opt,name=grace_milliseconds,json=graceMilliseconds,proto3" json:"grace_milliseconds,omitempty"`
@@ -1836,7 +1943,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_guest_proto_msgTypes[25]
+	mi := &file_guest_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +1955,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[25]
+	mi := &file_guest_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +1968,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{25}
+	return file_guest_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ShutdownRequest) GetGraceMilliseconds() uint32 {
@@ -1885,7 +1992,7 @@ type StatsResponse_Cpu struct {
 
 func (x *StatsResponse_Cpu) Reset() {
 	*x = StatsResponse_Cpu{}
-	mi := &file_guest_proto_msgTypes[27]
+	mi := &file_guest_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +2004,7 @@ func (x *StatsResponse_Cpu) String() string {
 func (*StatsResponse_Cpu) ProtoMessage() {}
 
 func (x *StatsResponse_Cpu) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[27]
+	mi := &file_guest_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +2082,7 @@ type StatsResponse_Memory struct {
 
 func (x *StatsResponse_Memory) Reset() {
 	*x = StatsResponse_Memory{}
-	mi := &file_guest_proto_msgTypes[28]
+	mi := &file_guest_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2094,7 @@ func (x *StatsResponse_Memory) String() string {
 func (*StatsResponse_Memory) ProtoMessage() {}
 
 func (x *StatsResponse_Memory) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[28]
+	mi := &file_guest_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2097,7 +2204,7 @@ type StatsResponse_ProcessCount struct {
 
 func (x *StatsResponse_ProcessCount) Reset() {
 	*x = StatsResponse_ProcessCount{}
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2216,7 @@ func (x *StatsResponse_ProcessCount) String() string {
 func (*StatsResponse_ProcessCount) ProtoMessage() {}
 
 func (x *StatsResponse_ProcessCount) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2258,7 @@ type StatsResponse_FileSystem struct {
 
 func (x *StatsResponse_FileSystem) Reset() {
 	*x = StatsResponse_FileSystem{}
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2270,7 @@ func (x *StatsResponse_FileSystem) String() string {
 func (*StatsResponse_FileSystem) ProtoMessage() {}
 
 func (x *StatsResponse_FileSystem) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2224,7 +2331,7 @@ type StatsResponse_InterfaceStats struct {
 
 func (x *StatsResponse_InterfaceStats) Reset() {
 	*x = StatsResponse_InterfaceStats{}
-	mi := &file_guest_proto_msgTypes[31]
+	mi := &file_guest_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2343,7 @@ func (x *StatsResponse_InterfaceStats) String() string {
 func (*StatsResponse_InterfaceStats) ProtoMessage() {}
 
 func (x *StatsResponse_InterfaceStats) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[31]
+	mi := &file_guest_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2504,15 +2611,20 @@ const file_guest_proto_rawDesc = "" +
 	"\n" +
 	"tx_dropped\x18\t \x01(\x04R\ttxDropped\"\"\n" +
 	"\fPidsResponse\x12\x12\n" +
-	"\x04pids\x18\x01 \x03(\rR\x04pids\"@\n" +
+	"\x04pids\x18\x01 \x03(\rR\x04pids\"F\n" +
+	"\fProbeRequest\x12\x1c\n" +
+	"\targuments\x18\x01 \x03(\tR\targuments\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\"D\n" +
+	"\rProbeResponse\x12\x1b\n" +
+	"\texit_code\x18\x01 \x01(\rR\bexitCode\x12\x16\n" +
+	"\x06output\x18\x02 \x01(\tR\x06output\"@\n" +
 	"\x0fShutdownRequest\x12-\n" +
 	"\x12grace_milliseconds\x18\x01 \x01(\rR\x11graceMilliseconds*,\n" +
 	"\fPidNamespace\x12\a\n" +
 	"\x03OWN\x10\x00\x12\a\n" +
 	"\x03POD\x10\x01\x12\n" +
 	"\n" +
-	"\x06TARGET\x10\x022\xf4\n" +
-	"\n" +
+	"\x06TARGET\x10\x022\xc4\v\n" +
 	"\x05Guest\x12Z\n" +
 	"\tConfigure\x12%.hypernetes.guest.v1.ConfigureRequest\x1a&.hypernetes.guest.v1.ConfigureResponse\x12V\n" +
 	"\rAttachScratch\x12).hypernetes.guest.v1.AttachScratchRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12T\n" +
@@ -2530,7 +2642,8 @@ const file_guest_proto_rawDesc = "" +
 	"CloseStdin\x12#.hypernetes.guest.v1.ProcessRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12H\n" +
 	"\x06Update\x12\".hypernetes.guest.v1.UpdateRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12R\n" +
 	"\x05Stats\x12%.hypernetes.guest.v1.ContainerRequest\x1a\".hypernetes.guest.v1.StatsResponse\x12P\n" +
-	"\x04Pids\x12%.hypernetes.guest.v1.ContainerRequest\x1a!.hypernetes.guest.v1.PidsResponse\x12L\n" +
+	"\x04Pids\x12%.hypernetes.guest.v1.ContainerRequest\x1a!.hypernetes.guest.v1.PidsResponse\x12N\n" +
+	"\x05Probe\x12!.hypernetes.guest.v1.ProbeRequest\x1a\".hypernetes.guest.v1.ProbeResponse\x12L\n" +
 	"\bShutdown\x12$.hypernetes.guest.v1.ShutdownRequest\x1a\x1a.hypernetes.guest.v1.EmptyB-Z+hypernetes.org/runtime/api/guest/v1;guestv1b\x06proto3"
 
 var (
@@ -2546,7 +2659,7 @@ func file_guest_proto_rawDescGZIP() []byte {
 }
 
 var file_guest_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_guest_proto_goTypes = []any{
 	(PidNamespace)(0),                    // 0: hypernetes.guest.v1.PidNamespace
 	(CreateVolumeRequest_Kind)(0),        // 1: hypernetes.guest.v1.CreateVolumeRequest.Kind
@@ -2576,17 +2689,19 @@ var file_guest_proto_goTypes = []any{
 	(*UpdateRequest)(nil),                // 25: hypernetes.guest.v1.UpdateRequest
 	(*StatsResponse)(nil),                // 26: hypernetes.guest.v1.StatsResponse
 	(*PidsResponse)(nil),                 // 27: hypernetes.guest.v1.PidsResponse
-	(*ShutdownRequest)(nil),              // 28: hypernetes.guest.v1.ShutdownRequest
-	nil,                                  // 29: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
-	(*StatsResponse_Cpu)(nil),            // 30: hypernetes.guest.v1.StatsResponse.Cpu
-	(*StatsResponse_Memory)(nil),         // 31: hypernetes.guest.v1.StatsResponse.Memory
-	(*StatsResponse_ProcessCount)(nil),   // 32: hypernetes.guest.v1.StatsResponse.ProcessCount
-	(*StatsResponse_FileSystem)(nil),     // 33: hypernetes.guest.v1.StatsResponse.FileSystem
-	(*StatsResponse_InterfaceStats)(nil), // 34: hypernetes.guest.v1.StatsResponse.InterfaceStats
+	(*ProbeRequest)(nil),                 // 28: hypernetes.guest.v1.ProbeRequest
+	(*ProbeResponse)(nil),                // 29: hypernetes.guest.v1.ProbeResponse
+	(*ShutdownRequest)(nil),              // 30: hypernetes.guest.v1.ShutdownRequest
+	nil,                                  // 31: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	(*StatsResponse_Cpu)(nil),            // 32: hypernetes.guest.v1.StatsResponse.Cpu
+	(*StatsResponse_Memory)(nil),         // 33: hypernetes.guest.v1.StatsResponse.Memory
+	(*StatsResponse_ProcessCount)(nil),   // 34: hypernetes.guest.v1.StatsResponse.ProcessCount
+	(*StatsResponse_FileSystem)(nil),     // 35: hypernetes.guest.v1.StatsResponse.FileSystem
+	(*StatsResponse_InterfaceStats)(nil), // 36: hypernetes.guest.v1.StatsResponse.InterfaceStats
 }
 var file_guest_proto_depIdxs = []int32{
 	5,  // 0: hypernetes.guest.v1.ConfigureRequest.interfaces:type_name -> hypernetes.guest.v1.Interface
-	29, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	31, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
 	6,  // 2: hypernetes.guest.v1.Interface.routes:type_name -> hypernetes.guest.v1.Route
 	1,  // 3: hypernetes.guest.v1.CreateVolumeRequest.kind:type_name -> hypernetes.guest.v1.CreateVolumeRequest.Kind
 	11, // 4: hypernetes.guest.v1.PutFilesRequest.entries:type_name -> hypernetes.guest.v1.FileEntry
@@ -2597,11 +2712,11 @@ var file_guest_proto_depIdxs = []int32{
 	9,  // 9: hypernetes.guest.v1.Volume.create:type_name -> hypernetes.guest.v1.CreateVolumeRequest
 	10, // 10: hypernetes.guest.v1.Volume.files:type_name -> hypernetes.guest.v1.PutFilesRequest
 	21, // 11: hypernetes.guest.v1.DeleteResponse.exit:type_name -> hypernetes.guest.v1.WaitResponse
-	30, // 12: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
-	31, // 13: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
-	32, // 14: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
-	33, // 15: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
-	34, // 16: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
+	32, // 12: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
+	33, // 13: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
+	34, // 14: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
+	35, // 15: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
+	36, // 16: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
 	4,  // 17: hypernetes.guest.v1.Guest.Configure:input_type -> hypernetes.guest.v1.ConfigureRequest
 	8,  // 18: hypernetes.guest.v1.Guest.AttachScratch:input_type -> hypernetes.guest.v1.AttachScratchRequest
 	9,  // 19: hypernetes.guest.v1.Guest.CreateVolume:input_type -> hypernetes.guest.v1.CreateVolumeRequest
@@ -2618,26 +2733,28 @@ var file_guest_proto_depIdxs = []int32{
 	25, // 30: hypernetes.guest.v1.Guest.Update:input_type -> hypernetes.guest.v1.UpdateRequest
 	19, // 31: hypernetes.guest.v1.Guest.Stats:input_type -> hypernetes.guest.v1.ContainerRequest
 	19, // 32: hypernetes.guest.v1.Guest.Pids:input_type -> hypernetes.guest.v1.ContainerRequest
-	28, // 33: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
-	7,  // 34: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
-	3,  // 35: hypernetes.guest.v1.Guest.AttachScratch:output_type -> hypernetes.guest.v1.Empty
-	3,  // 36: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
-	3,  // 37: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
-	13, // 38: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
-	3,  // 39: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
-	3,  // 40: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
-	20, // 41: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
-	21, // 42: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
-	3,  // 43: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
-	23, // 44: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
-	3,  // 45: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
-	3,  // 46: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
-	3,  // 47: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
-	26, // 48: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
-	27, // 49: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
-	3,  // 50: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
-	34, // [34:51] is the sub-list for method output_type
-	17, // [17:34] is the sub-list for method input_type
+	28, // 33: hypernetes.guest.v1.Guest.Probe:input_type -> hypernetes.guest.v1.ProbeRequest
+	30, // 34: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
+	7,  // 35: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
+	3,  // 36: hypernetes.guest.v1.Guest.AttachScratch:output_type -> hypernetes.guest.v1.Empty
+	3,  // 37: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
+	3,  // 38: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
+	13, // 39: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
+	3,  // 40: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
+	3,  // 41: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
+	20, // 42: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
+	21, // 43: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
+	3,  // 44: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
+	23, // 45: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
+	3,  // 46: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
+	3,  // 47: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
+	3,  // 48: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
+	26, // 49: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
+	27, // 50: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
+	29, // 51: hypernetes.guest.v1.Guest.Probe:output_type -> hypernetes.guest.v1.ProbeResponse
+	3,  // 52: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
+	35, // [35:53] is the sub-list for method output_type
+	17, // [17:35] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
 	17, // [17:17] is the sub-list for extension extendee
 	0,  // [0:17] is the sub-list for field type_name
@@ -2654,7 +2771,7 @@ func file_guest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_guest_proto_rawDesc), len(file_guest_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   32,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ type GuestService interface {
 	Update(context.Context, *UpdateRequest) (*Empty, error)
 	Stats(context.Context, *ContainerRequest) (*StatsResponse, error)
 	Pids(context.Context, *ContainerRequest) (*PidsResponse, error)
+	Probe(context.Context, *ProbeRequest) (*ProbeResponse, error)
 	Shutdown(context.Context, *ShutdownRequest) (*Empty, error)
 }
 
@@ -141,6 +142,13 @@ func RegisterGuestService(srv *ttrpc.Server, svc GuestService) {
 					return nil, err
 				}
 				return svc.Pids(ctx, &req)
+			},
+			"Probe": func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
+				var req ProbeRequest
+				if err := unmarshal(&req); err != nil {
+					return nil, err
+				}
+				return svc.Probe(ctx, &req)
 			},
 			"Shutdown": func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
 				var req ShutdownRequest
@@ -286,6 +294,14 @@ func (c *guestClient) Stats(ctx context.Context, req *ContainerRequest) (*StatsR
 func (c *guestClient) Pids(ctx context.Context, req *ContainerRequest) (*PidsResponse, error) {
 	var resp PidsResponse
 	if err := c.client.Call(ctx, "hypernetes.guest.v1.Guest", "Pids", req, &resp); err != nil {
+		return nil, err
+	}
+	return &resp, nil
+}
+
+func (c *guestClient) Probe(ctx context.Context, req *ProbeRequest) (*ProbeResponse, error) {
+	var resp ProbeResponse
+	if err := c.client.Call(ctx, "hypernetes.guest.v1.Guest", "Probe", req, &resp); err != nil {
 		return nil, err
 	}
 	return &resp, nil

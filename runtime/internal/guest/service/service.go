@@ -27,11 +27,15 @@ import (
 	"hypernetes.org/runtime/internal/guest/disk"
 	"hypernetes.org/runtime/internal/guest/forward"
 	"hypernetes.org/runtime/internal/guest/network"
+	"hypernetes.org/runtime/internal/guest/probe"
 	"hypernetes.org/runtime/internal/guest/reaper"
 	"hypernetes.org/runtime/internal/guest/volume"
 )
 
-const diskTimeout = 10 * time.Second
+const (
+	diskTimeout = 10 * time.Second
+	maxProbes   = 64 // at a time, of all containers
+)
 
 // Service is the guest. Streams are accepted at once; calls wait until Run is
 // called because the system is up.
@@ -39,6 +43,7 @@ type Service struct {
 	ready chan struct{}
 	rpc   chan net.Conn
 
+	probes     chan struct{}
 	volumes    *volume.Set
 	containers *container.Set
 
@@ -47,7 +52,7 @@ type Service struct {
 
 // New returns a service that is not ready yet.
 func New() *Service {
-	return &Service{ready: make(chan struct{}), rpc: make(chan net.Conn, 1)}
+	return &Service{ready: make(chan struct{}), rpc: make(chan net.Conn, 1), probes: make(chan struct{}, maxProbes)}
 }
 
 // Run makes the service ready and answers calls until the connection ends.
@@ -279,6 +284,18 @@ func (s *Service) Pids(_ context.Context, request *guestv1.ContainerRequest) (*g
 		return nil, failure(err)
 	}
 	return &guestv1.PidsResponse{Pids: pids}, nil
+}
+
+// Probe implements the Guest service.
+func (s *Service) Probe(ctx context.Context, request *guestv1.ProbeRequest) (*guestv1.ProbeResponse, error) {
+	select {
+	case s.probes <- struct{}{}:
+		defer func() { <-s.probes }()
+	default:
+		return nil, status.Errorf(codes.ResourceExhausted, "%d probes are running", maxProbes)
+	}
+	result := probe.Run(ctx, request.GetAddress(), request.GetArguments())
+	return &guestv1.ProbeResponse{ExitCode: uint32(result.Code), Output: result.Output}, nil
 }
 
 // Shutdown implements the Guest service.
