@@ -130,15 +130,14 @@ def _edit() -> list[rbac_models.PolicyRule]:
         _rule("", ("pods/ephemeralcontainers",), ("get", "update", "patch")),
         # Own labels and annotations; an admission policy guards those of Hypernetes, the finalizers and the owners.
         _rule("", ("namespaces",), ("update", "patch")),
+        # What charts and operators bring for their service accounts. The apiserver allows no user to grant what it
+        # does not hold, unless it has bind or escalate; an admission policy limits the subjects (admission/access.py).
+        _rule(_RBAC, ("rolebindings", "roles"), (*READ, *WRITE)),
     ]
 
 
 def _admin() -> list[rbac_models.PolicyRule]:
-    return [
-        # The apiserver allows no user to grant what it does not hold, unless it has bind or escalate.
-        _rule(_RBAC, ("rolebindings", "roles"), (*READ, *WRITE)),
-        _rule("authorization.k8s.io", ("localsubjectaccessreviews",), ("create",)),
-    ]
+    return [_rule("authorization.k8s.io", ("localsubjectaccessreviews",), ("create",))]
 
 
 def _catalog() -> list[rbac_models.PolicyRule]:

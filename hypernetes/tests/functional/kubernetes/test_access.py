@@ -11,8 +11,18 @@ from lightkube.resources import rbac_authorization_v1 as rbac
 from hypernetes.kubernetes import client
 from hypernetes.kubernetes import verification
 from hypernetes.model import errors
+from hypernetes.model import labels
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import tenant
+
+
+def _allowed(workload: client.ClusterClient, kind: Any, name: str) -> bool:
+    """Tell whether a workload may get an object, which need not be there."""
+    try:
+        workload.find(kind, name, "red-one")
+    except errors.Refused:
+        return False
+    return True
 
 
 class AccessTest(unittest.TestCase):
@@ -89,6 +99,58 @@ class AccessTest(unittest.TestCase):
         self.addCleanup(self.administrator.delete, rbac.RoleBinding, "subjects", "red-one")
         with self.assertRaisesRegex(errors.Refused, "hypernetes/role-binding-users: "):
             self.manager.apply(self._binding({"kind": "User", "name": "keystone:red-user"}))
+
+    def _role(self, *rules: dict[str, list[str]]) -> Any:
+        return rbac.Role.from_dict({"metadata": {"name": "operator", "namespace": "red-one"}, "rules": list(rules)})
+
+    def test_a_member_gives_its_workloads_what_it_holds_and_no_more(self) -> None:
+        """What an operator's chart brings: a service account, a role, and a binding of the two."""
+        held = (
+            {"apiGroups": [""], "resources": ["pods", "secrets"], "verbs": ["get", "update"]},
+            {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list", "watch"]},
+        )
+        account = core.ServiceAccount.from_dict({"metadata": {"name": "operator", "namespace": "red-one"}})
+        binding = self._binding({"kind": "ServiceAccount", "name": "operator", "namespace": "red-one"})
+        binding.roleRef.kind, binding.roleRef.name = "Role", "operator"
+        brought: tuple[Any, ...] = (account, self._role(*held), binding)
+        for item in brought:
+            self.red.create(item)
+            self.addCleanup(self.administrator.delete, type(item), item.metadata.name, "red-one")
+        groups = ("system:serviceaccounts", "system:serviceaccounts:red-one", "system:authenticated")
+        workload = self.plane.connect("system:serviceaccount:red-one:operator", *groups)
+        control_plane.wait_for("the binding", lambda: _allowed(workload, core.Secret, "default-token"))
+        with self.assertRaises(errors.Refused):
+            workload.list(core.ConfigMap, "red-one")
+        for title, beyond in {
+            "proxies": {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]},
+            "everything": {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+            "bind": {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["bind"]},
+            "escalate": {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["escalate"]},
+        }.items():
+            with self.subTest(title), self.assertRaisesRegex(errors.Refused, "attempting to grant RBAC permissions"):
+                self.red.apply(self._role(*held, beyond))
+        for name in ("cluster-admin", "admin", "hypernetes:admin"):
+            with self.subTest(name), self.assertRaisesRegex(errors.Refused, "attempting to grant RBAC permissions"):
+                more = self._binding({"kind": "ServiceAccount", "name": "operator", "namespace": "red-one"})
+                more.metadata.name, more.roleRef.name = "more", name
+                self.red.create(more)
+                self.administrator.delete(rbac.RoleBinding, "more", "red-one")
+
+    def test_a_member_obeys_the_rules_of_bindings(self) -> None:
+        for rule, subject in (
+            ("role-binding-users", {"kind": "User", "name": "keystone:red-user"}),
+            ("role-binding-groups", {"kind": "Group", "name": f"hypernetes:project:{tenant.BLUE_PROJECT}:member"}),
+            ("role-binding-accounts", {"kind": "ServiceAccount", "name": "default", "namespace": "blue-one"}),
+        ):
+            with self.subTest(rule), self.assertRaisesRegex(errors.Refused, f"hypernetes/{rule}: "):
+                self.red.create(self._binding(subject))
+                self.administrator.delete(rbac.RoleBinding, "subjects", "red-one")
+        with self.assertRaisesRegex(Exception, "hypernetes/managed-role-bindings: "):
+            self.red._client.delete(rbac.RoleBinding, f"{labels.ROLE_BINDING_PREFIX}member", namespace="red-one")
+        other = self._binding({"kind": "ServiceAccount", "name": "default", "namespace": "red-one"})
+        other.metadata.namespace = "blue-one"
+        with self.assertRaises(errors.Refused):
+            self.red.create(other)
 
     def test_what_was_bound_before_the_rules_can_be_deleted(self) -> None:
         self.administrator.create(self._binding({"kind": "User", "name": "keystone:red-user"}))

@@ -59,7 +59,9 @@ class RolesTest(unittest.TestCase):
             ("member", "create", "pods:exec"),
             ("member", "get", "secrets"),
             ("member", "create", "apps/deployments"),
-            ("manager", "create", "rbac.authorization.k8s.io/rolebindings"),
+            ("member", "create", "rbac.authorization.k8s.io/roles"),
+            ("member", "create", "rbac.authorization.k8s.io/rolebindings"),
+            ("manager", "create", "authorization.k8s.io/localsubjectaccessreviews"),
         )
         for role, verb, kind in allowed:
             with self.subTest(f"{role} {verb} {kind}"):
@@ -91,7 +93,13 @@ class RolesTest(unittest.TestCase):
                 self.assertFalse(self._red("admin", verb, kind))
 
     def test_a_reader_neither_writes_nor_sees_secrets(self) -> None:
-        for verb, kind in (("create", "pods"), ("get", "secrets"), ("create", "pods:exec"), ("patch", "namespaces")):
+        for verb, kind in (
+            ("create", "pods"),
+            ("get", "secrets"),
+            ("create", "pods:exec"),
+            ("patch", "namespaces"),
+            ("create", "rbac.authorization.k8s.io/rolebindings"),
+        ):
             with self.subTest(f"{verb} {kind}"):
                 self.assertFalse(self._red("reader", verb, kind))
 
