@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import socket
 import ssl
 import statistics
 import struct
@@ -22,6 +23,7 @@ import requests
 
 from hypernetes.standalone import addresses
 from hypernetes.standalone import cgroups
+from hypernetes.standalone import nodes
 from hypernetes.tests.isolation import base
 
 SLOW_CLIENTS = 64
@@ -218,6 +220,19 @@ class EdgeTest(base.IsolationTest):
         print(f"logins while {FORGERS} connections forge: known tokens {figures(known)}, first ones {figures(first)}")
         for taken in (known, first):
             self.assertLess(taken[int(len(taken) * 0.99)], LOGIN_SECONDS, taken)
+
+    def test_one_source_takes_no_more_than_its_share_of_an_apiserver(self) -> None:
+        apiserver = urllib.parse.urlsplit(self.address)
+        where = (str(apiserver.hostname), int(apiserver.port or 443))
+        with contextlib.ExitStack() as links:
+            taken = 0
+            for _ in range(nodes.CONNECTIONS_PER_SOURCE + 20):
+                with contextlib.suppress(ConnectionRefusedError):
+                    links.enter_context(socket.create_connection(where, 5, source_address=(ATTACKER, 0)))
+                    taken += 1
+            self.assertEqual(nodes.CONNECTIONS_PER_SOURCE, taken)
+            # From another address it is as reachable as before.
+            self._login(str(base.cloud("red").session.get_token()))
 
     def test_a_node_reaches_the_documented_ports_and_no_others(self) -> None:
         done = base.node("python3", "-c", SCAN, addresses.CONTROL, timeout=300)
