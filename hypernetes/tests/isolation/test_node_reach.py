@@ -87,7 +87,7 @@ def answers(place, tls, credential):
     found["bus"] = "open" if "open" in (found.pop(key) for key in list(found) if key.startswith("bus ")) else "refused"
     return found
 
-with concurrent.futures.ThreadPoolExecutor(8) as threads:
+with concurrent.futures.ThreadPoolExecutor(16) as threads:
     tls = dict(zip(given["places"], threads.map(speaks_tls, given["places"])))
     asked = {(place, name): threads.submit(answers, place, tls[place], credential)
              for place in given["places"] for name, credential in {"none": {}, **given["credentials"]}.items()}
@@ -133,12 +133,17 @@ class NodeReachTest(base.IsolationTest):
         }
 
     def places(self) -> list[str]:
-        """What listens: the stack on the control address, and all on the node's own."""
-        done = base.node("python3", "-c", test_edge.SCAN, addresses.CONTROL, timeout=300)
-        control = [f"{addresses.CONTROL}:{port}" for port in json.loads(done.output) if test_edge.listeners(port)]
-        node = addresses.NODES[base.NODE]
-        done = base.node("python3", "-c", test_edge.SCAN, node, timeout=300)
-        return control + [f"{node}:{port}" for port in json.loads(done.output)]
+        """What listens for others: the stack on the control address, and all on the node's own.
+
+        That a node reaches nothing else is tested by :mod:`hypernetes.tests.isolation.test_edge`, with a scan.
+        """
+        control = base.run(["ss", "-ltnH"]).output
+        node = base.node("ss", "-ltnH").output
+        stack = [port for port in _ports(control) if test_edge.listeners(port)]
+        return [
+            *(f"{addresses.CONTROL}:{port}" for port in stack),
+            *(f"{addresses.NODES[base.NODE]}:{port}" for port in _ports(node)),
+        ]
 
     def test_each_credential_of_a_node_opens_what_is_documented(self) -> None:
         places = self.places()
@@ -167,3 +172,9 @@ class NodeReachTest(base.IsolationTest):
 def _login(name: str, password: str) -> dict[str, Any]:
     user = {"name": name, "domain": {"id": "default"}, "password": password}
     return {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+
+
+def _ports(listening: str) -> list[int]:
+    """Return the ports of what ``ss`` lists, but for what listens on loopback addresses."""
+    found = {line.split()[3].rpartition(":") for line in listening.splitlines()}
+    return sorted({int(port) for address, _, port in found if not address.startswith(("127.", "[::1]"))})
