@@ -86,9 +86,16 @@ class AdmissionTest(base.IsolationTest):
     def test_a_host_port_is_refused(self) -> None:
         self.refuse(with_container(ports=[{"containerPort": 80, "hostPort": 80}]))
 
-    def test_a_probe_that_the_kubelet_would_dial_is_refused(self) -> None:
-        self.refuse(with_container(livenessProbe={"httpGet": {"port": 8080}}))
-        self.refuse(with_container(readinessProbe={"tcpSocket": {"port": 8080}}))
+    def test_the_kubelet_gets_no_probe_that_it_would_dial(self) -> None:
+        handlers = {"httpGet": {"port": 8080}, "tcpSocket": {"port": 8080}, "grpc": {"port": 8080}}
+        for name, handler in handlers.items():
+            with self.subTest(name):
+                manifest = json.dumps(with_container(livenessProbe={name: handler}))
+                done = self.red.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=manifest)
+                self.assertEqual(0, done.status, done.text)
+                probe = json.loads(done.output)["spec"]["containers"][0]["livenessProbe"]
+                self.assertEqual({"exec"}, probe.keys() & {"exec", *handlers})
+        self.refuse(with_container(lifecycle={"preStop": {"tcpSocket": {"port": 8080}}}))
 
     def test_a_node_port_service_is_refused(self) -> None:
         self.refuse(
