@@ -30,6 +30,7 @@ def main() -> int:
                 seconds=options.seconds,
                 seed=options.seed,
                 ca_file=str(base.LAYOUT.ca_certificate),
+                spares_existing=True,
             )
             figures[who] = {
                 "requests": found.requests,

@@ -13,6 +13,8 @@ from pathlib import Path
 from hypernetes.tests.support import openapi
 
 _CHECKS = ("not_a_server_error", "content_type_conformance", "response_schema_conformance")
+_PHASES = ("examples", "coverage", "fuzzing")
+_PHASE = "[phases.{0}.extra-data-sources]\nresponses = {1}\n"
 LONGEST_SECONDS = 5.0
 """No request may take longer."""
 
@@ -34,13 +36,23 @@ class Summary:
         return sum(self.statuses.values())
 
 
-def fuzz(url: str, token: str, *, examples: int, seconds: int, seed: int = 1, ca_file: str | None = None) -> Summary:
-    """Send requests until each operation has had ``examples`` or the time is over.
+def fuzz(
+    url: str,
+    token: str,
+    *,
+    examples: int,
+    seconds: int | None = None,
+    seed: int = 1,
+    ca_file: str | None = None,
+    spares_existing: bool = False,
+) -> Summary:
+    """Send requests until each operation has had ``examples``; with a time, go on until it is over.
 
     :param url: the API's root.
     :param token: what is sent as ``X-Auth-Token``.
     :param examples: requests that are made up for each operation, besides those of its schema's limits.
     :param ca_file: CA bundle (PEM) for verifying the API.
+    :param spares_existing: learn no ID from answers; otherwise whatever the token may delete is deleted.
     """
     with tempfile.TemporaryDirectory(prefix="hypernetes-fuzz-") as name:
         directory = Path(name)
@@ -48,13 +60,15 @@ def fuzz(url: str, token: str, *, examples: int, seconds: int, seed: int = 1, ca
         # Also keeps the token out of the arguments, which all users of the machine can read.
         (directory / "schemathesis.toml").write_text(
             f'headers = {{ "X-Auth-Token" = {json.dumps(token)} }}\n\n[output.sanitization]\nenabled = true\n'
+            + "".join(_PHASE.format(phase, "false" if spares_existing else "true") for phase in _PHASES)
         )
         command = [
             sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run", "openapi.json",
-            "--url", url, "--max-examples", str(examples), "--max-time", str(seconds), "--seed", str(seed),
-            "--phases", "examples,coverage,fuzzing", "--checks", ",".join(_CHECKS), "--continue-on-failure",
+            "--url", url, "--max-examples", str(examples), "--seed", str(seed),
+            "--phases", ",".join(_PHASES), "--checks", ",".join(_CHECKS), "--continue-on-failure",
             "--max-response-time", str(LONGEST_SECONDS), "--request-timeout", "60", "--no-color",
             "--report", "har", "--report-har-path", "report.har",
+            *(("--max-time", str(seconds)) if seconds else ()),
             *(("--tls-verify", ca_file) if ca_file else ()),
         ]  # fmt: skip
         done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
