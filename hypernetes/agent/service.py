@@ -86,7 +86,6 @@ def _make_directories(node: nodes.Node) -> None:
         (node.layout.state, 0o755),
         (node.layout.run, 0o755),
         (node.layout.machines, 0o755),
-        (node.layout.state / "scratch", 0o755),
         (node.layout.state / "locks", 0o700),
         (node.layout.logs, 0o755),
     ):

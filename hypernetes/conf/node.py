@@ -106,15 +106,15 @@ OPTIONS: list[cfg.Opt] = [
         "scratch_size",
         default=10 << 30,
         min=16 << 20,
-        help="Size, in bytes, of the scratch disk of a pod whose limits.ephemeral-storage are not known; otherwise the "
-        "limits decide. The disk is sparse.",
+        help="Size, in bytes, of the scratch disks of a pod whose limits.ephemeral-storage are not known; otherwise "
+        "the limits decide. The disks are sparse.",
     ),
     cfg.IntOpt(
         "scratch_reserve",
         default=1 << 30,
         min=0,
-        help="Size, in bytes, of the part of the scratch disks' file system that is never promised to pods, but left "
-        "to images and logs.",
+        help="Size, in bytes, of the part of containerd's and the kubelet's file systems that is never promised to "
+        "pods for scratch disks, but left to images and logs.",
     ),
     cfg.FloatOpt(
         "scratch_allocation_ratio",

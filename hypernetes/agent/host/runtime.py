@@ -18,7 +18,6 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
         "translation_buffer": conf.node.translation_buffer,
         "records_dir": str(layout.sandbox_records),
         "vm_dir": str(layout.machines),
-        "scratch_dir": str(layout.state / "scratch"),
         "scratch_size": conf.node.scratch_size,
         "scratch_reserve": conf.node.scratch_reserve,
         "scratch_allocation_ratio": conf.node.scratch_allocation_ratio,

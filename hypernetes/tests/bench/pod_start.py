@@ -132,7 +132,7 @@ def main(argv: list[str]) -> int:
                 measure(tenant, "cloned", f"cloned-{number}", kinds["cloned"])
                 arguments = measure(tenant, "booted", f"booted-{number}", kinds["booted"])
                 time.sleep(QUIET_SECONDS)
-                booted = reference.boot(arguments, Path(directory))
+                booted = reference.boot(arguments)
                 bare.append(booted.seconds)
                 bare_memory.append(booted.pss)
                 taken = ", ".join(f"{kind} {found.seconds[-1]:.2f} s" for kind, found in kinds.items())

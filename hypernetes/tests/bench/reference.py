@@ -17,7 +17,6 @@ from hypernetes.tests.isolation import base
 
 _TUNSETIFF = 0x400454CA
 _IFF_TAP_NO_PI_VNET_HDR = 0x0002 | 0x1000 | 0x4000
-SCRATCH_BYTES = 10 << 30
 JAILED_GUEST = "/guest"
 """Where a pod's QEMU finds kernel and initramfs: jailedGuest of runtime/internal/vmm/qemu."""
 
@@ -67,7 +66,7 @@ def _tap() -> int:
     return tap
 
 
-def boot(arguments: list[str], workplace: Path) -> Booted:
+def boot(arguments: list[str]) -> Booted:
     """Start a QEMU with a pod's arguments, with descriptors of its own behind the same numbers.
 
     :raises AssertionError: the guest says nothing within 60 seconds.
@@ -85,14 +84,9 @@ def boot(arguments: list[str], workplace: Path) -> Booted:
         if number is not None:
             behind[number] = descriptor
     sets = [int(m.group(1)) for a in arguments if (m := re.match(r"^fd=(\d+),set=\d+", a))]
-    disks = [os.open(base.LAYOUT.dist / "guest" / "root.erofs", os.O_RDONLY)]
-    for position, number in enumerate(sets):
-        if position >= len(disks):
-            scratch = workplace / f"scratch-{position}"
-            with scratch.open("wb") as file:
-                file.truncate(SCRATCH_BYTES)
-            disks.append(os.open(scratch, os.O_RDWR))
-        behind[number] = disks[position]
+    # Layers and scratch disks are plugged later.
+    root = os.open(base.LAYOUT.dist / "guest" / "root.erofs", os.O_RDONLY)
+    behind |= dict.fromkeys(sets, root)
 
     # Copied above every number that is wanted first, so that none is overwritten before it has been copied.
     high = {number: fcntl.fcntl(descriptor, fcntl.F_DUPFD, 100) for number, descriptor in behind.items()}
@@ -121,5 +115,5 @@ def boot(arguments: list[str], workplace: Path) -> Booted:
         process.wait()
         for end in (ours, theirs, monitor, monitor_theirs):
             end.close()
-        for descriptor in {*high.values(), *disks, places[2][1]}:
+        for descriptor in {*high.values(), root, places[2][1]}:
             os.close(descriptor)

@@ -45,6 +45,12 @@ def _found(*directories: str, maximum_depth: int = 8) -> frozenset[str]:
     return frozenset(base.node("find", *directories, *depth).output.split("\n")) - {""}
 
 
+def _scratch_disks() -> frozenset[str]:
+    """Return the files that containerd and the kubelet remove with what they measure by them."""
+    places = ("/var/lib/containerd/io.containerd.snapshotter.v1.erofs/snapshots", "/var/lib/kubelet/pods")
+    return frozenset(base.node("find", *places, "-name", "hypernetes.ext4").output.split("\n")) - {""}
+
+
 def _processes(executable: str) -> frozenset[str]:
     found = set()
     for process in base.processes():
@@ -77,7 +83,7 @@ def take() -> Inventory:
             for path, kind in mounts
             if kind != "nsfs" and ("/run/containerd/" in path or "/var/lib/kubelet/pods/" in path)
         ),
-        files=_found("/run/hypernetes/sandboxes", "/run/hypernetes/vm", "/var/lib/hypernetes/scratch", maximum_depth=1),
+        files=_found("/run/hypernetes/sandboxes", "/run/hypernetes/vm", maximum_depth=1) | _scratch_disks(),
         cgroups=frozenset(p for p in _found("/sys/fs/cgroup/memory/hypernetes") if Path(p).name.startswith("pod")),
         neutron_ports=frozenset(port.id for port in ports),
     )

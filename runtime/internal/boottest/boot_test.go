@@ -98,14 +98,6 @@ func boot(t *testing.T, spec vmm.Spec) *guest {
 	return &guest{Machine: machine, host: host, api: guestv1.NewGuestClient(client), took: took}
 }
 
-func scratchDisk(t *testing.T, dir string) vmm.Disk {
-	t.Helper()
-	path := filepath.Join(dir, "scratch")
-	run(t, "truncate", "-s", "1G", path)
-	run(t, "mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", path)
-	return vmm.Disk{Path: path, Serial: "scratch"}
-}
-
 func run(t *testing.T, program string, arguments ...string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), program, arguments...).CombinedOutput(); err != nil {

@@ -88,7 +88,7 @@ func TestTheMonitorIsConfinedAndThePodIsReachable(t *testing.T) {
 	spec.NetnsPath = network.path
 	spec.NIC = &vmm.NIC{Tap: network.tap, MAC: guestMAC, MTU: 1442}
 	layer := layerDisk(t)
-	spec.Disks = []vmm.Disk{scratchDisk(t, t.TempDir()), layer}
+	spec.Disks = []vmm.Disk{layer}
 	p := &pod{guest: boot(t, spec), t: t, layer: layer}
 	confined(t, p.PID(), network.path)
 
@@ -100,8 +100,6 @@ func TestTheMonitorIsConfinedAndThePodIsReachable(t *testing.T) {
 		}},
 		Sysctls: map[string]string{"net.ipv4.ip_unprivileged_port_start": "0"},
 	})
-	p.must(err)
-	_, err = p.api.AttachScratch(t.Context(), &guestv1.AttachScratchRequest{Serial: "scratch"})
 	p.must(err)
 	p.create(&guestv1.CreateContainerRequest{Id: "server"}, "/payload", "serve", ":80")
 	out := p.stream("server", "", 1)

@@ -23,11 +23,12 @@ import (
 	"hypernetes.org/runtime/internal/vmm"
 )
 
-// pod is a booted guest with scratch and an image layer.
+// pod is a booted guest with an image layer.
 type pod struct {
 	*guest
 	t     *testing.T
 	layer vmm.Disk
+	disks string // the host's directory of scratch disks; "": the test's own
 
 	memory      int64 // the machine's
 	accelerator string
@@ -69,21 +70,14 @@ func newPodOf(t *testing.T, change func(*vmm.Spec)) *pod {
 	t.Helper()
 	spec := specification(t)
 	change(&spec)
-	if spec.Disks == nil {
-		spec.Disks = []vmm.Disk{scratchDisk(t, t.TempDir())}
-	}
 	layer := layerDisk(t)
 	p := &pod{guest: boot(t, spec), t: t, layer: layer, memory: spec.Memory, accelerator: spec.Accelerator}
 	begin := time.Now()
 	_, err := p.api.Configure(t.Context(), &guestv1.ConfigureRequest{Hostname: "pod-1", TimeUnixNano: time.Now().UnixNano()})
 	p.must(err)
 	configured := time.Now()
-	_, err = p.api.AttachScratch(t.Context(), &guestv1.AttachScratchRequest{Serial: "scratch"})
-	p.must(err)
-	scratched := time.Now()
 	p.must(p.AttachDisk(t.Context(), layer))
-	t.Logf("hello %s, Configure %s, AttachScratch %s, AttachDisk %s",
-		p.took, configured.Sub(begin), scratched.Sub(configured), time.Since(scratched))
+	t.Logf("hello %s, Configure %s, AttachDisk %s", p.took, configured.Sub(begin), time.Since(configured))
 	return p
 }
 
@@ -134,6 +128,9 @@ func (p *pod) create(request *guestv1.CreateContainerRequest, arguments ...strin
 	}
 	if request.Layers == nil {
 		request.Layers = []string{p.layer.Serial}
+	}
+	if request.Scratch == "" {
+		request.Scratch = p.scratchDisk(request.Id).Serial
 	}
 	request.Stdout = true
 	_, err := p.api.CreateContainer(p.t.Context(), request)
@@ -360,7 +357,8 @@ func (p *pod) end(id string) {
 func emptyDirectory(p *pod) {
 	for _, kind := range []guestv1.CreateVolumeRequest_Kind{guestv1.CreateVolumeRequest_EMPTY_DIR, guestv1.CreateVolumeRequest_MEMORY} {
 		id := "empty-" + kind.String()
-		_, err := p.api.CreateVolume(p.t.Context(), &guestv1.CreateVolumeRequest{Id: id, Kind: kind, SizeLimit: 1 << 20})
+		_, err := p.api.CreateVolume(p.t.Context(), &guestv1.CreateVolumeRequest{Id: id, Kind: kind, SizeLimit: 1 << 20,
+			Scratch: p.scratchDisk(id).Serial})
 		p.must(err)
 		mounts := []*guestv1.VolumeMount{{VolumeId: id, Destination: "/cache"}}
 		_, _ = p.output(&guestv1.CreateContainerRequest{Id: "writer", Mounts: mounts}, "/payload", "write", "/cache/message", "hello")

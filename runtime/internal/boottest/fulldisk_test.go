@@ -5,7 +5,6 @@
 package boottest
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -59,24 +58,18 @@ func TestAFullHostDiskIsAnErrorOfTheWriter(t *testing.T) {
 	var seen [2]events
 	var pods [2]*pod
 	for number := range pods {
-		disks := filepath.Join(dir, string(rune('a'+number)))
-		if err := os.Mkdir(disks, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		pods[number] = newPodOf(t, func(s *vmm.Spec) {
-			s.Disks = []vmm.Disk{scratchDisk(t, disks)}
-			s.Notify = seen[number].add
-		})
+		pods[number] = newPodOf(t, func(s *vmm.Spec) { s.Notify = seen[number].add })
+		pods[number].disks = filepath.Join(dir, string(rune('a'+number)))
+		pods[number].create(&guestv1.CreateContainerRequest{Id: "c"}, "/payload", "hold")
+		pods[number].start("c", "")
 	}
 	for number, p := range pods {
-		p.create(&guestv1.CreateContainerRequest{Id: "c"}, "/payload", "hold")
-		p.start("c", "")
 		said, end := p.exec("c", "fill", "/payload", "fill", "/big")
 		t.Logf("machine %d: %q", number, said)
 		if end.ExitCode != 0 || !(strings.Contains(said, "no space left") || strings.Contains(said, "input/output error")) {
 			t.Errorf("machine %d wrote: %q, exit code %d", number, said, end.ExitCode)
 		}
-		if seen[number].count(vmm.EventDiskError, "scratch") == 0 {
+		if seen[number].count(vmm.EventDiskError, "scratch-c") == 0 {
 			t.Errorf("machine %d: no disk error was reported", number)
 		}
 	}

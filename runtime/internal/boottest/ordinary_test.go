@@ -147,7 +147,7 @@ func unreadInput(p *pod) {
 
 func subPaths(p *pod) {
 	_, err := p.api.CreateVolume(p.t.Context(), &guestv1.CreateVolumeRequest{
-		Id: "parts", Kind: guestv1.CreateVolumeRequest_EMPTY_DIR, Mode: 0o2777, Gid: 2000})
+		Id: "parts", Kind: guestv1.CreateVolumeRequest_EMPTY_DIR, Mode: 0o2777, Gid: 2000, Scratch: p.scratchDisk("parts").Serial})
 	p.must(err)
 	whole := []*guestv1.VolumeMount{{VolumeId: "parts", Destination: "/whole"}}
 	_, _ = p.output(&guestv1.CreateContainerRequest{Id: "init", Mounts: whole}, "/payload", "write", "/whole/app.conf", "text")
@@ -168,7 +168,7 @@ func volumeAtEtc(p *pod) {
 	for id, kind := range map[string]guestv1.CreateVolumeRequest_Kind{
 		"etc": guestv1.CreateVolumeRequest_EMPTY_DIR, "names": guestv1.CreateVolumeRequest_FILES,
 	} {
-		_, err := p.api.CreateVolume(p.t.Context(), &guestv1.CreateVolumeRequest{Id: id, Kind: kind})
+		_, err := p.api.CreateVolume(p.t.Context(), &guestv1.CreateVolumeRequest{Id: id, Kind: kind, Scratch: p.scratchDisk("volume-" + id).Serial})
 		p.must(err)
 	}
 	_, err := p.api.PutFiles(p.t.Context(), &guestv1.PutFilesRequest{VolumeId: "names", First: true, Final: true,

@@ -81,15 +81,11 @@ func clone(t *testing.T, spec vmm.Spec, made *template.Template) *guest {
 // clonedPod is a clone as the shim makes it.
 func clonedPod(t *testing.T, spec vmm.Spec, made *template.Template, layer vmm.Disk) *pod {
 	t.Helper()
-	spec.Disks = []vmm.Disk{scratchDisk(t, t.TempDir())}
 	p := &pod{guest: clone(t, spec, made), t: t, layer: layer, memory: spec.Memory, accelerator: spec.Accelerator}
 	begin := time.Now()
 	_, err := p.api.Configure(t.Context(), &guestv1.ConfigureRequest{Hostname: "pod-1", TimeUnixNano: time.Now().UnixNano()})
 	p.must(err)
-	configured := time.Now()
-	_, err = p.api.AttachScratch(t.Context(), &guestv1.AttachScratchRequest{Serial: "scratch"})
-	p.must(err)
-	t.Logf("hello and memory %s, Configure %s, AttachScratch %s", p.took, configured.Sub(begin), time.Since(configured))
+	t.Logf("hello and memory %s, Configure %s", p.took, time.Since(begin))
 	p.must(p.AttachDisk(t.Context(), layer))
 	return p
 }

@@ -35,13 +35,13 @@ type Config struct {
 	// TranslationBuffer limits TCG's buffer of translated code, in bytes.
 	TranslationBuffer int64 `json:"translation_buffer"`
 
-	RecordsDir  string `json:"records_dir"`  // sandbox records, written by the agent
-	VMDir       string `json:"vm_dir"`       // one directory per machine: sockets and state
-	ScratchDir  string `json:"scratch_dir"`  // file system that holds the writable disks
-	ScratchSize int64  `json:"scratch_size"` // size of one machine's writable disk (sparse) whose pod states none
-	// Machines are started while what they may write to their disks is at most
-	// ScratchRatio times the space for it: what they have and what is free, less
-	// the reserve.
+	RecordsDir string `json:"records_dir"` // sandbox records, written by the agent
+	VMDir      string `json:"vm_dir"`      // one directory per machine: sockets and state
+	// ScratchSize is what a pod may write whose record does not state it. Scratch disks
+	// are files below ContainerdRoot and KubeletDir.
+	ScratchSize int64 `json:"scratch_size"`
+	// Machines are started while what their pods may write is at most ScratchRatio times
+	// the space for it: what they have and what is free, less the reserve.
 	ScratchReserve int64   `json:"scratch_reserve"`
 	ScratchRatio   float64 `json:"scratch_allocation_ratio"`
 
@@ -78,7 +78,6 @@ func Default() Config {
 
 		RecordsDir:      "/run/hypernetes/sandboxes",
 		VMDir:           "/run/hypernetes/vm",
-		ScratchDir:      "/var/lib/hypernetes/scratch",
 		ScratchSize:     10 << 30,
 		ScratchReserve:  1 << 30,
 		ScratchRatio:    1,
@@ -123,7 +122,7 @@ func Load(path string) (Config, error) {
 func (c Config) validate() error {
 	for key, value := range map[string]string{
 		"guest_dir": c.GuestDir, "qemu": c.QEMU, "records_dir": c.RecordsDir, "vm_dir": c.VMDir,
-		"scratch_dir": c.ScratchDir, "templates_socket": c.TemplatesSocket, "kubelet_dir": c.KubeletDir, "containerd_root": c.ContainerdRoot,
+		"templates_socket": c.TemplatesSocket, "kubelet_dir": c.KubeletDir, "containerd_root": c.ContainerdRoot,
 	} {
 		if !filepath.IsAbs(value) || filepath.Clean(value) != value {
 			return fmt.Errorf("%s must be a clean absolute path, not %q", key, value)

@@ -3,6 +3,7 @@
 package disk
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,7 @@ func overlay(lower string, options ...string) *types.Mount {
 		"workdir=" + snapshots + "/9/work", "upperdir=" + snapshots + "/9/fs", "lowerdir=" + lower}, options...)}
 }
 
-func TestLayers(t *testing.T) {
+func TestRootFileSystems(t *testing.T) {
 	cases := []struct {
 		name   string
 		mounts []*types.Mount
@@ -58,11 +59,15 @@ func TestLayers(t *testing.T) {
 		{name: "a read-only view is refused", mounts: []*types.Mount{erofs("1"), {Type: "format/bind"}}, fault: "read-only"},
 		{name: "an overlay without a writable layer is refused",
 			mounts: []*types.Mount{erofs("1"), {Type: "overlay", Options: []string{"lowerdir={{ mount 0 }}"}}}, fault: "writable"},
+		{name: "a writable layer elsewhere is refused", mounts: []*types.Mount{erofs("1"),
+			{Type: "overlay", Options: []string{"lowerdir={{ mount 0 }}", "upperdir=/etc"}}}, fault: "writable layer"},
+		{name: "the writable layer of no snapshot is refused", mounts: []*types.Mount{erofs("1"),
+			{Type: "overlay", Options: []string{"lowerdir={{ mount 0 }}", "upperdir=" + snapshots + "/1/../../x/1/fs"}}}, fault: "writable layer"},
 		{name: "too many layers are refused", mounts: slices.Repeat([]*types.Mount{erofs("1")}, maxLayers+2), fault: "at most"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Layers(snapshots, c.mounts)
+			got, err := ParseRootfs(snapshots, c.mounts)
 			if c.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fault) {
 					t.Fatalf("want an error that names %q, got %v", c.fault, err)
@@ -75,7 +80,7 @@ func TestLayers(t *testing.T) {
 			for i, id := range c.want {
 				c.want[i] = snapshots + "/" + id + "/layer.erofs"
 			}
-			if !slices.Equal(got, c.want) {
+			if !slices.Equal(got.Layers, c.want) || got.Upper != snapshots+"/9/fs" {
 				t.Fatalf("got %v, want %v", got, c.want)
 			}
 		})
@@ -83,8 +88,9 @@ func TestLayers(t *testing.T) {
 }
 
 func TestAScratchDiskIsSparseAndFormatted(t *testing.T) {
-	path := ScratchPath(filepath.Join(t.TempDir(), "scratch"), "abc")
-	if err := NewScratch(t.Context(), path, 1<<30); err != nil {
+	dir := t.TempDir()
+	path, err := NewScratch(t.Context(), dir, 1<<30)
+	if err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.Open(path)
@@ -100,20 +106,47 @@ func TestAScratchDiskIsSparseAndFormatted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stat := info.Sys().(*syscall.Stat_t); info.Size() != 1<<30 || stat.Blocks*512 > 16<<20 {
+	if stat := info.Sys().(*syscall.Stat_t); info.Size() != 1<<30 || stat.Blocks*512 > 1<<20 {
 		t.Fatalf("%d bytes take %d", info.Size(), stat.Blocks*512)
 	}
-	if err := NewScratch(t.Context(), path, 1<<30); err == nil {
-		t.Fatal("another machine's disk was taken")
+}
+
+func TestAScratchDiskOfAnEarlierMachineIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, ScratchName)
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if _, err := NewScratch(t.Context(), dir, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(old); err != nil || string(text) != "old" {
+		t.Errorf("the earlier machine's disk holds %q, %v", text, err)
+	}
+}
+
+// The kubelet creates directories in an emptyDir, by the names of subPaths.
+func TestATenantsDirectoryInThePlaceOfAScratchDiskIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, ScratchName), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if path, err := NewScratch(t.Context(), dir, 64<<20); err == nil {
+		t.Errorf("%s became a disk", path)
 	}
 }
 
 // What a limit promises can be written, whatever the file system needs.
 func TestAScratchDiskHoldsWhatWasPromised(t *testing.T) {
 	for _, usable := range []int64{1 << 20, 64 << 20, 600 << 20, 1 << 30, 10 << 30, 200 << 30} {
-		path := filepath.Join(t.TempDir(), "scratch")
 		size := WithOverhead(usable)
-		if err := NewScratch(t.Context(), path, size); err != nil {
+		path, err := NewScratch(t.Context(), t.TempDir(), size)
+		if err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.CommandContext(t.Context(), "dumpe2fs", "-h", path).Output()
@@ -127,7 +160,7 @@ func TestAScratchDiskHoldsWhatWasPromised(t *testing.T) {
 				numbers[key] = number
 			}
 		}
-		if free := numbers["Free blocks"] * numbers["Block size"]; free < usable || size > usable+usable/20+64<<20 {
+		if free := numbers["Free blocks"] * numbers["Block size"]; free <= usable || size > usable+usable/20+64<<20 {
 			t.Errorf("of %d bytes, %d are free of a disk of %d", usable, free, size)
 		}
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package disk converts the mounts that containerd asks for into what a machine
-// can have: read-only layer files and one writable scratch disk.
+// can have: read-only layer files and writable scratch disks.
 package disk
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,42 +33,56 @@ func SnapshotDir(containerdRoot string) string {
 	return filepath.Join(containerdRoot, "io.containerd.snapshotter.v1.erofs", "snapshots")
 }
 
-// Layers returns a container's layer files, lowest first, from the mounts
-// containerd made for its root file system. Everything but "erofs layers under
-// one overlay" is refused: the shim mounts nothing on the host, so it must
-// understand all it is asked for.
-func Layers(snapshotDir string, mounts []*types.Mount) ([]string, error) {
+// Rootfs is what a container's root file system is made of.
+type Rootfs struct {
+	Layers []string // files, lowest first
+	// Upper is the directory of the host in which containerd looks for what the
+	// container has written.
+	Upper string
+}
+
+// ParseRootfs reads the mounts containerd made for a container's root file system.
+// Everything but "erofs layers under one overlay" is refused: the shim mounts nothing
+// on the host, so it must understand all it is asked for.
+func ParseRootfs(snapshotDir string, mounts []*types.Mount) (Rootfs, error) {
 	if len(mounts) == 0 {
-		return nil, errors.New("the container has no root file system")
+		return Rootfs{}, errors.New("the container has no root file system")
 	}
 	if len(mounts)-1 > maxLayers {
-		return nil, fmt.Errorf("the image has %d layers; at most %d are supported", len(mounts)-1, maxLayers)
+		return Rootfs{}, fmt.Errorf("the image has %d layers; at most %d are supported", len(mounts)-1, maxLayers)
 	}
 	overlay := mounts[len(mounts)-1]
 	lowers := mounts[:len(mounts)-1]
 	if len(lowers) == 0 {
-		return nil, soleMountError(overlay)
+		return Rootfs{}, soleMountError(overlay)
 	}
-	topFirst := make([]string, 0, len(lowers))
+	layers := make([]string, 0, len(lowers))
 	for _, lower := range lowers {
 		path, err := layer(snapshotDir, lower)
 		if err != nil {
-			return nil, err
+			return Rootfs{}, err
 		}
-		topFirst = append(topFirst, path)
+		layers = append(layers, path)
 	}
-	first, last, err := lowerRange(overlay)
+	slices.Reverse(layers) // containerd's are top first
+	stacked, err := parseOverlay(overlay)
 	if err != nil {
-		return nil, err
+		return Rootfs{}, err
 	}
-	if first != 0 || last != len(topFirst)-1 {
-		return nil, fmt.Errorf("the overlay uses mounts %d to %d of %d", first, last, len(topFirst))
+	if stacked.first != 0 || stacked.last != len(layers)-1 {
+		return Rootfs{}, fmt.Errorf("the overlay uses mounts %d to %d of %d", stacked.first, stacked.last, len(layers))
 	}
-	lowestFirst := make([]string, len(topFirst))
-	for i, path := range topFirst {
-		lowestFirst[len(topFirst)-1-i] = path
+	if !inSnapshot(snapshotDir, stacked.upper, "fs") {
+		return Rootfs{}, fmt.Errorf("the writable layer %q is not of the node's erofs snapshotter", stacked.upper)
 	}
-	return lowestFirst, nil
+	return Rootfs{Layers: layers, Upper: stacked.upper}, nil
+}
+
+// inSnapshot says whether path is what the snapshotter calls name in one of its snapshots.
+func inSnapshot(snapshotDir, path, name string) bool {
+	dir, file := filepath.Split(path)
+	return file == name && filepath.Clean(path) == path &&
+		filepath.Dir(filepath.Clean(dir)) == snapshotDir && snapshotID.MatchString(filepath.Base(dir))
 }
 
 // soleMountError explains why a root file system of a single mount is refused.
@@ -89,7 +104,7 @@ func layer(snapshotDir string, mount *types.Mount) (string, error) {
 	case "erofs":
 	case "mkfs/ext4":
 		return "", errors.New("the snapshotter's block mode (default_size) is not supported: " +
-			"a machine's writable layers live on its scratch disk")
+			"containerd would not report the use of a writable layer (plugins/snapshots/erofs, Usage)")
 	default:
 		return "", fmt.Errorf("mount type %q of a layer is not supported: layers must be erofs", mount.GetType())
 	}
@@ -105,55 +120,59 @@ func layer(snapshotDir string, mount *types.Mount) (string, error) {
 		}
 	}
 	source := mount.GetSource()
-	dir, file := filepath.Split(source)
 	// A layer from a content cache or any other place was not created by this
 	// node's mkfs.erofs from a tar archive.
-	if file != "layer.erofs" || filepath.Clean(source) != source ||
-		filepath.Dir(filepath.Clean(dir)) != snapshotDir || !snapshotID.MatchString(filepath.Base(dir)) {
+	if !inSnapshot(snapshotDir, source, "layer.erofs") {
 		return "", fmt.Errorf("layer %q was not created by the node's erofs snapshotter: ready-made erofs layers are refused", source)
 	}
 	return source, nil
 }
 
-// lowerRange returns which of the preceding mounts an overlay uses as lower layers.
-func lowerRange(overlay *types.Mount) (first, last int, err error) {
+// stack is an overlay's layers: the preceding mounts from first to last, and a
+// writable directory.
+type stack struct {
+	first, last int
+	upper       string
+}
+
+func parseOverlay(overlay *types.Mount) (found stack, err error) {
 	switch overlay.GetType() {
 	case "overlay", "format/overlay", "format/mkdir/overlay":
 	case "format/bind", "bind":
-		return 0, 0, errors.New("a read-only view cannot be a container's root file system")
+		return found, errors.New("a read-only view cannot be a container's root file system")
 	default:
-		return 0, 0, fmt.Errorf("mount type %q cannot be a container's root file system", overlay.GetType())
+		return found, fmt.Errorf("mount type %q cannot be a container's root file system", overlay.GetType())
 	}
-	found, writable := false, false
+	lowers := false
 	for _, option := range overlay.GetOptions() {
 		key, value, _ := strings.Cut(option, "=")
 		switch key {
 		case "lowerdir":
-			if found {
-				return 0, 0, errors.New("the overlay names its lower layers twice")
+			if lowers {
+				return found, errors.New("the overlay names its lower layers twice")
 			}
-			if first, last, err = parseLower(value); err != nil {
-				return 0, 0, err
+			if found.first, found.last, err = parseLower(value); err != nil {
+				return found, err
 			}
-			found = true
+			lowers = true
 		case "upperdir":
-			writable = true
+			found.upper = value
 		// The guest creates its own work directory and chooses its own options;
 		// dropping these does not change what the container sees.
 		case "workdir", "X-containerd.mkdir.path", "index", "volatile", "metacopy", "xino", "redirect_dir":
 		case "uidmap", "gidmap":
-			return 0, 0, errors.New("user namespaces (hostUsers: false) are not supported: the pod has its own machine")
+			return found, errors.New("user namespaces (hostUsers: false) are not supported: the pod has its own machine")
 		default:
-			return 0, 0, fmt.Errorf("overlay option %q is not supported", key)
+			return found, fmt.Errorf("overlay option %q is not supported", key)
 		}
 	}
-	if !found {
-		return 0, 0, errors.New("the overlay names no lower layer")
+	if !lowers {
+		return found, errors.New("the overlay names no lower layer")
 	}
-	if !writable {
-		return 0, 0, errors.New("the overlay has no writable layer")
+	if found.upper == "" {
+		return found, errors.New("the overlay has no writable layer")
 	}
-	return first, last, nil
+	return found, nil
 }
 
 func parseLower(value string) (first, last int, err error) {

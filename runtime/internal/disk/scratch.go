@@ -6,17 +6,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// ScratchPath is where a machine's scratch disk has its name while it starts.
-func ScratchPath(dir, id string) string { return filepath.Join(dir, id+".ext4") }
+// ScratchName is a scratch disk's name in its directory. It is known to
+// hypernetes/tests/isolation.
+const ScratchName = "hypernetes.ext4"
 
-// WithOverhead is the size of a disk on which usable bytes can be written: ext4's own
-// metadata (inode tables are 1/64 of a disk) is added.
+// WithOverhead is the size of a disk on which more than usable bytes can be written:
+// the kubelet evicts a pod that has exceeded its limit, not one that has reached it.
+// ext4's own metadata (inode tables are 1/64 of a disk) is added.
 func WithOverhead(usable int64) int64 {
 	const align = 1 << 20
 	usable = min(usable, 1<<50) // beyond what ext4 holds; and the sum is still a number
@@ -24,27 +29,32 @@ func WithOverhead(usable int64) int64 {
 	return (size + align - 1) / align * align
 }
 
-// NewScratch creates a machine's writable disk at path: a sparse ext4 file of
-// size bytes. Remove its name once the machine has opened it: from then on the
-// disk disappears with the machine, however that terminates.
+// NewScratch creates a scratch disk in a directory of the host, and returns its path: a
+// sparse ext4 file of size bytes. One that is there, of an earlier machine, is replaced.
 //
-// The file system has no journal: the disk never outlives its machine.
-func NewScratch(ctx context.Context, path string, size int64) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("create the scratch directory: %w", err)
+// The blocks that the file occupies are what containerd or the kubelet measures as the
+// pod's use, so that an empty file system is to have few: it has no journal, since the
+// disk never outlives its machine, and no room for growth.
+func NewScratch(ctx context.Context, dir string, size int64) (string, error) {
+	path := filepath.Join(dir, ScratchName)
+	if err := unix.Unlink(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("replace scratch disk %s: %w", path, err)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return fmt.Errorf("create the scratch disk: %w", err)
+		return "", fmt.Errorf("create a scratch disk: %w", err)
 	}
-	return errors.Join(format(ctx, file, size), file.Close())
+	if err := errors.Join(format(ctx, file, size), file.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(path))
+	}
+	return path, nil
 }
 
 func format(ctx context.Context, file *os.File, size int64) error {
 	if err := file.Truncate(size); err != nil {
 		return fmt.Errorf("size the scratch disk: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal",
+	cmd := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode",
 		"-E", "lazy_itable_init=1,nodiscard,root_owner=0:0", file.Name())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the scratch disk: %w: %s", err, strings.TrimSpace(string(out)))

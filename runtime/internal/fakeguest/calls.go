@@ -21,11 +21,6 @@ func (g rpc) Configure(context.Context, *guestv1.ConfigureRequest) (*guestv1.Con
 	return &guestv1.ConfigureResponse{KernelRelease: "fake"}, nil
 }
 
-func (g rpc) AttachScratch(context.Context, *guestv1.AttachScratchRequest) (*guestv1.Empty, error) {
-	g.note("AttachScratch")
-	return empty()
-}
-
 func (g rpc) CreateVolume(_ context.Context, r *guestv1.CreateVolumeRequest) (*guestv1.Empty, error) {
 	g.note("CreateVolume")
 	g.mu.Lock()

@@ -11,22 +11,18 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"hypernetes.org/runtime/internal/config"
 )
 
-const scratchDir = "/var/lib/hypernetes/scratch"
+const kubeletDir = "/var/lib/kubelet"
 
-// smallScratch gives scratch disks a file system of this size, for this test.
-func smallScratch(t *testing.T, options string) {
+// smallKubelet gives emptyDirs' disks a file system of this size, for this test.
+func smallKubelet(t *testing.T, options string) {
 	t.Helper()
-	if err := os.MkdirAll(scratchDir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("tmpfs", scratchDir, "tmpfs", 0, options); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(scratchDir, unix.MNT_DETACH) })
+	must(t, unix.Mount("tmpfs", kubeletDir, "tmpfs", 0, options))
+	t.Cleanup(func() { _ = unix.Unmount(kubeletDir, unix.MNT_DETACH) })
 }
 
 // set changes settings of the runtime for this test.
@@ -58,11 +54,11 @@ func set(t *testing.T, changes map[string]any) {
 }
 
 func TestAPodIsRefusedWhereItsDiskCannotBePromised(t *testing.T) {
-	smallScratch(t, "size=800m")
+	smallKubelet(t, "size=800m")
 	set(t, map[string]any{"scratch_reserve": 1 << 20})
 	n := newNode(t)
 	first := n.newPod(t, nil) // its record says 512 MiB
-	if _, err := n.tryPod(t, nil); err == nil || !strings.Contains(err.Error(), "file system for scratch disks") {
+	if _, err := n.tryPod(t, nil); err == nil || !strings.Contains(err.Error(), "file system for scratch disks ("+kubeletDir) {
 		t.Fatalf("a second one: %v", err)
 	}
 	first.remove()
@@ -71,20 +67,23 @@ func TestAPodIsRefusedWhereItsDiskCannotBePromised(t *testing.T) {
 }
 
 func TestPodsLiveOnWhereTheHostsDiskIsFull(t *testing.T) {
-	smallScratch(t, "size=64m")
+	smallKubelet(t, "size=64m")
 	set(t, map[string]any{"scratch_reserve": 0, "scratch_allocation_ratio": 1000})
 	n := newNode(t)
 	writer, other := n.newPod(t, nil), n.newPod(t, nil)
-	working := other.run("other", "sleep 1000", nil)
-	id := writer.run("writer", "sleep 1000", nil)
+	cache := func(p *pod) func(*cri.ContainerConfig) {
+		return func(c *cri.ContainerConfig) { c.Mounts = []*cri.Mount{p.emptyDir("cache")} }
+	}
+	working := other.run("other", "sleep 1000", cache(other))
+	id := writer.run("writer", "sleep 1000", cache(writer))
 	// fsync(2) reports what happened to the data; dd's own exit status does not matter.
-	script := "for n in 1 2 3 4 5 6; do dd if=/dev/zero of=/big-$n bs=1M count=32 conv=fsync 2>&1 || exit 0; done; exit 1"
+	script := "for n in 1 2 3 4 5 6; do dd if=/dev/zero of=/cache/big-$n bs=1M count=32 conv=fsync 2>&1 || exit 0; done; exit 1"
 	out, _, code := writer.exec(id, "sh", "-c", script)
 	t.Logf("the writer sees: %s", out)
 	if code != 0 || !(strings.Contains(out, "No space left") || strings.Contains(out, "nput/output error")) {
 		t.Errorf("the writer got no error: %q", out)
 	}
-	out, _, code = other.exec(working, "sh", "-c", "dd if=/dev/zero of=/big bs=1M count=32 conv=fsync; dd if=/dev/zero of=/big bs=1M count=32 conv=fsync; echo alive")
+	out, _, code = other.exec(working, "sh", "-c", "dd if=/dev/zero of=/cache/big bs=1M count=32 conv=fsync; dd if=/dev/zero of=/cache/big bs=1M count=32 conv=fsync; echo alive")
 	if code != 0 || out != "alive\n" {
 		t.Errorf("the other pod says %q, %d", out, code)
 	}
@@ -102,7 +101,8 @@ func TestPodsLiveOnWhereTheHostsDiskIsFull(t *testing.T) {
 	// With space again, a program's fsync does not fail forever for what failed once.
 	// The first one may still report it.
 	writer.remove()
-	out, _, code = other.exec(working, "sh", "-c", "dd if=/dev/zero of=/a bs=1M count=4 conv=fsync; dd if=/dev/zero of=/b bs=1M count=4 conv=fsync && echo written")
+	writer.forget()
+	out, _, code = other.exec(working, "sh", "-c", "dd if=/dev/zero of=/cache/a bs=1M count=4 conv=fsync; dd if=/dev/zero of=/cache/b bs=1M count=4 conv=fsync && echo written")
 	if code != 0 || out != "written\n" {
 		t.Errorf("after the disk was full, the other pod says %q, %d", out, code)
 	}

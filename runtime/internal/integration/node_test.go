@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"hypernetes.org/runtime/internal/disk"
 )
 
 const (
@@ -201,7 +203,8 @@ func leftovers(t *testing.T) []string {
 		}
 	}
 	for _, pattern := range []string{
-		"/run/hypernetes/vm/[^.]*", "/run/hypernetes/sandboxes/*", "/var/lib/hypernetes/scratch/*", "/run/containerd/s/*",
+		"/run/hypernetes/vm/[^.]*", "/run/hypernetes/sandboxes/*", "/run/containerd/s/*",
+		"/var/lib/containerd/io.containerd.snapshotter.v1.erofs/snapshots/*/fs/" + disk.ScratchName,
 		"/sys/fs/cgroup/*/" + cgroupParent + "/hyper-*", "/sys/class/net/tap*", "/run/containerd/io.containerd.*/k8s.io/*", "/run/netns/*",
 	} {
 		paths, err := filepath.Glob(pattern)

@@ -22,10 +22,10 @@ func (p *pod) kubeletVolumes() map[string]*cri.Mount {
 	home := filepath.Join("/var/lib/kubelet/pods", p.config.GetMetadata().GetUid())
 	config := filepath.Join(home, "volumes/kubernetes.io~configmap/config")
 	token := filepath.Join(home, "volumes/kubernetes.io~projected/kube-api-access-x")
-	cache := filepath.Join(home, "volumes/kubernetes.io~empty-dir/cache")
+	cache := p.emptyDir("cache")
 	memory := filepath.Join(home, "volumes/kubernetes.io~empty-dir/memory")
 	log := filepath.Join(home, "containers/main/0")
-	for _, dir := range []string{filepath.Join(config, "..2026"), filepath.Join(token, "..2026"), cache, memory, filepath.Dir(log)} {
+	for _, dir := range []string{filepath.Join(config, "..2026"), filepath.Join(token, "..2026"), memory, filepath.Dir(log)} {
 		must(p.t, os.MkdirAll(dir, 0o755))
 	}
 	must(p.t, unix.Mount("tmpfs", memory, "tmpfs", 0, "size=8m"))
@@ -43,11 +43,25 @@ func (p *pod) kubeletVolumes() map[string]*cri.Mount {
 	return map[string]*cri.Mount{
 		"config": {ContainerPath: "/config", HostPath: config, Readonly: true},
 		"token":  {ContainerPath: "/var/run/secrets/kubernetes.io/serviceaccount", HostPath: token, Readonly: true},
-		"cache":  {ContainerPath: "/cache", HostPath: cache},
+		"cache":  cache,
 		"memory": {ContainerPath: "/memory", HostPath: memory},
 		"hosts":  {ContainerPath: "/etc/hosts", HostPath: filepath.Join(home, "etc-hosts")},
 		"log":    {ContainerPath: "/dev/termination-log", HostPath: log},
 	}
+}
+
+// emptyDir makes an emptyDir as the kubelet does, and returns its mount.
+func (p *pod) emptyDir(name string) *cri.Mount {
+	p.t.Helper()
+	path := filepath.Join("/var/lib/kubelet/pods", p.config.GetMetadata().GetUid(), "volumes/kubernetes.io~empty-dir", name)
+	must(p.t, os.MkdirAll(path, 0o777))
+	return &cri.Mount{ContainerPath: "/" + name, HostPath: path}
+}
+
+// forget removes a pod's volumes as the kubelet does.
+func (p *pod) forget() {
+	p.t.Helper()
+	must(p.t, os.RemoveAll(filepath.Join("/var/lib/kubelet/pods", p.config.GetMetadata().GetUid())))
 }
 
 func must(t *testing.T, err error) {
@@ -82,7 +96,7 @@ func TestVolumes(t *testing.T) {
 			t.Errorf("%s: %q, %q; want %q", c.script, out, stderr, c.want)
 		}
 	}
-	if out, _, _ := p.exec(other, "sh", "-c", "ls /cache; cat /memory/x"); out != "ready\ndata\n" {
+	if out, _, _ := p.exec(other, "sh", "-c", "ls -A /cache; cat /memory/x"); out != "ready\ndata\n" {
 		t.Errorf("the other container sees %q", out)
 	}
 	t.Run("a change on the host reaches the container", func(t *testing.T) {
@@ -105,8 +119,8 @@ func TestVolumes(t *testing.T) {
 	if text, err := os.ReadFile(volumes["log"].GetHostPath()); err != nil || string(text) != "last words\n" {
 		t.Errorf("termination log %q, %v", text, err)
 	}
-	for _, mount := range []string{"cache", "memory"} {
-		if entries, err := os.ReadDir(volumes[mount].GetHostPath()); err != nil || len(entries) != 0 {
+	for mount, disks := range map[string]int{"cache": 1, "memory": 0} {
+		if entries, err := os.ReadDir(volumes[mount].GetHostPath()); err != nil || len(entries) != disks {
 			t.Errorf("the host's %s holds %v, %v", mount, entries, err)
 		}
 	}

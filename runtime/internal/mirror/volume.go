@@ -31,7 +31,7 @@ type Kind int
 const (
 	Files    Kind = iota // a copied tree, shared by the pod's containers
 	File                 // a copied file
-	EmptyDir             // on the machine's scratch disk
+	EmptyDir             // on a scratch disk of its own
 	Memory               // emptyDir of medium Memory
 	Log                  // the termination log: copied in, and back at exit
 )
@@ -40,7 +40,7 @@ const (
 type Volume struct {
 	ID        string
 	Kind      Kind
-	Source    string      // on the host; not read for EmptyDir and Memory
+	Source    string      // on the host: what is copied; for EmptyDir, where its disk is
 	SizeLimit uint64      // bytes, Memory only
 	Mode      os.FileMode // of the directory, where containers can see it
 	UID, GID  uint32
@@ -118,6 +118,7 @@ func (p Pod) named(volume Volume, plugin, name, subPath string) (Volume, error) 
 		volume.ID = volumeID(plugin, name)
 		volume.Mount.VolumeId, volume.Mount.SubPath = volume.ID, subPath
 		volume.Mount.CreateSubPath = subPath != ""
+		volume.Source = dir
 		return volume.emptyDir(dir)
 	}
 	return Volume{}, fmt.Errorf("volume %s has plug-in %s, which is not supported", name, plugin)

@@ -29,6 +29,7 @@ func (s *Sandbox) boot() {
 	log.L.WithField("took", time.Since(start)).Info("the pod's machine is ready")
 	s.work.Go(s.refresh)
 	s.work.Go(s.forward)
+	s.work.Go(s.watchUsage)
 	close(s.booted)
 	select {
 	case <-s.channel.Done():
@@ -81,8 +82,5 @@ func (s *Sandbox) configure(ctx context.Context) error {
 	}
 	// %.64q: the text comes from the guest.
 	log.L.Infof("guest kernel %.64q, boot id %.64q", answer.GetKernelRelease(), answer.GetBootId())
-	if _, err := s.guest.AttachScratch(ctx, &guestv1.AttachScratchRequest{Serial: scratchSerial}); err != nil {
-		return fmt.Errorf("attach the scratch disk: %w", GuestError(err))
-	}
 	return nil
 }

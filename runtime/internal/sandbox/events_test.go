@@ -14,7 +14,7 @@ import (
 func TestAStoppedMachineEndsItsSandboxAndADiskErrorDoesNot(t *testing.T) {
 	s := &Sandbox{}
 	s.live, s.kill = context.WithCancelCause(t.Context())
-	s.notify(vmm.Event{Kind: vmm.EventDiskError, Disk: scratchSerial, Operation: "write", Reason: "No space left on device"})
+	s.notify(vmm.Event{Kind: vmm.EventDiskError, Disk: "l1", Operation: "write", Reason: "No space left on device"})
 	if s.live.Err() != nil {
 		t.Fatal("a disk error ended the sandbox")
 	}

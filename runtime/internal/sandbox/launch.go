@@ -11,16 +11,12 @@ import (
 
 	"hypernetes.org/runtime/internal/cgroup"
 	"hypernetes.org/runtime/internal/config"
-	"hypernetes.org/runtime/internal/disk"
 	"hypernetes.org/runtime/internal/mirror"
 	"hypernetes.org/runtime/internal/oom"
 	"hypernetes.org/runtime/internal/size"
 	"hypernetes.org/runtime/internal/vmm"
 	"hypernetes.org/runtime/internal/vmstate"
 )
-
-// scratchSerial names the scratch disk inside the machine.
-const scratchSerial = "scratch"
 
 // launch starts the monitor. What it creates on the host is recorded before it is
 // created; on an error the caller releases it.
@@ -46,10 +42,9 @@ func (s *Sandbox) launch(ctx context.Context, netns string) error {
 	if s.uid, err = vmstate.LeaseUID(cfg.VMDir, s.id, cfg.UIDBase, cfg.UIDCount); err != nil {
 		return err
 	}
-	if err := s.makeScratch(ctx, state); err != nil {
+	if err := checkScratch(cfg); err != nil {
 		return err
 	}
-	defer os.Remove(state.Scratch) // the machine has it open, or is not
 	spec, err := s.spec(ctx, netns)
 	if err != nil {
 		return err
@@ -99,8 +94,7 @@ func (s *Sandbox) plan() (vmstate.State, error) {
 	if err != nil {
 		return vmstate.State{}, err
 	}
-	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.groups.all(),
-		Scratch: disk.ScratchPath(s.host.Config.ScratchDir, s.id), Socket: s.host.Socket}, nil
+	return vmstate.State{SandboxID: s.id, Shim: shim, Cgroups: s.groups.all(), Socket: s.host.Socket}, nil
 }
 
 func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
@@ -115,7 +109,6 @@ func (s *Sandbox) spec(ctx context.Context, netns string) (vmm.Spec, error) {
 		Memory: s.size.Memory, CPUs: s.size.CPUs,
 		UID: s.uid.Value, GID: s.uid.Value,
 		NetnsPath: netns, Cgroups: s.groups.machine, Notify: s.notify,
-		Disks: []vmm.Disk{{Path: disk.ScratchPath(cfg.ScratchDir, s.id), Serial: scratchSerial}},
 	}, nil
 }
 

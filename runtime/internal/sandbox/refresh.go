@@ -62,7 +62,7 @@ func (s *Sandbox) refreshVolume(ctx context.Context, volume mirror.Volume) error
 		return nil // it has no versions, or the pod is being deleted
 	}
 	held := heldVolume{state: state, volume: volume}
-	request, err := s.volumeRequest(&held)
+	request, err := s.volumeRequest(ctx, &held)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -115,6 +115,7 @@ type Sandbox struct {
 
 	mu      sync.Mutex
 	disks   map[string]*layerDisk
+	scratch map[string]scratchDisk // by serial
 	volumes map[string]*volumeState
 }
 
@@ -133,7 +134,7 @@ func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
 	s := &Sandbox{
 		host: host, id: request.ID, pod: request.Pod, record: found, created: time.Now(),
 		booted: make(chan struct{}), ended: make(chan struct{}), exited: make(chan struct{}), wanted: make(chan struct{}),
-		disks: map[string]*layerDisk{}, volumes: map[string]*volumeState{},
+		disks: map[string]*layerDisk{}, scratch: map[string]scratchDisk{}, volumes: map[string]*volumeState{},
 	}
 	s.live, s.kill = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.launch(ctx, request.NetnsPath); err != nil {
@@ -347,6 +348,7 @@ func (s *Sandbox) watch() {
 func (s *Sandbox) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cgroupTimeout)
 	defer cancel()
+	s.closeScratch()
 	faults := []error{s.groups.remove(ctx)}
 	if s.uid != nil {
 		faults = append(faults, s.uid.Release())

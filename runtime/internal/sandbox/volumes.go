@@ -24,6 +24,7 @@ type volumeState struct {
 	source mirror.Volume // of a copy to be kept fresh; guarded by Sandbox.mu
 
 	mu      sync.Mutex
+	scratch string // serial of an emptyDir's disk, once it is plugged
 	made    bool
 	version string // of the copied content
 }
@@ -78,7 +79,7 @@ func (v *Volumes) add(ctx context.Context, volumes []mirror.Volume) error {
 		state.mu.Lock()
 		v.held = append(v.held, heldVolume{state: state, volume: volume})
 		held := &v.held[len(v.held)-1]
-		request, err := v.sandbox.volumeRequest(held)
+		request, err := v.sandbox.volumeRequest(ctx, held)
 		if err != nil {
 			return fmt.Errorf("read the volume at %s: %w", volume.Mount.GetDestination(), err)
 		}
@@ -122,7 +123,7 @@ func (s *Sandbox) keep(held heldVolume) {
 
 // volumeRequest returns what makes and fills a volume, or nil if the guest has it in its
 // present version, which is noted. The caller holds the volume's lock.
-func (s *Sandbox) volumeRequest(held *heldVolume) (*guestv1.Volume, error) {
+func (s *Sandbox) volumeRequest(ctx context.Context, held *heldVolume) (_ *guestv1.Volume, err error) {
 	volume, state := held.volume, held.state
 	request := &guestv1.Volume{Create: &guestv1.CreateVolumeRequest{
 		Id: volume.ID, Kind: guestKinds[volume.Kind], SizeLimit: volume.SizeLimit,
@@ -132,7 +133,8 @@ func (s *Sandbox) volumeRequest(held *heldVolume) (*guestv1.Volume, error) {
 		if state.made {
 			return nil, nil
 		}
-		return request, nil
+		request.Create.Scratch, err = s.emptyDirDisk(ctx, held)
+		return request, err
 	}
 	// The version is read before the content: a change in between is seen later.
 	seen, err := s.version(volume)
@@ -153,6 +155,15 @@ func (s *Sandbox) volumeRequest(held *heldVolume) (*guestv1.Volume, error) {
 	}
 	request.Files = mirror.Requests(volume.ID, entries)
 	return request, nil
+}
+
+// emptyDirDisk returns the serial of an emptyDir's disk. The disk is in the kubelet's
+// directory of the volume, where the kubelet measures it, and is unplugged with the machine.
+func (s *Sandbox) emptyDirDisk(ctx context.Context, held *heldVolume) (serial string, err error) {
+	if held.volume.Kind == mirror.EmptyDir && held.state.scratch == "" {
+		held.state.scratch, err = s.AttachScratch(ctx, held.volume.Source)
+	}
+	return held.state.scratch, err
 }
 
 // content reads what a copied volume holds.

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
+	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/disk"
+	"hypernetes.org/runtime/internal/fakeguest"
 	"hypernetes.org/runtime/internal/mirror"
 )
 
@@ -37,7 +40,8 @@ func withGuest(t *testing.T) (*Sandbox, *counting) {
 	live, kill := context.WithCancelCause(t.Context())
 	t.Cleanup(func() { kill(nil) })
 	guest := &counting{}
-	return &Sandbox{live: live, booted: booted, guest: guest, volumes: map[string]*volumeState{}}, guest
+	return &Sandbox{live: live, kill: kill, booted: booted, guest: guest, machine: fakeguest.New(), volumes: map[string]*volumeState{},
+		scratch: map[string]scratchDisk{}, host: Host{Config: config.Config{ScratchSize: 16 << 20}}}, guest
 }
 
 // volumesOf returns what a request for a container carries, by id.
@@ -87,7 +91,7 @@ func configMap(t *testing.T, size int) mirror.Volume {
 
 func TestAContainersVolumesAreOneRequest(t *testing.T) {
 	s, guest := withGuest(t)
-	config, empty := configMap(t, 10), mirror.Volume{ID: "empty", Kind: mirror.EmptyDir}
+	config, empty := configMap(t, 10), mirror.Volume{ID: "empty", Kind: mirror.EmptyDir, Source: t.TempDir()}
 	hosts := mirror.Volume{ID: "hosts", Kind: mirror.File, Source: filepath.Join(t.TempDir(), "hosts")}
 	if err := os.WriteFile(hosts.Source, []byte("a"), 0o644); err != nil {
 		t.Fatal(err)
@@ -98,9 +102,13 @@ func TestAContainersVolumesAreOneRequest(t *testing.T) {
 		if want := []string{"config", "empty", "hosts", podFilesID}; !slices.Equal(ids(got), want) {
 			t.Fatalf("got %v, want %v", ids(got), want)
 		}
-		if len(got["empty"].GetFiles()) != 0 || len(got["config"].GetFiles()) != 1 || got["hosts"].GetFiles()[0].GetEntries()[0].GetInPlace() {
+		if len(got["empty"].GetFiles()) != 0 || got["empty"].GetCreate().GetScratch() == "" || len(got["config"].GetFiles()) != 1 || got["hosts"].GetFiles()[0].GetEntries()[0].GetInPlace() {
 			t.Errorf("got %v", got)
 		}
+	}
+	disks := s.machine.(*fakeguest.Guest).Attached()
+	if _, err := os.Stat(filepath.Join(empty.Source, disk.ScratchName)); err != nil || !slices.Equal(disks, []string{disk.Serial(filepath.Join(empty.Source, disk.ScratchName))}) {
+		t.Errorf("the emptyDir's disk is one of %v, and the kubelet's directory has none: %v", disks, err)
 	}
 	if got := volumesOf(t, s, true, hosts, empty, config); len(got) != 0 {
 		t.Errorf("what the guest has is sent again: %v", ids(got))

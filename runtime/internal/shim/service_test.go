@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,6 +31,7 @@ import (
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 	"hypernetes.org/runtime/internal/config"
+	"hypernetes.org/runtime/internal/disk"
 	"hypernetes.org/runtime/internal/fakeguest"
 	"hypernetes.org/runtime/internal/sandbox"
 	"hypernetes.org/runtime/internal/template"
@@ -78,7 +81,7 @@ func newFixtureOf(t *testing.T, guest *fakeguest.Guest, templates string,
 	cfg := config.Default()
 	cfg.Templates = templates
 	cfg.RecordsDir, cfg.VMDir = filepath.Join(root, "records"), filepath.Join(root, "vm")
-	cfg.ScratchDir, cfg.ScratchSize = filepath.Join(root, "scratch"), 64<<20
+	cfg.ScratchSize = 64 << 20
 	cfg.KubeletDir, cfg.ContainerdRoot = filepath.Join(root, "kubelet"), filepath.Join(root, "containerd")
 	for _, dir := range []string{cfg.RecordsDir, cfg.ContainerdRoot, filepath.Join(cfg.KubeletDir, "pods/u1/containers/c1")} {
 		must(t, os.MkdirAll(dir, 0o755))
@@ -134,6 +137,21 @@ func (f *fixture) boot() {
 	must(f.t, err)
 }
 
+// upper is the directory that containerd measures as a container's writable layer.
+func (f *fixture) upper(name string) string {
+	snapshot := strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(name))), 10)
+	return filepath.Join(f.cfg.ContainerdRoot, "io.containerd.snapshotter.v1.erofs/snapshots", snapshot, "fs")
+}
+
+// nothingLeft checks the directory of a machine that is gone.
+func (f *fixture) nothingLeft() {
+	f.t.Helper()
+	dir := filepath.Join(f.cfg.VMDir, id)
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		f.t.Errorf("%s holds %v", dir, entries)
+	}
+}
+
 // container creates a container of one layer, with changes to its specification.
 func (f *fixture) container(name string, change func(*specs.Spec)) error {
 	f.t.Helper()
@@ -146,10 +164,11 @@ func (f *fixture) container(name string, change func(*specs.Spec)) error {
 	must(f.t, err)
 	bundle := f.t.TempDir()
 	must(f.t, os.WriteFile(filepath.Join(bundle, "config.json"), text, 0o600))
-	layer := filepath.Join(f.cfg.ContainerdRoot, "io.containerd.snapshotter.v1.erofs/snapshots/1/layer.erofs")
+	snapshots := filepath.Join(f.cfg.ContainerdRoot, "io.containerd.snapshotter.v1.erofs/snapshots")
+	must(f.t, os.MkdirAll(f.upper(name), 0o755))
 	_, err = f.tasks.Create(f.t.Context(), &taskapi.CreateTaskRequest{ID: name, Bundle: bundle, Rootfs: []*types.Mount{
-		{Type: "erofs", Source: layer, Options: []string{"ro", "loop"}},
-		{Type: "format/mkdir/overlay", Options: []string{"upperdir=/u", "workdir=/w", "lowerdir={{ mount 0 }}"}},
+		{Type: "erofs", Source: filepath.Join(snapshots, "1/layer.erofs"), Options: []string{"ro", "loop"}},
+		{Type: "format/mkdir/overlay", Options: []string{"upperdir=" + f.upper(name), "workdir=/w", "lowerdir={{ mount 0 }}"}},
 	}})
 	return errgrpc.ToNative(err)
 }
@@ -187,8 +206,16 @@ func TestAContainersLife(t *testing.T) {
 		t.Error("it was created twice")
 	}
 	must(t, f.container("c2", nil))
-	if got := f.guest.Attached(); len(got) != 1 {
-		t.Errorf("one layer of two containers is %v", got)
+	if got := f.guest.Attached(); len(got) != 3 {
+		t.Errorf("one layer of two containers, and what each writes, is %v", got)
+	}
+	for _, name := range []string{"c1", "c2"} {
+		if wanted := f.guest.Container(name).GetScratch(); !slices.Contains(f.guest.Attached(), wanted) {
+			t.Errorf("the guest is to find the disk %q", wanted)
+		}
+		if _, err := os.Stat(filepath.Join(f.upper(name), disk.ScratchName)); err != nil {
+			t.Errorf("containerd sees nothing of what %s writes: %v", name, err)
+		}
 	}
 	f.start("c1")
 	if _, err := f.tasks.Delete(t.Context(), &taskapi.DeleteRequest{ID: "c1"}); !errdefs.IsFailedPrecondition(errgrpc.ToNative(err)) {
@@ -207,7 +234,12 @@ func TestAContainersLife(t *testing.T) {
 		must(t, err)
 	}
 	if got := f.guest.Attached(); len(got) != 0 {
-		t.Errorf("layers %v are left", got)
+		t.Errorf("disks %v are left", got)
+	}
+	for _, name := range []string{"c1", "c2"} {
+		if entries, err := os.ReadDir(f.upper(name)); err != nil || len(entries) != 0 {
+			t.Errorf("%v, %v are left of %s", entries, err, name)
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -309,11 +341,7 @@ func TestStoppingAsksTheGuestAndLeavesNothing(t *testing.T) {
 		t.Errorf("asked %v, exit %d", f.guest.Called("Shutdown"), answer.GetExitStatus())
 	}
 	must(t, f.Close(t.Context()))
-	for _, dir := range []string{filepath.Join(f.cfg.VMDir, id), f.cfg.ScratchDir} {
-		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-			t.Errorf("%s holds %v", dir, entries)
-		}
-	}
+	f.nothingLeft()
 }
 
 func TestAGuestThatNeverSpeaksFailsTheStart(t *testing.T) {
@@ -403,26 +431,5 @@ func TestAMachineThatDoesNotStartLeavesNothing(t *testing.T) {
 		t.Fatal("it was started without a TAP")
 	}
 	must(t, f.Close(t.Context()))
-	for _, dir := range []string{filepath.Join(f.cfg.VMDir, id), f.cfg.ScratchDir} {
-		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-			t.Errorf("%s holds %v", dir, entries)
-		}
-	}
-}
-
-func TestLimitsAndStatistics(t *testing.T) {
-	f := newFixture(t, fakeguest.New())
-	f.boot()
-	must(t, f.container("c1", nil))
-	_, err := f.tasks.Update(t.Context(), &taskapi.UpdateTaskRequest{ID: "c1",
-		Resources: &anypb.Any{Value: []byte(`{"memory":{"limit":1000},"devices":[{"allow":true,"access":"rwm"}]}`)}})
-	must(t, err)
-	if !f.guest.Called(`Update {"memory":{"limit":1000}}`) {
-		t.Errorf("calls %q", f.guest.Calls)
-	}
-	answer, err := f.tasks.Stats(t.Context(), &taskapi.StatsRequest{ID: "c1"})
-	must(t, err)
-	if answer.GetStats().GetTypeUrl() != "io.containerd.cgroups.v2.Metrics" {
-		t.Errorf("type %q", answer.GetStats().GetTypeUrl())
-	}
+	f.nothingLeft()
 }

@@ -51,3 +51,20 @@ func TestAMachineThatCannotGrowRefusesLargerLimits(t *testing.T) {
 		t.Errorf("an update without limits: %v", err)
 	}
 }
+
+func TestLimitsAndStatistics(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	f.boot()
+	must(t, f.container("c1", nil))
+	_, err := f.tasks.Update(t.Context(), &taskapi.UpdateTaskRequest{ID: "c1",
+		Resources: &anypb.Any{Value: []byte(`{"memory":{"limit":1000},"devices":[{"allow":true,"access":"rwm"}]}`)}})
+	must(t, err)
+	if !f.guest.Called(`Update {"memory":{"limit":1000}}`) {
+		t.Errorf("calls %q", f.guest.Calls)
+	}
+	answer, err := f.tasks.Stats(t.Context(), &taskapi.StatsRequest{ID: "c1"})
+	must(t, err)
+	if answer.GetStats().GetTypeUrl() != "io.containerd.cgroups.v2.Metrics" {
+		t.Errorf("type %q", answer.GetStats().GetTypeUrl())
+	}
+}

@@ -33,14 +33,15 @@ type container struct {
 	id, bundle string
 	process    *process
 	execs      map[string]*process // guarded by Service.mu
-	serials    []string
-	logs       []mirror.Volume // termination logs: copied back at exit
+	serials    []string            // of its layers' disks
+	scratch    string              // serial of its writable layer's disk
+	logs       []mirror.Volume     // termination logs: copied back at exit
 	samples    samples
 }
 
 // plan is a container as the guest will have it; nothing has been done yet.
 type plan struct {
-	layers  []string
+	rootfs  disk.Rootfs
 	volumes []mirror.Volume
 	taken   map[string]bool // mount destinations of the specification
 	request *guestv1.CreateContainerRequest
@@ -69,7 +70,7 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 	ctx, cancel := s.sandbox.Call(ctx)
 	defer cancel()
 	c := &container{id: r.GetID(), bundle: r.GetBundle(), process: newProcess(r.GetID(), "", paths), execs: map[string]*process{}}
-	if c.serials, err = s.sandbox.AttachLayers(ctx, plan.layers); err != nil {
+	if err := s.attach(ctx, c, plan.rootfs); err != nil {
 		return nil, err
 	}
 	made := false
@@ -85,7 +86,7 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 				log.G(ctx).WithError(sandbox.GuestError(fault)).Warn("undo a container")
 			}
 		}
-		err = errors.Join(err, s.sandbox.ReleaseLayers(undo, c.serials))
+		err = errors.Join(err, s.release(undo, c))
 	}()
 	for _, volume := range plan.volumes {
 		if volume.Kind == mirror.Log {
@@ -94,7 +95,7 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 	}
 	extra := s.sandbox.PodMounts(plan.readOnly, func(destination string) bool { return plan.taken[destination] })
 	plan.request.Mounts = append(extra, plan.request.Mounts...)
-	plan.request.Layers = c.serials
+	plan.request.Layers, plan.request.Scratch = c.serials, c.scratch
 	volumes, err := s.sandbox.Volumes(ctx, plan.volumes)
 	if err != nil {
 		return nil, err
@@ -115,6 +116,22 @@ func (s *Service) create(ctx context.Context, r *api.CreateTaskRequest) (_ *cont
 	return c, nil
 }
 
+// attach plugs the disks of a container's root file system.
+func (s *Service) attach(ctx context.Context, c *container, rootfs disk.Rootfs) (err error) {
+	if c.serials, err = s.sandbox.AttachLayers(ctx, rootfs.Layers); err != nil {
+		return err
+	}
+	if c.scratch, err = s.sandbox.AttachScratch(ctx, rootfs.Upper); err != nil {
+		return errors.Join(err, s.sandbox.ReleaseLayers(ctx, c.serials))
+	}
+	return nil
+}
+
+// release unplugs what attach has plugged.
+func (s *Service) release(ctx context.Context, c *container) error {
+	return errors.Join(s.sandbox.ReleaseScratch(ctx, c.scratch), s.sandbox.ReleaseLayers(ctx, c.serials))
+}
+
 func (s *Service) opener(container, exec string) stdio.Opener {
 	return func(ctx context.Context, fd uint8) (net.Conn, error) { return s.sandbox.IO(ctx, container, exec, fd) }
 }
@@ -129,7 +146,7 @@ func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, erro
 	if err != nil {
 		return nil, err
 	}
-	layers, err := disk.Layers(disk.SnapshotDir(s.sandbox.Config().ContainerdRoot), r.GetRootfs())
+	rootfs, err := disk.ParseRootfs(disk.SnapshotDir(s.sandbox.Config().ContainerdRoot), r.GetRootfs())
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +154,7 @@ func (s *Service) plan(r *api.CreateTaskRequest, paths stdio.Paths) (*plan, erro
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{layers: layers, oomScore: spec.Process.OOMScoreAdj, taken: map[string]bool{}, readOnly: sanitized.Spec.Root.Readonly}
+	p := &plan{rootfs: rootfs, oomScore: spec.Process.OOMScoreAdj, taken: map[string]bool{}, readOnly: sanitized.Spec.Root.Readonly}
 	p.request = &guestv1.CreateContainerRequest{
 		Id: r.GetID(), Terminal: r.GetTerminal(),
 		Stdin: paths.Stdin != "", Stdout: paths.Stdout != "", Stderr: paths.Stderr != "" && !paths.Terminal,

@@ -380,8 +380,8 @@ func (s *Service) forget(ctx context.Context, c *container, p *process) {
 	}
 	call, cancel := s.sandbox.Call(ctx)
 	defer cancel()
-	if err := s.sandbox.ReleaseLayers(call, c.serials); err != nil {
-		log.G(ctx).WithError(err).Warn("release the container's layers")
+	if err := s.release(call, c); err != nil {
+		log.G(ctx).WithError(err).Warn("release the container's disks")
 	}
 }
 

@@ -34,7 +34,7 @@ func newService(t *testing.T, guest *fakeguest.Guest) *Service {
 	root := t.TempDir()
 	cfg := config.Default()
 	cfg.RecordsDir, cfg.VMDir = filepath.Join(root, "records"), filepath.Join(root, "vm")
-	cfg.ScratchDir, cfg.ScratchSize = filepath.Join(root, "scratch"), 64<<20
+	cfg.KubeletDir, cfg.ContainerdRoot, cfg.ScratchSize = root, root, 64<<20
 	must(t, os.MkdirAll(cfg.RecordsDir, 0o755))
 	must(t, os.WriteFile(filepath.Join(cfg.RecordsDir, "s1.json"), fmt.Append(nil, `{"version":1,"sandbox_id":"s1","pod_uid":"u1",
 		"tap":"tap0","mac":"fa:16:3e:00:00:01","mtu":1442,"addresses":["10.0.0.5/24"],"routes":[]}`), 0o600))

@@ -84,7 +84,7 @@ type Spec struct {
 	// runs, so that all of its memory is accounted to them.
 	Cgroups []string
 	NIC     *NIC
-	Disks   []Disk   // there from the start (the scratch disk); later ones come by AttachDisk
+	Disks   []Disk   // there from the start; later ones come by AttachDisk
 	Stderr  *os.File // the monitor's own messages; nil discards them
 	// Notify, unless nil, is called for each event of the machine, one after
 	// another; it must not block.

@@ -23,17 +23,15 @@ const (
 )
 
 // State is what one machine has on the host. What is not listed needs no
-// cleaning: the TAP is the agent's, the network namespace containerd's.
+// cleaning: the TAP is the agent's, the network namespace containerd's, and scratch
+// disks are in directories that containerd and the kubelet remove.
 type State struct {
 	Version   int      `json:"version"`
 	SandboxID string   `json:"sandbox_id"`
 	Shim      Process  `json:"shim"`
 	Monitor   Process  `json:"monitor"` // zero until started
 	Cgroups   []string `json:"cgroups"`
-	// Scratch is the scratch disk's name, which it has only while the machine
-	// starts.
-	Scratch string `json:"scratch"`
-	// ScratchSize is what the scratch disk may come to take, in bytes.
+	// ScratchSize is what the scratch disks may come to take together, in bytes.
 	ScratchSize int64 `json:"scratch_size"`
 	// Socket is the file at which containerd reaches the shim.
 	Socket string `json:"socket"`
@@ -153,10 +151,8 @@ func Clean(ctx context.Context, vmDir, id string) error {
 	}
 	// The emulator first: a shim that notices its exit may still report the containers' exits.
 	faults := []error{state.Monitor.Kill(ctx), state.Shim.Kill(ctx), cgroup.Remove(ctx, state.Cgroups)}
-	for _, path := range []string{state.Scratch, state.Socket} {
-		if err := os.Remove(path); path != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
-			faults = append(faults, fmt.Errorf("clean up: %w", err))
-		}
+	if err := os.Remove(state.Socket); state.Socket != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
+		faults = append(faults, fmt.Errorf("clean up: %w", err))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return err // the directory stays, so that the next attempt knows what to do

@@ -37,14 +37,11 @@ func TestCleaningEndsTheEmulatorAndRemovesAll(t *testing.T) {
 	if err := os.Mkdir(group, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	scratch := filepath.Join(pod, "abc.ext4")
 	socket := filepath.Join(pod, "socket")
-	for _, path := range []string{scratch, socket} {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(socket, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	state := State{SandboxID: "abc", Monitor: process, Cgroups: []string{group}, Scratch: scratch, Socket: socket}
+	state := State{SandboxID: "abc", Monitor: process, Cgroups: []string{group}, Socket: socket}
 	if err := Save(vmDir, state); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +55,7 @@ func TestCleaningEndsTheEmulatorAndRemovesAll(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("the process still runs")
 	}
-	for _, path := range []string{group, scratch, socket, filepath.Join(vmDir, "abc")} {
+	for _, path := range []string{group, socket, filepath.Join(vmDir, "abc")} {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", path, err)
 		}

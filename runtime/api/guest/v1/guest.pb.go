@@ -82,7 +82,7 @@ type CreateVolumeRequest_Kind int32
 const (
 	CreateVolumeRequest_KIND_UNSPECIFIED CreateVolumeRequest_Kind = 0
 	CreateVolumeRequest_FILES            CreateVolumeRequest_Kind = 1 // filled by PutFiles, in the guest's memory (tmpfs)
-	CreateVolumeRequest_EMPTY_DIR        CreateVolumeRequest_Kind = 2 // on the scratch disk
+	CreateVolumeRequest_EMPTY_DIR        CreateVolumeRequest_Kind = 2 // on a scratch disk of its own
 	CreateVolumeRequest_MEMORY           CreateVolumeRequest_Kind = 3 // emptyDir of medium Memory: a tmpfs of its own
 )
 
@@ -126,7 +126,7 @@ func (x CreateVolumeRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CreateVolumeRequest_Kind.Descriptor instead.
 func (CreateVolumeRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{6, 0}
+	return file_guest_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type FileEntry_Type int32
@@ -175,7 +175,7 @@ func (x FileEntry_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FileEntry_Type.Descriptor instead.
 func (FileEntry_Type) EnumDescriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{8, 0}
+	return file_guest_proto_rawDescGZIP(), []int{7, 0}
 }
 
 type Empty struct {
@@ -465,65 +465,24 @@ func (x *ConfigureResponse) GetBootId() string {
 	return ""
 }
 
-type AttachScratchRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Serial        string                 `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AttachScratchRequest) Reset() {
-	*x = AttachScratchRequest{}
-	mi := &file_guest_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AttachScratchRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AttachScratchRequest) ProtoMessage() {}
-
-func (x *AttachScratchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AttachScratchRequest.ProtoReflect.Descriptor instead.
-func (*AttachScratchRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *AttachScratchRequest) GetSerial() string {
-	if x != nil {
-		return x.Serial
-	}
-	return ""
-}
-
 type CreateVolumeRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Id            string                   `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // [A-Za-z0-9][A-Za-z0-9_.-]{0,127}; "shm" is reserved: the pod's /dev/shm, always there
-	Kind          CreateVolumeRequest_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=hypernetes.guest.v1.CreateVolumeRequest_Kind" json:"kind,omitempty"`
-	SizeLimit     uint64                   `protobuf:"varint,3,opt,name=size_limit,json=sizeLimit,proto3" json:"size_limit,omitempty"` // bytes, MEMORY only; 0: half of the guest's memory
-	Mode          uint32                   `protobuf:"varint,4,opt,name=mode,proto3" json:"mode,omitempty"`                            // of the top directory; 0 means 0777 for EMPTY_DIR and MEMORY, 0755 for FILES
-	Uid           uint32                   `protobuf:"varint,5,opt,name=uid,proto3" json:"uid,omitempty"`
-	Gid           uint32                   `protobuf:"varint,6,opt,name=gid,proto3" json:"gid,omitempty"`
+	state     protoimpl.MessageState   `protogen:"open.v1"`
+	Id        string                   `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // [A-Za-z0-9][A-Za-z0-9_.-]{0,127}; "shm" is reserved: the pod's /dev/shm, always there
+	Kind      CreateVolumeRequest_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=hypernetes.guest.v1.CreateVolumeRequest_Kind" json:"kind,omitempty"`
+	SizeLimit uint64                   `protobuf:"varint,3,opt,name=size_limit,json=sizeLimit,proto3" json:"size_limit,omitempty"` // bytes, MEMORY only; 0: half of the guest's memory
+	Mode      uint32                   `protobuf:"varint,4,opt,name=mode,proto3" json:"mode,omitempty"`                            // of the top directory; 0 means 0777 for EMPTY_DIR and MEMORY, 0755 for FILES
+	Uid       uint32                   `protobuf:"varint,5,opt,name=uid,proto3" json:"uid,omitempty"`
+	Gid       uint32                   `protobuf:"varint,6,opt,name=gid,proto3" json:"gid,omitempty"`
+	// EMPTY_DIR only: serial of the scratch disk, ext4, on which the host made an
+	// empty file system.
+	Scratch       string `protobuf:"bytes,7,opt,name=scratch,proto3" json:"scratch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateVolumeRequest) Reset() {
 	*x = CreateVolumeRequest{}
-	mi := &file_guest_proto_msgTypes[6]
+	mi := &file_guest_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +494,7 @@ func (x *CreateVolumeRequest) String() string {
 func (*CreateVolumeRequest) ProtoMessage() {}
 
 func (x *CreateVolumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[6]
+	mi := &file_guest_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +507,7 @@ func (x *CreateVolumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateVolumeRequest.ProtoReflect.Descriptor instead.
 func (*CreateVolumeRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{6}
+	return file_guest_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateVolumeRequest) GetId() string {
@@ -593,6 +552,13 @@ func (x *CreateVolumeRequest) GetGid() uint32 {
 	return 0
 }
 
+func (x *CreateVolumeRequest) GetScratch() string {
+	if x != nil {
+		return x.Scratch
+	}
+	return ""
+}
+
 // A tree is sent as one transaction of one or more requests: first starts it
 // (and drops one that was not finished), final ends it. Entries take effect in
 // the order sent, each by rename, so a `..data` link sent last switches a
@@ -610,7 +576,7 @@ type PutFilesRequest struct {
 
 func (x *PutFilesRequest) Reset() {
 	*x = PutFilesRequest{}
-	mi := &file_guest_proto_msgTypes[7]
+	mi := &file_guest_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +588,7 @@ func (x *PutFilesRequest) String() string {
 func (*PutFilesRequest) ProtoMessage() {}
 
 func (x *PutFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[7]
+	mi := &file_guest_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +601,7 @@ func (x *PutFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFilesRequest.ProtoReflect.Descriptor instead.
 func (*PutFilesRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{7}
+	return file_guest_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PutFilesRequest) GetVolumeId() string {
@@ -685,7 +651,7 @@ type FileEntry struct {
 
 func (x *FileEntry) Reset() {
 	*x = FileEntry{}
-	mi := &file_guest_proto_msgTypes[8]
+	mi := &file_guest_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +663,7 @@ func (x *FileEntry) String() string {
 func (*FileEntry) ProtoMessage() {}
 
 func (x *FileEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[8]
+	mi := &file_guest_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +676,7 @@ func (x *FileEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileEntry.ProtoReflect.Descriptor instead.
 func (*FileEntry) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{8}
+	return file_guest_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FileEntry) GetPath() string {
@@ -787,7 +753,7 @@ type GetFileRequest struct {
 
 func (x *GetFileRequest) Reset() {
 	*x = GetFileRequest{}
-	mi := &file_guest_proto_msgTypes[9]
+	mi := &file_guest_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +765,7 @@ func (x *GetFileRequest) String() string {
 func (*GetFileRequest) ProtoMessage() {}
 
 func (x *GetFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[9]
+	mi := &file_guest_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +778,7 @@ func (x *GetFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFileRequest.ProtoReflect.Descriptor instead.
 func (*GetFileRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{9}
+	return file_guest_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetFileRequest) GetVolumeId() string {
@@ -846,7 +812,7 @@ type GetFileResponse struct {
 
 func (x *GetFileResponse) Reset() {
 	*x = GetFileResponse{}
-	mi := &file_guest_proto_msgTypes[10]
+	mi := &file_guest_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +824,7 @@ func (x *GetFileResponse) String() string {
 func (*GetFileResponse) ProtoMessage() {}
 
 func (x *GetFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[10]
+	mi := &file_guest_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +837,7 @@ func (x *GetFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFileResponse.ProtoReflect.Descriptor instead.
 func (*GetFileResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{10}
+	return file_guest_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetFileResponse) GetData() []byte {
@@ -908,14 +874,16 @@ type CreateContainerRequest struct {
 	// Volumes that mounts names and that the guest does not have yet, or not in this
 	// version. In one request, since each costs some 10 ms under emulation. A request
 	// holds at most 4 MiB; larger volumes are sent before, by calls of their own.
-	Volumes       []*Volume `protobuf:"bytes,11,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	Volumes []*Volume `protobuf:"bytes,11,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// Serial of the scratch disk for the writable layer, as CreateVolumeRequest's.
+	Scratch       string `protobuf:"bytes,12,opt,name=scratch,proto3" json:"scratch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateContainerRequest) Reset() {
 	*x = CreateContainerRequest{}
-	mi := &file_guest_proto_msgTypes[11]
+	mi := &file_guest_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +895,7 @@ func (x *CreateContainerRequest) String() string {
 func (*CreateContainerRequest) ProtoMessage() {}
 
 func (x *CreateContainerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[11]
+	mi := &file_guest_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +908,7 @@ func (x *CreateContainerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateContainerRequest.ProtoReflect.Descriptor instead.
 func (*CreateContainerRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{11}
+	return file_guest_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateContainerRequest) GetId() string {
@@ -1020,6 +988,13 @@ func (x *CreateContainerRequest) GetVolumes() []*Volume {
 	return nil
 }
 
+func (x *CreateContainerRequest) GetScratch() string {
+	if x != nil {
+		return x.Scratch
+	}
+	return ""
+}
+
 type Volume struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Create        *CreateVolumeRequest   `protobuf:"bytes,1,opt,name=create,proto3" json:"create,omitempty"`
@@ -1030,7 +1005,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_guest_proto_msgTypes[12]
+	mi := &file_guest_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1017,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[12]
+	mi := &file_guest_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1030,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{12}
+	return file_guest_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Volume) GetCreate() *CreateVolumeRequest {
@@ -1087,7 +1062,7 @@ type VolumeMount struct {
 
 func (x *VolumeMount) Reset() {
 	*x = VolumeMount{}
-	mi := &file_guest_proto_msgTypes[13]
+	mi := &file_guest_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1074,7 @@ func (x *VolumeMount) String() string {
 func (*VolumeMount) ProtoMessage() {}
 
 func (x *VolumeMount) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[13]
+	mi := &file_guest_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1087,7 @@ func (x *VolumeMount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeMount.ProtoReflect.Descriptor instead.
 func (*VolumeMount) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{13}
+	return file_guest_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *VolumeMount) GetVolumeId() string {
@@ -1172,7 +1147,7 @@ type ExecRequest struct {
 
 func (x *ExecRequest) Reset() {
 	*x = ExecRequest{}
-	mi := &file_guest_proto_msgTypes[14]
+	mi := &file_guest_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1159,7 @@ func (x *ExecRequest) String() string {
 func (*ExecRequest) ProtoMessage() {}
 
 func (x *ExecRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[14]
+	mi := &file_guest_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1172,7 @@ func (x *ExecRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecRequest.ProtoReflect.Descriptor instead.
 func (*ExecRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{14}
+	return file_guest_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExecRequest) GetId() string {
@@ -1260,7 +1235,7 @@ type ProcessRequest struct {
 
 func (x *ProcessRequest) Reset() {
 	*x = ProcessRequest{}
-	mi := &file_guest_proto_msgTypes[15]
+	mi := &file_guest_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1247,7 @@ func (x *ProcessRequest) String() string {
 func (*ProcessRequest) ProtoMessage() {}
 
 func (x *ProcessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[15]
+	mi := &file_guest_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1260,7 @@ func (x *ProcessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessRequest.ProtoReflect.Descriptor instead.
 func (*ProcessRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{15}
+	return file_guest_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ProcessRequest) GetId() string {
@@ -1311,7 +1286,7 @@ type ContainerRequest struct {
 
 func (x *ContainerRequest) Reset() {
 	*x = ContainerRequest{}
-	mi := &file_guest_proto_msgTypes[16]
+	mi := &file_guest_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1298,7 @@ func (x *ContainerRequest) String() string {
 func (*ContainerRequest) ProtoMessage() {}
 
 func (x *ContainerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[16]
+	mi := &file_guest_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1311,7 @@ func (x *ContainerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerRequest.ProtoReflect.Descriptor instead.
 func (*ContainerRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{16}
+	return file_guest_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ContainerRequest) GetId() string {
@@ -1355,7 +1330,7 @@ type StartResponse struct {
 
 func (x *StartResponse) Reset() {
 	*x = StartResponse{}
-	mi := &file_guest_proto_msgTypes[17]
+	mi := &file_guest_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1342,7 @@ func (x *StartResponse) String() string {
 func (*StartResponse) ProtoMessage() {}
 
 func (x *StartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[17]
+	mi := &file_guest_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1355,7 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{17}
+	return file_guest_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StartResponse) GetPid() uint32 {
@@ -1401,7 +1376,7 @@ type WaitResponse struct {
 
 func (x *WaitResponse) Reset() {
 	*x = WaitResponse{}
-	mi := &file_guest_proto_msgTypes[18]
+	mi := &file_guest_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1388,7 @@ func (x *WaitResponse) String() string {
 func (*WaitResponse) ProtoMessage() {}
 
 func (x *WaitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[18]
+	mi := &file_guest_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1401,7 @@ func (x *WaitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitResponse.ProtoReflect.Descriptor instead.
 func (*WaitResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{18}
+	return file_guest_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WaitResponse) GetExitCode() uint32 {
@@ -1462,7 +1437,7 @@ type SignalRequest struct {
 
 func (x *SignalRequest) Reset() {
 	*x = SignalRequest{}
-	mi := &file_guest_proto_msgTypes[19]
+	mi := &file_guest_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1449,7 @@ func (x *SignalRequest) String() string {
 func (*SignalRequest) ProtoMessage() {}
 
 func (x *SignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[19]
+	mi := &file_guest_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1462,7 @@ func (x *SignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRequest.ProtoReflect.Descriptor instead.
 func (*SignalRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{19}
+	return file_guest_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SignalRequest) GetId() string {
@@ -1530,7 +1505,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_guest_proto_msgTypes[20]
+	mi := &file_guest_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1517,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[20]
+	mi := &file_guest_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1530,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{20}
+	return file_guest_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeleteResponse) GetExit() *WaitResponse {
@@ -1591,7 +1566,7 @@ type ResizePtyRequest struct {
 
 func (x *ResizePtyRequest) Reset() {
 	*x = ResizePtyRequest{}
-	mi := &file_guest_proto_msgTypes[21]
+	mi := &file_guest_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1578,7 @@ func (x *ResizePtyRequest) String() string {
 func (*ResizePtyRequest) ProtoMessage() {}
 
 func (x *ResizePtyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[21]
+	mi := &file_guest_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1591,7 @@ func (x *ResizePtyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResizePtyRequest.ProtoReflect.Descriptor instead.
 func (*ResizePtyRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{21}
+	return file_guest_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResizePtyRequest) GetId() string {
@@ -1657,7 +1632,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_guest_proto_msgTypes[22]
+	mi := &file_guest_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1644,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[22]
+	mi := &file_guest_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1657,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22}
+	return file_guest_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdateRequest) GetId() string {
@@ -1713,7 +1688,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_guest_proto_msgTypes[23]
+	mi := &file_guest_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1700,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[23]
+	mi := &file_guest_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1713,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23}
+	return file_guest_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StatsResponse) GetCpu() *StatsResponse_Cpu {
@@ -1792,7 +1767,7 @@ type PidsResponse struct {
 
 func (x *PidsResponse) Reset() {
 	*x = PidsResponse{}
-	mi := &file_guest_proto_msgTypes[24]
+	mi := &file_guest_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1779,7 @@ func (x *PidsResponse) String() string {
 func (*PidsResponse) ProtoMessage() {}
 
 func (x *PidsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[24]
+	mi := &file_guest_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +1792,7 @@ func (x *PidsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PidsResponse.ProtoReflect.Descriptor instead.
 func (*PidsResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{24}
+	return file_guest_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PidsResponse) GetPids() []uint32 {
@@ -1839,7 +1814,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_guest_proto_msgTypes[25]
+	mi := &file_guest_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +1826,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[25]
+	mi := &file_guest_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +1839,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{25}
+	return file_guest_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ProbeRequest) GetArguments() []string {
@@ -1892,7 +1867,7 @@ type ProbeResponse struct {
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_guest_proto_msgTypes[26]
+	mi := &file_guest_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +1879,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[26]
+	mi := &file_guest_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +1892,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{26}
+	return file_guest_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ProbeResponse) GetExitCode() uint32 {
@@ -1943,7 +1918,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_guest_proto_msgTypes[27]
+	mi := &file_guest_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +1930,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[27]
+	mi := &file_guest_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +1943,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{27}
+	return file_guest_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ShutdownRequest) GetGraceMilliseconds() uint32 {
@@ -1992,7 +1967,7 @@ type StatsResponse_Cpu struct {
 
 func (x *StatsResponse_Cpu) Reset() {
 	*x = StatsResponse_Cpu{}
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2004,7 +1979,7 @@ func (x *StatsResponse_Cpu) String() string {
 func (*StatsResponse_Cpu) ProtoMessage() {}
 
 func (x *StatsResponse_Cpu) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2017,7 +1992,7 @@ func (x *StatsResponse_Cpu) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_Cpu.ProtoReflect.Descriptor instead.
 func (*StatsResponse_Cpu) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23, 0}
+	return file_guest_proto_rawDescGZIP(), []int{22, 0}
 }
 
 func (x *StatsResponse_Cpu) GetUsage() uint64 {
@@ -2082,7 +2057,7 @@ type StatsResponse_Memory struct {
 
 func (x *StatsResponse_Memory) Reset() {
 	*x = StatsResponse_Memory{}
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2069,7 @@ func (x *StatsResponse_Memory) String() string {
 func (*StatsResponse_Memory) ProtoMessage() {}
 
 func (x *StatsResponse_Memory) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +2082,7 @@ func (x *StatsResponse_Memory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_Memory.ProtoReflect.Descriptor instead.
 func (*StatsResponse_Memory) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23, 1}
+	return file_guest_proto_rawDescGZIP(), []int{22, 1}
 }
 
 func (x *StatsResponse_Memory) GetUsage() uint64 {
@@ -2204,7 +2179,7 @@ type StatsResponse_ProcessCount struct {
 
 func (x *StatsResponse_ProcessCount) Reset() {
 	*x = StatsResponse_ProcessCount{}
-	mi := &file_guest_proto_msgTypes[31]
+	mi := &file_guest_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2216,7 +2191,7 @@ func (x *StatsResponse_ProcessCount) String() string {
 func (*StatsResponse_ProcessCount) ProtoMessage() {}
 
 func (x *StatsResponse_ProcessCount) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[31]
+	mi := &file_guest_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2229,7 +2204,7 @@ func (x *StatsResponse_ProcessCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_ProcessCount.ProtoReflect.Descriptor instead.
 func (*StatsResponse_ProcessCount) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23, 2}
+	return file_guest_proto_rawDescGZIP(), []int{22, 2}
 }
 
 func (x *StatsResponse_ProcessCount) GetCurrent() uint64 {
@@ -2258,7 +2233,7 @@ type StatsResponse_FileSystem struct {
 
 func (x *StatsResponse_FileSystem) Reset() {
 	*x = StatsResponse_FileSystem{}
-	mi := &file_guest_proto_msgTypes[32]
+	mi := &file_guest_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2245,7 @@ func (x *StatsResponse_FileSystem) String() string {
 func (*StatsResponse_FileSystem) ProtoMessage() {}
 
 func (x *StatsResponse_FileSystem) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[32]
+	mi := &file_guest_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2258,7 @@ func (x *StatsResponse_FileSystem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_FileSystem.ProtoReflect.Descriptor instead.
 func (*StatsResponse_FileSystem) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23, 3}
+	return file_guest_proto_rawDescGZIP(), []int{22, 3}
 }
 
 func (x *StatsResponse_FileSystem) GetCapacityBytes() uint64 {
@@ -2331,7 +2306,7 @@ type StatsResponse_InterfaceStats struct {
 
 func (x *StatsResponse_InterfaceStats) Reset() {
 	*x = StatsResponse_InterfaceStats{}
-	mi := &file_guest_proto_msgTypes[33]
+	mi := &file_guest_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2318,7 @@ func (x *StatsResponse_InterfaceStats) String() string {
 func (*StatsResponse_InterfaceStats) ProtoMessage() {}
 
 func (x *StatsResponse_InterfaceStats) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[33]
+	mi := &file_guest_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2331,7 @@ func (x *StatsResponse_InterfaceStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_InterfaceStats.ProtoReflect.Descriptor instead.
 func (*StatsResponse_InterfaceStats) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23, 4}
+	return file_guest_proto_rawDescGZIP(), []int{22, 4}
 }
 
 func (x *StatsResponse_InterfaceStats) GetName() string {
@@ -2449,9 +2424,7 @@ const file_guest_proto_rawDesc = "" +
 	"\agateway\x18\x02 \x01(\tR\agateway\"S\n" +
 	"\x11ConfigureResponse\x12%\n" +
 	"\x0ekernel_release\x18\x01 \x01(\tR\rkernelRelease\x12\x17\n" +
-	"\aboot_id\x18\x02 \x01(\tR\x06bootId\".\n" +
-	"\x14AttachScratchRequest\x12\x16\n" +
-	"\x06serial\x18\x01 \x01(\tR\x06serial\"\x83\x02\n" +
+	"\aboot_id\x18\x02 \x01(\tR\x06bootId\"\x9d\x02\n" +
 	"\x13CreateVolumeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12A\n" +
 	"\x04kind\x18\x02 \x01(\x0e2-.hypernetes.guest.v1.CreateVolumeRequest.KindR\x04kind\x12\x1d\n" +
@@ -2459,7 +2432,8 @@ const file_guest_proto_rawDesc = "" +
 	"size_limit\x18\x03 \x01(\x04R\tsizeLimit\x12\x12\n" +
 	"\x04mode\x18\x04 \x01(\rR\x04mode\x12\x10\n" +
 	"\x03uid\x18\x05 \x01(\rR\x03uid\x12\x10\n" +
-	"\x03gid\x18\x06 \x01(\rR\x03gid\"B\n" +
+	"\x03gid\x18\x06 \x01(\rR\x03gid\x12\x18\n" +
+	"\ascratch\x18\a \x01(\tR\ascratch\"B\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05FILES\x10\x01\x12\r\n" +
@@ -2491,7 +2465,7 @@ const file_guest_proto_rawDesc = "" +
 	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\"C\n" +
 	"\x0fGetFileResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\x8e\x03\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xa8\x03\n" +
 	"\x16CreateContainerRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04spec\x18\x02 \x01(\fR\x04spec\x12\x16\n" +
@@ -2505,7 +2479,8 @@ const file_guest_proto_rawDesc = "" +
 	"\x06stdout\x18\t \x01(\bR\x06stdout\x12\x16\n" +
 	"\x06stderr\x18\n" +
 	" \x01(\bR\x06stderr\x125\n" +
-	"\avolumes\x18\v \x03(\v2\x1b.hypernetes.guest.v1.VolumeR\avolumes\"\x86\x01\n" +
+	"\avolumes\x18\v \x03(\v2\x1b.hypernetes.guest.v1.VolumeR\avolumes\x12\x18\n" +
+	"\ascratch\x18\f \x01(\tR\ascratch\"\x86\x01\n" +
 	"\x06Volume\x12@\n" +
 	"\x06create\x18\x01 \x01(\v2(.hypernetes.guest.v1.CreateVolumeRequestR\x06create\x12:\n" +
 	"\x05files\x18\x02 \x03(\v2$.hypernetes.guest.v1.PutFilesRequestR\x05files\"\xce\x01\n" +
@@ -2624,10 +2599,10 @@ const file_guest_proto_rawDesc = "" +
 	"\x03OWN\x10\x00\x12\a\n" +
 	"\x03POD\x10\x01\x12\n" +
 	"\n" +
-	"\x06TARGET\x10\x022\xc4\v\n" +
+	"\x06TARGET\x10\x022\xec\n" +
+	"\n" +
 	"\x05Guest\x12Z\n" +
-	"\tConfigure\x12%.hypernetes.guest.v1.ConfigureRequest\x1a&.hypernetes.guest.v1.ConfigureResponse\x12V\n" +
-	"\rAttachScratch\x12).hypernetes.guest.v1.AttachScratchRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12T\n" +
+	"\tConfigure\x12%.hypernetes.guest.v1.ConfigureRequest\x1a&.hypernetes.guest.v1.ConfigureResponse\x12T\n" +
 	"\fCreateVolume\x12(.hypernetes.guest.v1.CreateVolumeRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12L\n" +
 	"\bPutFiles\x12$.hypernetes.guest.v1.PutFilesRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12T\n" +
 	"\aGetFile\x12#.hypernetes.guest.v1.GetFileRequest\x1a$.hypernetes.guest.v1.GetFileResponse\x12Z\n" +
@@ -2659,7 +2634,7 @@ func file_guest_proto_rawDescGZIP() []byte {
 }
 
 var file_guest_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_guest_proto_goTypes = []any{
 	(PidNamespace)(0),                    // 0: hypernetes.guest.v1.PidNamespace
 	(CreateVolumeRequest_Kind)(0),        // 1: hypernetes.guest.v1.CreateVolumeRequest.Kind
@@ -2669,92 +2644,89 @@ var file_guest_proto_goTypes = []any{
 	(*Interface)(nil),                    // 5: hypernetes.guest.v1.Interface
 	(*Route)(nil),                        // 6: hypernetes.guest.v1.Route
 	(*ConfigureResponse)(nil),            // 7: hypernetes.guest.v1.ConfigureResponse
-	(*AttachScratchRequest)(nil),         // 8: hypernetes.guest.v1.AttachScratchRequest
-	(*CreateVolumeRequest)(nil),          // 9: hypernetes.guest.v1.CreateVolumeRequest
-	(*PutFilesRequest)(nil),              // 10: hypernetes.guest.v1.PutFilesRequest
-	(*FileEntry)(nil),                    // 11: hypernetes.guest.v1.FileEntry
-	(*GetFileRequest)(nil),               // 12: hypernetes.guest.v1.GetFileRequest
-	(*GetFileResponse)(nil),              // 13: hypernetes.guest.v1.GetFileResponse
-	(*CreateContainerRequest)(nil),       // 14: hypernetes.guest.v1.CreateContainerRequest
-	(*Volume)(nil),                       // 15: hypernetes.guest.v1.Volume
-	(*VolumeMount)(nil),                  // 16: hypernetes.guest.v1.VolumeMount
-	(*ExecRequest)(nil),                  // 17: hypernetes.guest.v1.ExecRequest
-	(*ProcessRequest)(nil),               // 18: hypernetes.guest.v1.ProcessRequest
-	(*ContainerRequest)(nil),             // 19: hypernetes.guest.v1.ContainerRequest
-	(*StartResponse)(nil),                // 20: hypernetes.guest.v1.StartResponse
-	(*WaitResponse)(nil),                 // 21: hypernetes.guest.v1.WaitResponse
-	(*SignalRequest)(nil),                // 22: hypernetes.guest.v1.SignalRequest
-	(*DeleteResponse)(nil),               // 23: hypernetes.guest.v1.DeleteResponse
-	(*ResizePtyRequest)(nil),             // 24: hypernetes.guest.v1.ResizePtyRequest
-	(*UpdateRequest)(nil),                // 25: hypernetes.guest.v1.UpdateRequest
-	(*StatsResponse)(nil),                // 26: hypernetes.guest.v1.StatsResponse
-	(*PidsResponse)(nil),                 // 27: hypernetes.guest.v1.PidsResponse
-	(*ProbeRequest)(nil),                 // 28: hypernetes.guest.v1.ProbeRequest
-	(*ProbeResponse)(nil),                // 29: hypernetes.guest.v1.ProbeResponse
-	(*ShutdownRequest)(nil),              // 30: hypernetes.guest.v1.ShutdownRequest
-	nil,                                  // 31: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
-	(*StatsResponse_Cpu)(nil),            // 32: hypernetes.guest.v1.StatsResponse.Cpu
-	(*StatsResponse_Memory)(nil),         // 33: hypernetes.guest.v1.StatsResponse.Memory
-	(*StatsResponse_ProcessCount)(nil),   // 34: hypernetes.guest.v1.StatsResponse.ProcessCount
-	(*StatsResponse_FileSystem)(nil),     // 35: hypernetes.guest.v1.StatsResponse.FileSystem
-	(*StatsResponse_InterfaceStats)(nil), // 36: hypernetes.guest.v1.StatsResponse.InterfaceStats
+	(*CreateVolumeRequest)(nil),          // 8: hypernetes.guest.v1.CreateVolumeRequest
+	(*PutFilesRequest)(nil),              // 9: hypernetes.guest.v1.PutFilesRequest
+	(*FileEntry)(nil),                    // 10: hypernetes.guest.v1.FileEntry
+	(*GetFileRequest)(nil),               // 11: hypernetes.guest.v1.GetFileRequest
+	(*GetFileResponse)(nil),              // 12: hypernetes.guest.v1.GetFileResponse
+	(*CreateContainerRequest)(nil),       // 13: hypernetes.guest.v1.CreateContainerRequest
+	(*Volume)(nil),                       // 14: hypernetes.guest.v1.Volume
+	(*VolumeMount)(nil),                  // 15: hypernetes.guest.v1.VolumeMount
+	(*ExecRequest)(nil),                  // 16: hypernetes.guest.v1.ExecRequest
+	(*ProcessRequest)(nil),               // 17: hypernetes.guest.v1.ProcessRequest
+	(*ContainerRequest)(nil),             // 18: hypernetes.guest.v1.ContainerRequest
+	(*StartResponse)(nil),                // 19: hypernetes.guest.v1.StartResponse
+	(*WaitResponse)(nil),                 // 20: hypernetes.guest.v1.WaitResponse
+	(*SignalRequest)(nil),                // 21: hypernetes.guest.v1.SignalRequest
+	(*DeleteResponse)(nil),               // 22: hypernetes.guest.v1.DeleteResponse
+	(*ResizePtyRequest)(nil),             // 23: hypernetes.guest.v1.ResizePtyRequest
+	(*UpdateRequest)(nil),                // 24: hypernetes.guest.v1.UpdateRequest
+	(*StatsResponse)(nil),                // 25: hypernetes.guest.v1.StatsResponse
+	(*PidsResponse)(nil),                 // 26: hypernetes.guest.v1.PidsResponse
+	(*ProbeRequest)(nil),                 // 27: hypernetes.guest.v1.ProbeRequest
+	(*ProbeResponse)(nil),                // 28: hypernetes.guest.v1.ProbeResponse
+	(*ShutdownRequest)(nil),              // 29: hypernetes.guest.v1.ShutdownRequest
+	nil,                                  // 30: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	(*StatsResponse_Cpu)(nil),            // 31: hypernetes.guest.v1.StatsResponse.Cpu
+	(*StatsResponse_Memory)(nil),         // 32: hypernetes.guest.v1.StatsResponse.Memory
+	(*StatsResponse_ProcessCount)(nil),   // 33: hypernetes.guest.v1.StatsResponse.ProcessCount
+	(*StatsResponse_FileSystem)(nil),     // 34: hypernetes.guest.v1.StatsResponse.FileSystem
+	(*StatsResponse_InterfaceStats)(nil), // 35: hypernetes.guest.v1.StatsResponse.InterfaceStats
 }
 var file_guest_proto_depIdxs = []int32{
 	5,  // 0: hypernetes.guest.v1.ConfigureRequest.interfaces:type_name -> hypernetes.guest.v1.Interface
-	31, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	30, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
 	6,  // 2: hypernetes.guest.v1.Interface.routes:type_name -> hypernetes.guest.v1.Route
 	1,  // 3: hypernetes.guest.v1.CreateVolumeRequest.kind:type_name -> hypernetes.guest.v1.CreateVolumeRequest.Kind
-	11, // 4: hypernetes.guest.v1.PutFilesRequest.entries:type_name -> hypernetes.guest.v1.FileEntry
+	10, // 4: hypernetes.guest.v1.PutFilesRequest.entries:type_name -> hypernetes.guest.v1.FileEntry
 	2,  // 5: hypernetes.guest.v1.FileEntry.type:type_name -> hypernetes.guest.v1.FileEntry.Type
-	16, // 6: hypernetes.guest.v1.CreateContainerRequest.mounts:type_name -> hypernetes.guest.v1.VolumeMount
+	15, // 6: hypernetes.guest.v1.CreateContainerRequest.mounts:type_name -> hypernetes.guest.v1.VolumeMount
 	0,  // 7: hypernetes.guest.v1.CreateContainerRequest.pid_namespace:type_name -> hypernetes.guest.v1.PidNamespace
-	15, // 8: hypernetes.guest.v1.CreateContainerRequest.volumes:type_name -> hypernetes.guest.v1.Volume
-	9,  // 9: hypernetes.guest.v1.Volume.create:type_name -> hypernetes.guest.v1.CreateVolumeRequest
-	10, // 10: hypernetes.guest.v1.Volume.files:type_name -> hypernetes.guest.v1.PutFilesRequest
-	21, // 11: hypernetes.guest.v1.DeleteResponse.exit:type_name -> hypernetes.guest.v1.WaitResponse
-	32, // 12: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
-	33, // 13: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
-	34, // 14: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
-	35, // 15: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
-	36, // 16: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
+	14, // 8: hypernetes.guest.v1.CreateContainerRequest.volumes:type_name -> hypernetes.guest.v1.Volume
+	8,  // 9: hypernetes.guest.v1.Volume.create:type_name -> hypernetes.guest.v1.CreateVolumeRequest
+	9,  // 10: hypernetes.guest.v1.Volume.files:type_name -> hypernetes.guest.v1.PutFilesRequest
+	20, // 11: hypernetes.guest.v1.DeleteResponse.exit:type_name -> hypernetes.guest.v1.WaitResponse
+	31, // 12: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
+	32, // 13: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
+	33, // 14: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
+	34, // 15: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
+	35, // 16: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
 	4,  // 17: hypernetes.guest.v1.Guest.Configure:input_type -> hypernetes.guest.v1.ConfigureRequest
-	8,  // 18: hypernetes.guest.v1.Guest.AttachScratch:input_type -> hypernetes.guest.v1.AttachScratchRequest
-	9,  // 19: hypernetes.guest.v1.Guest.CreateVolume:input_type -> hypernetes.guest.v1.CreateVolumeRequest
-	10, // 20: hypernetes.guest.v1.Guest.PutFiles:input_type -> hypernetes.guest.v1.PutFilesRequest
-	12, // 21: hypernetes.guest.v1.Guest.GetFile:input_type -> hypernetes.guest.v1.GetFileRequest
-	14, // 22: hypernetes.guest.v1.Guest.CreateContainer:input_type -> hypernetes.guest.v1.CreateContainerRequest
-	17, // 23: hypernetes.guest.v1.Guest.Exec:input_type -> hypernetes.guest.v1.ExecRequest
-	18, // 24: hypernetes.guest.v1.Guest.Start:input_type -> hypernetes.guest.v1.ProcessRequest
-	18, // 25: hypernetes.guest.v1.Guest.Wait:input_type -> hypernetes.guest.v1.ProcessRequest
-	22, // 26: hypernetes.guest.v1.Guest.Signal:input_type -> hypernetes.guest.v1.SignalRequest
-	18, // 27: hypernetes.guest.v1.Guest.Delete:input_type -> hypernetes.guest.v1.ProcessRequest
-	24, // 28: hypernetes.guest.v1.Guest.ResizePty:input_type -> hypernetes.guest.v1.ResizePtyRequest
-	18, // 29: hypernetes.guest.v1.Guest.CloseStdin:input_type -> hypernetes.guest.v1.ProcessRequest
-	25, // 30: hypernetes.guest.v1.Guest.Update:input_type -> hypernetes.guest.v1.UpdateRequest
-	19, // 31: hypernetes.guest.v1.Guest.Stats:input_type -> hypernetes.guest.v1.ContainerRequest
-	19, // 32: hypernetes.guest.v1.Guest.Pids:input_type -> hypernetes.guest.v1.ContainerRequest
-	28, // 33: hypernetes.guest.v1.Guest.Probe:input_type -> hypernetes.guest.v1.ProbeRequest
-	30, // 34: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
-	7,  // 35: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
-	3,  // 36: hypernetes.guest.v1.Guest.AttachScratch:output_type -> hypernetes.guest.v1.Empty
-	3,  // 37: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
-	3,  // 38: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
-	13, // 39: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
-	3,  // 40: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
-	3,  // 41: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
-	20, // 42: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
-	21, // 43: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
-	3,  // 44: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
-	23, // 45: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
-	3,  // 46: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
-	3,  // 47: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
-	3,  // 48: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
-	26, // 49: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
-	27, // 50: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
-	29, // 51: hypernetes.guest.v1.Guest.Probe:output_type -> hypernetes.guest.v1.ProbeResponse
-	3,  // 52: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
-	35, // [35:53] is the sub-list for method output_type
-	17, // [17:35] is the sub-list for method input_type
+	8,  // 18: hypernetes.guest.v1.Guest.CreateVolume:input_type -> hypernetes.guest.v1.CreateVolumeRequest
+	9,  // 19: hypernetes.guest.v1.Guest.PutFiles:input_type -> hypernetes.guest.v1.PutFilesRequest
+	11, // 20: hypernetes.guest.v1.Guest.GetFile:input_type -> hypernetes.guest.v1.GetFileRequest
+	13, // 21: hypernetes.guest.v1.Guest.CreateContainer:input_type -> hypernetes.guest.v1.CreateContainerRequest
+	16, // 22: hypernetes.guest.v1.Guest.Exec:input_type -> hypernetes.guest.v1.ExecRequest
+	17, // 23: hypernetes.guest.v1.Guest.Start:input_type -> hypernetes.guest.v1.ProcessRequest
+	17, // 24: hypernetes.guest.v1.Guest.Wait:input_type -> hypernetes.guest.v1.ProcessRequest
+	21, // 25: hypernetes.guest.v1.Guest.Signal:input_type -> hypernetes.guest.v1.SignalRequest
+	17, // 26: hypernetes.guest.v1.Guest.Delete:input_type -> hypernetes.guest.v1.ProcessRequest
+	23, // 27: hypernetes.guest.v1.Guest.ResizePty:input_type -> hypernetes.guest.v1.ResizePtyRequest
+	17, // 28: hypernetes.guest.v1.Guest.CloseStdin:input_type -> hypernetes.guest.v1.ProcessRequest
+	24, // 29: hypernetes.guest.v1.Guest.Update:input_type -> hypernetes.guest.v1.UpdateRequest
+	18, // 30: hypernetes.guest.v1.Guest.Stats:input_type -> hypernetes.guest.v1.ContainerRequest
+	18, // 31: hypernetes.guest.v1.Guest.Pids:input_type -> hypernetes.guest.v1.ContainerRequest
+	27, // 32: hypernetes.guest.v1.Guest.Probe:input_type -> hypernetes.guest.v1.ProbeRequest
+	29, // 33: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
+	7,  // 34: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
+	3,  // 35: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
+	3,  // 36: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
+	12, // 37: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
+	3,  // 38: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
+	3,  // 39: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
+	19, // 40: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
+	20, // 41: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
+	3,  // 42: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
+	22, // 43: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
+	3,  // 44: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
+	3,  // 45: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
+	3,  // 46: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
+	25, // 47: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
+	26, // 48: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
+	28, // 49: hypernetes.guest.v1.Guest.Probe:output_type -> hypernetes.guest.v1.ProbeResponse
+	3,  // 50: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
+	34, // [34:51] is the sub-list for method output_type
+	17, // [17:34] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
 	17, // [17:17] is the sub-list for extension extendee
 	0,  // [0:17] is the sub-list for field type_name
@@ -2771,7 +2743,7 @@ func file_guest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_guest_proto_rawDesc), len(file_guest_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   34,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -9,7 +9,6 @@ import (
 
 type GuestService interface {
 	Configure(context.Context, *ConfigureRequest) (*ConfigureResponse, error)
-	AttachScratch(context.Context, *AttachScratchRequest) (*Empty, error)
 	CreateVolume(context.Context, *CreateVolumeRequest) (*Empty, error)
 	PutFiles(context.Context, *PutFilesRequest) (*Empty, error)
 	GetFile(context.Context, *GetFileRequest) (*GetFileResponse, error)
@@ -37,13 +36,6 @@ func RegisterGuestService(srv *ttrpc.Server, svc GuestService) {
 					return nil, err
 				}
 				return svc.Configure(ctx, &req)
-			},
-			"AttachScratch": func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
-				var req AttachScratchRequest
-				if err := unmarshal(&req); err != nil {
-					return nil, err
-				}
-				return svc.AttachScratch(ctx, &req)
 			},
 			"CreateVolume": func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
 				var req CreateVolumeRequest
@@ -174,14 +166,6 @@ func NewGuestClient(client *ttrpc.Client) GuestService {
 func (c *guestClient) Configure(ctx context.Context, req *ConfigureRequest) (*ConfigureResponse, error) {
 	var resp ConfigureResponse
 	if err := c.client.Call(ctx, "hypernetes.guest.v1.Guest", "Configure", req, &resp); err != nil {
-		return nil, err
-	}
-	return &resp, nil
-}
-
-func (c *guestClient) AttachScratch(ctx context.Context, req *AttachScratchRequest) (*Empty, error) {
-	var resp Empty
-	if err := c.client.Call(ctx, "hypernetes.guest.v1.Guest", "AttachScratch", req, &resp); err != nil {
 		return nil, err
 	}
 	return &resp, nil

@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -57,6 +58,14 @@ func act(verb string, arguments []string) error {
 		return os.WriteFile(arguments[0], []byte(arguments[1]), 0o644)
 	case "fill": // a file, synced, until it fails
 		return fill(arguments[0])
+	case "grow": // a file to so many MiB, synced
+		err := grow(arguments[0], arguments[1])
+		if err != nil {
+			fmt.Println(err)
+		}
+		return err
+	case "remove":
+		return os.Remove(arguments[0])
 	case "hold": // until SIGTERM
 		ask := make(chan os.Signal, 1)
 		signal.Notify(ask, syscall.SIGTERM)
@@ -222,6 +231,23 @@ func compute(rounds string) error {
 }
 
 // fill gives up on a disk that accepts more than the tests give it.
+func grow(path, size string) error {
+	count, err := strconv.Atoi(size)
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	for range count {
+		if _, err := file.Write(make([]byte, 1<<20)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
+
 func fill(path string) error {
 	file, err := os.Create(path)
 	if err != nil {

@@ -21,12 +21,13 @@ const RootSerial = "hypernetes-root"
 
 // Directories of the running guest.
 const (
-	StateDir   = "/run/hypernetes"
-	ScratchDir = StateDir + "/scratch"
-	FilesDir   = StateDir + "/files"
-	MemoryDir  = StateDir + "/memory"
-	SharedDir  = "/dev/shm"
-	CgroupDir  = "/sys/fs/cgroup"
+	StateDir    = "/run/hypernetes"
+	WritableDir = StateDir + "/writable" // where containers' scratch disks are mounted
+	EmptyDirs   = StateDir + "/empty"    // where emptyDirs' scratch disks are mounted
+	FilesDir    = StateDir + "/files"
+	MemoryDir   = StateDir + "/memory"
+	SharedDir   = "/dev/shm"
+	CgroupDir   = "/sys/fs/cgroup"
 )
 
 const (
@@ -127,7 +128,7 @@ func late() error {
 	if err != nil {
 		return err
 	}
-	for _, dir := range []string{StateDir, ScratchDir, FilesDir, MemoryDir} {
+	for _, dir := range []string{StateDir, WritableDir, EmptyDirs, FilesDir, MemoryDir} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return fmt.Errorf("prepare the state directory: %w", err)
 		}

@@ -202,7 +202,7 @@ func (s *Set) Stats(id string) (*guestv1.StatsResponse, error) {
 		},
 	}
 	var scratch unix.Statfs_t
-	if unix.Statfs(s.dirs.Scratch, &scratch) == nil {
+	if unix.Statfs(s.writable(id), &scratch) == nil {
 		block := uint64(scratch.Bsize)
 		stats.Scratch = &guestv1.StatsResponse_FileSystem{
 			CapacityBytes: scratch.Blocks * block, AvailableBytes: scratch.Bavail * block,

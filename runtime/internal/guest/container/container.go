@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package container runs the pod's containers with crun. It builds their root
-// file systems from layers and the scratch disk, and follows their processes.
+// file systems from layers and scratch disks, and follows their processes.
 package container
 
 import (
@@ -19,6 +19,7 @@ import (
 
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 	"hypernetes.org/runtime/internal/guest/reaper"
+	"hypernetes.org/runtime/internal/guest/scratch"
 	"hypernetes.org/runtime/internal/guest/volume"
 	"hypernetes.org/runtime/internal/ident"
 )
@@ -37,7 +38,7 @@ func errState(why string) error { return fmt.Errorf("%w: %s", ErrState, why) }
 // Dirs are the directories of a Set.
 type Dirs struct {
 	State   string // bundles, layers, crun's state: memory
-	Scratch string // writable layers
+	Scratch string // mount points of the writable layers
 	Shared  string // the pod's /dev/shm
 	Cgroup  string // mount point of cgroup v2
 }
@@ -48,6 +49,7 @@ type Set struct {
 	reaper  *reaper.Reaper
 	crun    *crun
 	volumes *volume.Set
+	scratch *scratch.Disks
 	layers  *layers
 
 	mu         sync.Mutex
@@ -74,12 +76,13 @@ type execution struct {
 }
 
 // NewSet prepares the directories.
-func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set) (*Set, error) {
+func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set, disks *scratch.Disks) (*Set, error) {
 	set := &Set{
 		dirs:       dirs,
 		reaper:     r,
 		crun:       &crun{reaper: r, root: filepath.Join(dirs.State, "crun")},
 		volumes:    volumes,
+		scratch:    disks,
 		layers:     newLayers(filepath.Join(dirs.State, "l")),
 		containers: map[string]*container{},
 	}
@@ -93,7 +96,7 @@ func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set) (*Set, error) {
 
 func (s *Set) bundles() string           { return filepath.Join(s.dirs.State, "b") }
 func (s *Set) consoleDir() string        { return filepath.Join(s.dirs.State, "console") }
-func (s *Set) writable(id string) string { return filepath.Join(s.dirs.Scratch, "containers", id) }
+func (s *Set) writable(id string) string { return filepath.Join(s.dirs.Scratch, id) }
 
 // Create prepares a container, see the Guest service.
 func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
@@ -134,12 +137,20 @@ func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
 			s.layers.drop(made.serial)
 		}
 	}()
-	if err := mountOverlay(place.rootfs, s.writable(id), s.layers.dir, lower); err != nil {
-		return errors.Join(err, os.RemoveAll(s.writable(id)))
+	if err := s.scratch.Mount(request.GetScratch(), s.writable(id)); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, unix.Unmount(place.rootfs, unix.MNT_DETACH), os.RemoveAll(s.writable(id)))
+			err = errors.Join(err, s.scratch.Unmount(s.writable(id)))
+		}
+	}()
+	if err := mountOverlay(place.rootfs, s.writable(id), s.layers.dir, lower); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, unix.Unmount(place.rootfs, unix.MNT_DETACH))
 		}
 	}()
 	completeHome(spec.Process, passwdOf(place))
@@ -349,7 +360,9 @@ func (s *Set) remove(in *container) ([]string, error) {
 	rootfs := filepath.Join(in.bundle, "rootfs")
 	failed = errors.Join(failed, unix.Unmount(rootfs, unix.MNT_DETACH))
 	released := s.layers.drop(in.serial)
-	return released, errors.Join(failed, os.RemoveAll(s.writable(in.id)), os.RemoveAll(in.bundle))
+	// What was not written to the disk yet need not be.
+	failed = errors.Join(failed, os.RemoveAll(filepath.Join(s.writable(in.id), upperName)))
+	return released, errors.Join(failed, s.scratch.Unmount(s.writable(in.id)), os.RemoveAll(in.bundle))
 }
 
 // Shutdown terminates all containers: SIGTERM, and after grace SIGKILL.

@@ -112,14 +112,17 @@ func (l *layers) dropLocked(serials []string) []string {
 	return released
 }
 
-// mountOverlay mounts a root file system of layers in layersDir, lowest first,
-// and a writable directory. Not "volatile", which would save the syncing of what does
+// upperName is the directory of a scratch disk with what its container has written.
+const upperName = "upper"
+
+// mountOverlay mounts a root file system of layers in layersDir, lowest first, and a
+// scratch disk that is mounted at writable. Not "volatile", which would save the syncing of what does
 // not outlive the machine: once a write has failed, since the node's disk was full,
 // such an overlay fails every fsync forever (overlayfs.rst, "Volatile mount"). "xino": readdir and stat give the same inode
 // numbers, though the layers are on different devices.
 func mountOverlay(target, writable, layersDir string, lower []string) error {
-	upper, work := filepath.Join(writable, "upper"), filepath.Join(writable, "work")
-	for _, dir := range []string{writable, upper, work, target} {
+	upper, work := filepath.Join(writable, upperName), filepath.Join(writable, "work")
+	for _, dir := range []string{upper, work, target} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return fmt.Errorf("prepare the root file system: %w", err)
 		}

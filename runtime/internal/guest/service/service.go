@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/containerd/ttrpc"
@@ -24,18 +22,16 @@ import (
 	"hypernetes.org/runtime/internal/channel"
 	"hypernetes.org/runtime/internal/guest/boot"
 	"hypernetes.org/runtime/internal/guest/container"
-	"hypernetes.org/runtime/internal/guest/disk"
 	"hypernetes.org/runtime/internal/guest/forward"
 	"hypernetes.org/runtime/internal/guest/network"
 	"hypernetes.org/runtime/internal/guest/probe"
 	"hypernetes.org/runtime/internal/guest/reaper"
+	"hypernetes.org/runtime/internal/guest/scratch"
 	"hypernetes.org/runtime/internal/guest/volume"
 )
 
-const (
-	diskTimeout = 10 * time.Second
-	maxProbes   = 64 // at a time, of all containers
-)
+// maxProbes run at a time, of all containers.
+const maxProbes = 64
 
 // Service is the guest. Streams are accepted at once; calls wait until Run is
 // called because the system is up.
@@ -46,8 +42,6 @@ type Service struct {
 	probes     chan struct{}
 	volumes    *volume.Set
 	containers *container.Set
-
-	scratch sync.Once
 }
 
 // New returns a service that is not ready yet.
@@ -57,16 +51,18 @@ func New() *Service {
 
 // Run makes the service ready and answers calls until the connection ends.
 func (s *Service) Run(ctx context.Context, reaper *reaper.Reaper) error {
+	disks := scratch.New()
 	s.volumes = volume.NewSet(volume.Dirs{
-		Files: boot.FilesDir, Scratch: boot.ScratchDir, Memory: boot.MemoryDir, Shared: boot.SharedDir,
-	})
+		Files: boot.FilesDir, Empty: boot.EmptyDirs, Memory: boot.MemoryDir, Shared: boot.SharedDir,
+	}, disks)
 	var err error
 	s.containers, err = container.NewSet(container.Dirs{
-		State: boot.StateDir, Scratch: boot.ScratchDir, Shared: boot.SharedDir, Cgroup: boot.CgroupDir,
-	}, reaper, s.volumes)
+		State: boot.StateDir, Scratch: boot.WritableDir, Shared: boot.SharedDir, Cgroup: boot.CgroupDir,
+	}, reaper, s.volumes, disks)
 	if err != nil {
 		return err
 	}
+	go disks.Trim(ctx) // as long as the guest answers
 	close(s.ready)
 	server, err := ttrpc.NewServer()
 	if err != nil {
@@ -138,30 +134,6 @@ func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest
 		KernelRelease: unix.ByteSliceToString(name.Release[:]),
 		BootId:        strings.TrimSpace(string(bootID)),
 	}, nil
-}
-
-// AttachScratch mounts the writable disk, once.
-func (s *Service) AttachScratch(_ context.Context, request *guestv1.AttachScratchRequest) (*guestv1.Empty, error) {
-	err := errors.New("the scratch disk is already attached")
-	s.scratch.Do(func() { err = attachScratch(request.GetSerial()) })
-	return empty(err)
-}
-
-func attachScratch(serial string) error {
-	device, err := disk.Find(serial, diskTimeout)
-	if err != nil {
-		return fmt.Errorf("scratch disk: %w", err)
-	}
-	// Nothing on it outlives the machine, so barriers would only cost time.
-	if err := unix.Mount(device, boot.ScratchDir, "ext4", 0, "nobarrier,noauto_da_alloc"); err != nil {
-		return fmt.Errorf("mount the scratch disk: %w", err)
-	}
-	for _, dir := range []string{"containers", "volumes"} {
-		if err := os.MkdirAll(filepath.Join(boot.ScratchDir, dir), 0o711); err != nil {
-			return fmt.Errorf("prepare the scratch disk: %w", err)
-		}
-	}
-	return nil
 }
 
 // CreateVolume implements the Guest service.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package volume manages the directories that containers of the pod mount: files
-// copied in by the host, and empty directories on the scratch disk or in memory.
+// copied in by the host, and empty directories on scratch disks or in memory.
 package volume
 
 import (
@@ -30,12 +30,19 @@ var (
 
 // Dirs are the directories of each kind of volume.
 type Dirs struct {
-	Files, Scratch, Memory, Shared string
+	Files, Empty, Memory, Shared string
+}
+
+// Disks mounts scratch disks by their serials.
+type Disks interface {
+	Mount(serial, target string) error
+	Unmount(target string) error
 }
 
 // Set is the pod's volumes.
 type Set struct {
-	dirs Dirs
+	dirs  Dirs
+	disks Disks
 
 	mu      sync.Mutex
 	volumes map[string]*volume
@@ -50,8 +57,8 @@ type volume struct {
 }
 
 // NewSet returns the volumes of a pod that only has SharedMemory.
-func NewSet(dirs Dirs) *Set {
-	return &Set{dirs: dirs, volumes: map[string]*volume{
+func NewSet(dirs Dirs, disks Disks) *Set {
+	return &Set{dirs: dirs, disks: disks, volumes: map[string]*volume{
 		SharedMemory: {kind: guestv1.CreateVolumeRequest_MEMORY, path: dirs.Shared},
 	}}
 }
@@ -70,29 +77,14 @@ func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
 		}
 		return nil
 	}
-	created := &volume{kind: request.GetKind()}
-	mode := os.FileMode(0o777)
-	switch request.GetKind() {
-	case guestv1.CreateVolumeRequest_FILES:
-		created.path, mode = filepath.Join(s.dirs.Files, id), 0o755
-	case guestv1.CreateVolumeRequest_EMPTY_DIR:
-		created.path = filepath.Join(s.dirs.Scratch, "volumes", id)
-	case guestv1.CreateVolumeRequest_MEMORY:
-		created.path = filepath.Join(s.dirs.Memory, id)
-	default:
-		return fmt.Errorf("%w volume kind", ErrInvalid)
-	}
-	if err := os.Mkdir(created.path, 0o700); err != nil {
+	path, err := s.makeDir(request)
+	if err != nil {
 		return fmt.Errorf("create volume %q: %w", id, err)
 	}
-	if request.GetKind() == guestv1.CreateVolumeRequest_MEMORY {
-		options := "size=50%"
-		if request.GetSizeLimit() > 0 {
-			options = "size=" + strconv.FormatUint(request.GetSizeLimit(), 10)
-		}
-		if err := unix.Mount("tmpfs", created.path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-			return fmt.Errorf("mount volume %q: %w", id, err)
-		}
+	created := &volume{kind: request.GetKind(), path: path}
+	mode := os.FileMode(0o777)
+	if request.GetKind() == guestv1.CreateVolumeRequest_FILES {
+		mode = 0o755
 	}
 	if request.GetMode() != 0 {
 		mode = fileMode(request.GetMode())
@@ -106,6 +98,38 @@ func (s *Set) Create(request *guestv1.CreateVolumeRequest) error {
 	}
 	s.volumes[id] = created
 	return nil
+}
+
+// makeDir creates the directory of a volume and returns its path.
+func (s *Set) makeDir(request *guestv1.CreateVolumeRequest) (string, error) {
+	switch request.GetKind() {
+	case guestv1.CreateVolumeRequest_FILES:
+		path := filepath.Join(s.dirs.Files, request.GetId())
+		return path, os.Mkdir(path, 0o700)
+	case guestv1.CreateVolumeRequest_EMPTY_DIR:
+		mounted := filepath.Join(s.dirs.Empty, request.GetId())
+		if err := s.disks.Mount(request.GetScratch(), mounted); err != nil {
+			return "", err
+		}
+		// Not the disk's root directory, which has ext4's lost+found.
+		path := filepath.Join(mounted, "data")
+		if err := os.Mkdir(path, 0o700); err != nil {
+			return "", errors.Join(err, s.disks.Unmount(mounted))
+		}
+		return path, nil
+	case guestv1.CreateVolumeRequest_MEMORY:
+		path := filepath.Join(s.dirs.Memory, request.GetId())
+		if err := os.Mkdir(path, 0o700); err != nil {
+			return "", err
+		}
+		options := "size=50%"
+		if request.GetSizeLimit() > 0 {
+			options = "size=" + strconv.FormatUint(request.GetSizeLimit(), 10)
+		}
+		return path, unix.Mount("tmpfs", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options)
+	default:
+		return "", fmt.Errorf("%w volume kind", ErrInvalid)
+	}
 }
 
 // Source returns the path to bind for a mount of sub inside a volume. Links that the

@@ -12,17 +12,23 @@ import (
 	guestv1 "hypernetes.org/runtime/api/guest/v1"
 )
 
+// directories are scratch disks that need no machine.
+type directories struct{}
+
+func (directories) Mount(_, target string) error { return os.Mkdir(target, 0o711) }
+func (directories) Unmount(target string) error  { return os.Remove(target) }
+
 func newTestSet(t *testing.T) (*Set, string) {
 	t.Helper()
 	dir := t.TempDir()
 	files := filepath.Join(dir, "files")
-	if err := os.MkdirAll(filepath.Join(dir, "scratch", "volumes"), 0o700); err != nil {
-		t.Fatal(err)
+	empty := filepath.Join(dir, "empty")
+	for _, made := range []string{files, empty} {
+		if err := os.Mkdir(made, 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.Mkdir(files, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	set := NewSet(Dirs{Files: files, Scratch: filepath.Join(dir, "scratch"), Memory: dir, Shared: dir})
+	set := NewSet(Dirs{Files: files, Empty: empty, Memory: dir, Shared: dir}, directories{})
 	err := set.Create(&guestv1.CreateVolumeRequest{
 		Id: "v", Kind: guestv1.CreateVolumeRequest_FILES, Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid()),
 	})
