@@ -97,6 +97,8 @@ func TestPodsAreClonedAndOutliveTheKeeper(t *testing.T) {
 		if got, err := dial(p.address() + ":8080"); err != nil || got != "hello\n" {
 			t.Errorf("over the pod's network: %q, %v", got, err)
 		}
+		eventually(t, "nc listens again", 20*time.Second, func() bool { _, code := p.probe(id, "tcp", "--port=8080", "--timeout=10"); return code == 0 })
+		eventually(t, "a port is forwarded", 20*time.Second, func() bool { data, _ := p.portForward(8080); return data == "hello\n" })
 		second = p
 	}
 	must(t, keeper.Process.Kill())
