@@ -74,6 +74,14 @@ ROUTES = (
         status=202,
     ),
     Route("GET", "/v1/namespaces/{id}", namespaces.show, policies.namespaces.GET, namespace_schemas.NAMESPACE),
+    Route(
+        "PATCH",
+        "/v1/namespaces/{id}",
+        namespaces.update,
+        policies.namespaces.UPDATE,
+        namespace_schemas.NAMESPACE,
+        body=namespace_schemas.UPDATE,
+    ),
     Route("DELETE", "/v1/namespaces/{id}", namespaces.delete, policies.namespaces.DELETE, status=202),
 )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Schema, with the formats of this API: uuid, dns-label, ipv4-cidr."""
+"""JSON Schema, with the formats of this API: uuid, dns-label, ipv4-cidr, label-key, label-value."""
 
 import functools
 import ipaddress
@@ -37,6 +37,16 @@ def _is_ipv4_cidr(value: object) -> bool:
     return not isinstance(value, str) or bool(ipaddress.IPv4Network(value, strict=True))
 
 
+@_FORMATS.checks("label-key")
+def _is_label_key(value: object) -> bool:
+    return not isinstance(value, str) or names.is_label_key(value)
+
+
+@_FORMATS.checks("label-value")
+def _is_label_value(value: object) -> bool:
+    return not isinstance(value, str) or names.is_label_value(value)
+
+
 def _dns_label_rule(_value: str) -> str:
     return (
         "is not a DNS label: use lower-case letters, digits and hyphens, at most 63, "
@@ -52,6 +62,20 @@ def _ipv4_cidr_rule(value: str) -> str:
     return f"is an address within a network; the network is {suggestion}"
 
 
+def _label_key_rule(_value: str) -> str:
+    return (
+        "is not the key of a label: at most 63 letters, digits, hyphens, underscores and dots that begin and end with "
+        "a letter or a digit, with a DNS name and a slash before them or without"
+    )
+
+
+def _label_value_rule(_value: str) -> str:
+    return (
+        "is not the value of a label: use at most 63 letters, digits, hyphens, underscores and dots, and begin and end "
+        "with a letter or a digit"
+    )
+
+
 def _uuid_rule(_value: str) -> str:
     return "is not a UUID in lower case with hyphens"
 
@@ -59,6 +83,8 @@ def _uuid_rule(_value: str) -> str:
 _RULES: Mapping[str, Callable[[str], str]] = {
     "dns-label": _dns_label_rule,
     "ipv4-cidr": _ipv4_cidr_rule,
+    "label-key": _label_key_rule,
+    "label-value": _label_value_rule,
     "uuid": _uuid_rule,
 }
 """The end of the message about a value, by the format that it does not conform to."""

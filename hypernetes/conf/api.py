@@ -20,6 +20,14 @@ OPTIONS = [
         "[kubernetes] namespace_cpu and namespace_memory it bounds what a project's pods may request: their product. "
         "Neutron's quotas of networks, subnets and security groups may be lower.",
     ),
+    cfg.ListOpt(
+        "namespace_labels",
+        default=["*", "app.kubernetes.io/*"],
+        help="Keys of the labels that tenants may set on their namespaces by the API. A star stands for any characters "
+        "but a slash, so the first default stands for keys without a prefix, which Kubernetes leaves to users. Add a "
+        "prefix if charts need it; leave out those that admission webhooks or policies of yours trust. Keys that begin "
+        "with hypernetes.openstack.org/ or kubernetes.io/ are never allowed.",
+    ),
     cfg.IntOpt(
         "enrollment_secret_lifetime",
         default=3600,

@@ -6,6 +6,9 @@ PROJECT = PREFIX + "project-id"
 NAMESPACE = PREFIX + "namespace-id"
 NETWORK = PREFIX + "network-id"
 
+RESERVED_PREFIXES = (PREFIX, "kubernetes.io/")
+"""Labels and annotations of a namespace that begin so say whose it is; no tenant may change them."""
+
 ADDRESS_ANNOTATION = PREFIX + "ip-address"
 PROBES_ANNOTATION = PREFIX + "probes"
 """On a pod: the address it wants in its namespace's subnet; without it Neutron chooses."""

@@ -49,6 +49,7 @@ CLUSTER_ROLE_OF = {
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_SUBDOMAIN_LENGTH = 253
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 def is_dns_label(name: str) -> bool:
@@ -61,6 +62,20 @@ def is_dns_subdomain(name: str) -> bool:
     if len(name) > _DNS_SUBDOMAIN_LENGTH:
         return False
     return re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name) is not None
+
+
+def is_label_key(key: str) -> bool:
+    """Whether ``key`` may be that of a Kubernetes label.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    """
+    prefix, slash, name = key.rpartition("/")
+    return _LABEL.fullmatch(name) is not None and (not slash or is_dns_subdomain(prefix))
+
+
+def is_label_value(value: str) -> bool:
+    """Whether ``value`` may be that of a Kubernetes label."""
+    return value == "" or _LABEL.fullmatch(value) is not None
 
 
 def token_review_path(cluster_id: ids.ClusterId) -> str:

@@ -99,6 +99,11 @@ class Namespace:
     name: str
     status: states.NamespaceStatus
     status_reason: str | None = None
+    description: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    """Keys and values of the tenant's labels on the Kubernetes namespace, in the order of the keys."""
+    labels_pending: bool = False
+    """Whether the labels have changed since they were applied."""
     requested_network_id: ids.NetworkId | None = None
     """An existing network of the project to use; None to create one."""
     requested_cidr: str | None = None

@@ -22,11 +22,13 @@ NODES = ("id", "name", "status", "disabled", "address", "cluster_id", "last_seen
 NODES_LONG = (*NODES, "status_reason", "disabled_reason", "agent_version", "created_at")
 
 NAMESPACE = (
-    "id", "name", "status", "status_reason", "project_id", "cluster_id", "network_id", "subnet_id", "subnet_cidr",
-    "router_id", "security_group_id", "created_at", "updated_at",
+    "id", "name", "status", "status_reason", "description", "labels", "project_id", "cluster_id", "network_id",
+    "subnet_id", "subnet_cidr", "router_id", "security_group_id", "created_at", "updated_at",
 )  # fmt: skip
 NAMESPACES = ("id", "name", "status", "cluster_id", "network_id", "subnet_cidr")
-NAMESPACES_LONG = (*NAMESPACES, "status_reason", "router_id", "security_group_id", "created_at")
+NAMESPACES_LONG = (
+    *NAMESPACES, "status_reason", "description", "labels", "router_id", "security_group_id", "created_at",
+)  # fmt: skip
 
 _ACRONYMS = {"api": "API", "ca": "CA", "cidr": "CIDR", "id": "ID"}
 
@@ -48,5 +50,10 @@ def _header(field: str) -> str:
 
 
 def _row(resource: Any, fields: tuple[str, ...]) -> Row:
-    values = (getattr(resource, field) for field in fields)
-    return tuple(format_columns.ListColumn(value) if isinstance(value, list) else value for value in values)
+    return tuple(_formatted(getattr(resource, field)) for field in fields)
+
+
+def _formatted(value: Any) -> Any:
+    if isinstance(value, list):
+        return format_columns.ListColumn(value)
+    return format_columns.DictColumn(value) if isinstance(value, dict) else value

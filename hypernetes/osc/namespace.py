@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``openstack kube namespace create|list|show|delete``."""
+"""``openstack kube namespace create|list|show|set|unset|delete``."""
 
 import argparse
 from typing import Any
 
+from osc_lib.cli import parseractions
 from osc_lib.command import command
 
 from hypernetes.osc import clients
@@ -26,6 +27,7 @@ class CreateNamespace(help_format.Preformatted, command.ShowOne):
       openstack kube namespace create web --cluster demo --wait
       openstack kube namespace create web --cluster demo --subnet-cidr 10.1.0.0/24
       openstack kube namespace create web --cluster demo --network my-network
+      openstack kube namespace create web --description "The shop" --label team=shop
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -43,13 +45,14 @@ class CreateNamespace(help_format.Preformatted, command.ShowOne):
             metavar="<cidr>",
             help="CIDR of the namespace's subnet (default: the next one of the project's subnet pool).",
         )
+        _add_description(parser)
         wait.add_arguments(parser, WAIT_SECONDS)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         client = clients.kube(self)
         with errors.reported():
-            attributes: dict[str, Any] = {"name": parsed_args.name}
+            attributes: dict[str, Any] = {"name": parsed_args.name, **_description(parsed_args)}
             attributes["cluster"] = parsed_args.cluster or default_cluster.find(client, "with --cluster").id
             if parsed_args.subnet_cidr:
                 attributes["subnet_cidr"] = parsed_args.subnet_cidr
@@ -116,6 +119,77 @@ class ShowNamespace(help_format.Preformatted, command.ShowOne):
         with errors.reported():
             namespace = clients.kube(self).find_namespace(parsed_args.namespace, ignore_missing=False)
         return columns.show(namespace, columns.NAMESPACE)
+
+
+class SetNamespace(help_format.Preformatted, command.Command):
+    """Set a namespace's description, and labels of the Kubernetes namespace; other labels are kept.
+
+    The operator decides which keys are allowed: those without a prefix, unless configured otherwise.
+
+    Examples:
+
+      openstack kube namespace set web --description "The shop"
+      openstack kube namespace set web --label team=shop --label app.kubernetes.io/part-of=shop
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("namespace", metavar="<namespace>", help="Namespace to change (name or ID).")
+        _add_description(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        _update(self, parsed_args.namespace, _description(parsed_args))
+
+
+class UnsetNamespace(help_format.Preformatted, command.Command):
+    """Remove a namespace's description, or labels of the Kubernetes namespace.
+
+    Examples:
+
+      openstack kube namespace unset web --description
+      openstack kube namespace unset web --label team
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("namespace", metavar="<namespace>", help="Namespace to change (name or ID).")
+        parser.add_argument("--description", action="store_true", help="Remove the description.")
+        parser.add_argument(
+            "--label", metavar="<key>", action="append", default=[], help="Label to remove (repeat for several)."
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        attributes: dict[str, Any] = {}
+        if parsed_args.description:
+            attributes["description"] = None
+        if parsed_args.label:
+            attributes["labels"] = dict.fromkeys(parsed_args.label)
+        _update(self, parsed_args.namespace, attributes)
+
+
+def _add_description(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--description", metavar="<description>", help="What the namespace is for; one line.")
+    parser.add_argument(
+        "--label",
+        metavar="<key=value>",
+        action=parseractions.KeyValueAction,
+        help="Label of the Kubernetes namespace (repeat for several).",
+    )
+
+
+def _description(parsed_args: argparse.Namespace) -> dict[str, Any]:
+    attributes = {"description": parsed_args.description, "labels": parsed_args.label}
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _update(asked: command.Command, name: str, attributes: dict[str, Any]) -> None:
+    client = clients.kube(asked)
+    with errors.reported():
+        namespace: Any = client.find_namespace(name, ignore_missing=False)
+        if attributes:
+            client.update_namespace(namespace.id, **attributes)
 
 
 class DeleteNamespace(deletion.DeleteCommand):

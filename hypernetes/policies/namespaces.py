@@ -7,6 +7,7 @@ LIST = "kubernetes:namespace:list"
 GET = "kubernetes:namespace:get"
 ALL_PROJECTS = "kubernetes:namespace:all_projects"
 CREATE = "kubernetes:namespace:create"
+UPDATE = "kubernetes:namespace:update"
 DELETE = "kubernetes:namespace:delete"
 
 RULES = [
@@ -18,8 +19,15 @@ RULES = [
         "Access the namespaces of all projects; without it those of other projects are not found.",
         ("GET", "/v1/namespaces?all_projects=true"),
         ("GET", "/v1/namespaces/{id}"),
+        ("PATCH", "/v1/namespaces/{id}"),
         ("DELETE", "/v1/namespaces/{id}"),
     ),
     base.rule(CREATE, base.PROJECT_MEMBER_OR_ADMIN, "Create a namespace.", ("POST", "/v1/namespaces")),
+    base.rule(
+        UPDATE,
+        base.PROJECT_MEMBER_OR_ADMIN,
+        "Change the description and the labels of a namespace.",
+        ("PATCH", "/v1/namespaces/{id}"),
+    ),
     base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Delete a namespace.", ("DELETE", "/v1/namespaces/{id}")),
 ]

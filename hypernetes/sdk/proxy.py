@@ -101,7 +101,8 @@ class Proxy(proxy.Proxy):
     def create_namespace(self, **attributes: Any) -> Namespace:
         """Create a namespace; its status is CREATING until its network and its Kubernetes objects exist.
 
-        :param attributes: ``name``, ``cluster`` (name or ID) and optionally ``network_id`` or ``subnet_cidr``.
+        :param attributes: ``name``, ``cluster`` (name or ID) and optionally ``network_id`` or ``subnet_cidr``,
+            ``description``, ``labels``.
         """
         return self._create(Namespace, **attributes)
 
@@ -118,6 +119,15 @@ class Proxy(proxy.Proxy):
         :param query: ``cluster_id``, ``all_projects``.
         """
         return Namespace.find(self, name_or_id, ignore_missing=ignore_missing, **query)
+
+    def update_namespace(self, namespace: str | Namespace, **attributes: Any) -> Namespace:
+        """Change a namespace's description and labels.
+
+        :param namespace: its ID or a :class:`Namespace`.
+        :param attributes: ``description`` (None removes it) and ``labels``, a dictionary of those that change; None as
+            a value removes one.
+        """
+        return self._update(Namespace, namespace, **attributes)
 
     def delete_namespace(self, namespace: str | Namespace, ignore_missing: bool = True) -> None:
         """Delete a namespace with everything in it, and the network that was created for it."""

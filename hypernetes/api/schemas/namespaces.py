@@ -4,14 +4,32 @@
 from hypernetes.api.schemas import common
 from hypernetes.model import states
 
+_LABEL_CHANGES = {
+    "type": "object",
+    "propertyNames": {"type": "string", "format": "label-key"},
+    "maxProperties": 64,
+}
+_LABEL = {"type": "string", "format": "label-value"}
+
+UPDATE = common.closed(
+    {
+        "description": common.nullable(common.text(255, "a description")),
+        # As in a merge patch (RFC 7396), null removes a label.
+        "labels": _LABEL_CHANGES | {"additionalProperties": common.nullable(_LABEL)},
+    },
+    optional=("description", "labels"),
+) | {"minProperties": 1}
+
 CREATE = common.closed(
     {
         "name": common.DNS_LABEL,
         "cluster": common.ID_OR_NAME,
         "network_id": common.UUID,
         "subnet_cidr": common.IPV4_CIDR,
+        "description": common.nullable(common.text(255, "a description")),
+        "labels": _LABEL_CHANGES | {"additionalProperties": _LABEL},
     },
-    optional=("network_id", "subnet_cidr"),
+    optional=("network_id", "subnet_cidr", "description", "labels"),
 ) | {"not": {"required": ["network_id", "subnet_cidr"]}, "description": "network_id and subnet_cidr exclude each other"}
 
 NAMESPACE = common.closed(
@@ -22,6 +40,8 @@ NAMESPACE = common.closed(
         "cluster_id": common.UUID,
         "status": {"enum": [status.value for status in states.NamespaceStatus]},
         "status_reason": common.nullable({"type": "string"}),
+        "description": common.nullable({"type": "string"}),
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
         "network_id": common.nullable(common.UUID),
         "subnet_id": common.nullable(common.UUID),
         "subnet_cidr": common.nullable({"type": "string"}),

@@ -7,6 +7,7 @@ from typing import Any
 from hypernetes import policies
 from hypernetes.api import paging
 from hypernetes.api import routing
+from hypernetes.api.v1 import namespace_labels
 from hypernetes.api.v1 import timestamps
 from hypernetes.model import errors
 from hypernetes.model import ids
@@ -52,8 +53,21 @@ def create(call: routing.Call) -> Mapping[str, Any]:
             status_reason="Waiting for a conductor.",
             requested_network_id=call.body.get("network_id"),
             requested_cidr=call.body.get("subnet_cidr"),
+            description=call.body.get("description"),
+            labels=tuple(sorted(_labels(call, {}).items())),
         ),
         **_limits(call),
+    )
+    call.services.wake(kinds.Kind.NAMESPACE, namespace.id)
+    return view(namespace)
+
+
+def update(call: routing.Call) -> Mapping[str, Any]:
+    """Change the description and labels of the namespace. 404 if it is another project's."""
+    namespace = call.services.database.namespaces.describe(
+        _visible(call).id,
+        lambda before: call.body.get("description", before),
+        lambda before: _labels(call, before),
     )
     call.services.wake(kinds.Kind.NAMESPACE, namespace.id)
     return view(namespace)
@@ -70,6 +84,10 @@ def _visible(call: routing.Call) -> records.Namespace:
     if call.context.can(policies.namespaces.ALL_PROJECTS):
         return repository.get(call.path["id"])
     return repository.get_in_project(call.path["id"], call.context.project)
+
+
+def _labels(call: routing.Call, before: Mapping[str, str]) -> Mapping[str, str]:
+    return namespace_labels.merge(before, call.body.get("labels", {}), call.services.conf.api.namespace_labels)
 
 
 def _limits(call: routing.Call) -> dict[str, int]:
@@ -98,6 +116,8 @@ def view(namespace: records.Namespace) -> Mapping[str, Any]:
         "cluster_id": namespace.cluster_id,
         "status": namespace.status.value,
         "status_reason": namespace.status_reason,
+        "description": namespace.description,
+        "labels": dict(namespace.labels),
         "network_id": namespace.network_id,
         "subnet_id": namespace.subnet_id,
         "subnet_cidr": namespace.subnet_cidr,

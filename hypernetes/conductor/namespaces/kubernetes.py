@@ -119,6 +119,17 @@ def _blocked_sentences(blocked: Sequence[finalizers.BlockedObject], timeout: flo
     return [f"Finalizers keep {names}{more}; they are removed {timeout:.0f} s after the deletion began."]
 
 
+def apply_labels(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Apply the tenant's own labels to the Kubernetes namespace, and remove those that the tenant no longer wants."""
+    if not namespace.labels and not namespace.labels_pending:
+        return namespace
+    client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
+    client.apply(namespace_objects.labeled(namespace))
+    if not namespace.labels_pending:
+        return namespace
+    return dependencies.db.namespaces.observe(namespace.id, expect=namespace.generation, labels_pending=False)
+
+
 def apply_contents(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
     """Apply quota, defaults and role bindings; quota first, so that it holds before any tenant has access."""
     client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))

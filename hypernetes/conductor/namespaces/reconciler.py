@@ -54,6 +54,7 @@ STEPS_UP: tuple[Step, ...] = (
     network.ensure_security_group,
     kubernetes.ensure_kubernetes_namespace,
     kubernetes.apply_contents,
+    kubernetes.apply_labels,
     activate,
 )
 
@@ -84,7 +85,8 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
         return STEPS_DOWN if _is_deleting(record) else STEPS_UP
 
     def unsettled(self) -> Iterable[str]:
-        """Return the namespaces being created or deleted, and those that wait for a refusal's cause to be removed.
+        """Return the namespaces being created or deleted, those whose labels have changed, and those that wait for a
+        refusal's cause to be removed.
 
         Not those whose own network was refused: that is final, see :meth:`refused`.
         """
@@ -94,7 +96,10 @@ class NamespaceReconciler(steps.StepReconciler[records.Namespace]):
             states.NamespaceStatus.ERROR,
         )
         database = self._dependencies.db
-        found = database.namespaces.list(status=wanted)
+        found = {
+            one.id: one
+            for one in (*database.namespaces.list(status=wanted), *database.namespaces.list(labels_pending=True))
+        }.values()
         members = {project.id for project in database.projects.list(member_granted=True)}
         return [one.id for one in found if not (one.project_id in members and _is_network_refused(one))]
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tenants' namespaces. What serves a tenant uses the methods that filter by project."""
 
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Mapping
+
 from sqlalchemy import func
 from sqlalchemy import select
 from sqlalchemy import update
@@ -36,6 +40,33 @@ class Namespaces(base.IntentRepository[models.Namespace, records.Namespace]):
         :raises errors.NotFound: when there is none.
         """
         return self._require(name, cluster_id=cluster_id, name=name)
+
+    def describe(
+        self,
+        identifier: str,
+        description: Callable[[str | None], str | None],
+        labels: Callable[[Mapping[str, str]], Mapping[str, str]],
+    ) -> records.Namespace:
+        """Change a namespace's description and labels.
+
+        :param description: gets the description, and returns it as it shall be; likewise ``labels``. What they raise
+            ends the transaction without a change.
+        :raises errors.NotFound: when there is no such namespace.
+        :raises errors.Conflict: when it is being deleted.
+        """
+
+        def decide(_session: Session, namespace: records.Namespace) -> records.Namespace:
+            if namespace.status is self.deleting:
+                raise errors.Conflict(kind=self.kind, id=identifier, reason="it is being deleted")
+            wanted = tuple(sorted(labels(dict(namespace.labels)).items()))
+            return dataclasses.replace(
+                namespace,
+                description=description(namespace.description),
+                labels=wanted,
+                labels_pending=namespace.labels_pending or wanted != namespace.labels,
+            )
+
+        return self.change(identifier, decide)
 
     def _before_create(self, session: Session, record: records.Namespace, **limits: int) -> None:
         """Check that the cluster accepts namespaces, and that the project may have another one.

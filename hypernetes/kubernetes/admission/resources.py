@@ -8,8 +8,6 @@ from lightkube.core import resource
 from hypernetes.kubernetes.admission import policy
 from hypernetes.model import labels
 
-_GUARDED_PREFIXES = (labels.PREFIX, "kubernetes.io/")
-
 RESERVED_SERVICE_ADDRESSES = 16
 """Number of the lowest addresses of the Services' range that no tenant may ask for: kubeadm and kubelet expect the
 apiserver and the cluster's DNS there, and the apiserver itself hands out none of them unasked (KEP-3070)."""
@@ -110,7 +108,7 @@ def _guarded(field: str) -> str:
     """Return CEL that is true if no guarded key of a map in the metadata was added, changed or removed."""
     new = f"object.metadata.?{field}.orValue({{}})"
     old = f"oldObject.metadata.?{field}.orValue({{}})"
-    is_guarded = "(" + " || ".join(f'k.startsWith("{prefix}")' for prefix in _GUARDED_PREFIXES) + ")"
+    is_guarded = "(" + " || ".join(f'k.startsWith("{prefix}")' for prefix in labels.RESERVED_PREFIXES) + ")"
     return (
         f"{new}.all(k, !{is_guarded} || (k in {old} && {old}[k] == {new}[k])) && "
         f"{old}.all(k, !{is_guarded} || k in {new})"
@@ -121,7 +119,7 @@ NAMESPACES = (
     policy.Rule(
         "namespace-labels",
         f"{_guarded('labels')} && {_guarded('annotations')}",
-        f"labels and annotations that begin with {' or '.join(_GUARDED_PREFIXES)} belong to the service; "
+        f"labels and annotations that begin with {' or '.join(labels.RESERVED_PREFIXES)} belong to the service; "
         "they say whose the namespace is.",
     ),
     policy.Rule(

@@ -74,6 +74,15 @@ def namespace(record: records.Namespace) -> core.Namespace:
     return core.Namespace(metadata=meta.ObjectMeta(name=record.name, labels=namespace_labels(record)))
 
 
+def labeled(record: records.Namespace) -> core.Namespace:
+    """Return the tenant's own labels on the Kubernetes namespace, to be applied: those that are gone are removed.
+
+    With the UID, since applying would create a namespace that is gone.
+    """
+    described = meta.ObjectMeta(name=record.name, uid=record.kubernetes_uid, labels=dict(record.labels))
+    return core.Namespace(metadata=described)
+
+
 def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
     """Return one binding per Keystone role; the groups are those that the TokenReview webhook returns."""
     return [

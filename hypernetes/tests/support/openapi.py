@@ -14,6 +14,8 @@ from hypernetes.api.schemas import common
 # requests reach what is behind the schemas; answers are free to have any value of the format.
 _PATTERNS = {
     "dns-label": r"^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$",
+    "label-key": r"^(app\.kubernetes\.io/)?[a-z0-9]([-a-z0-9_.]{0,20}[a-z0-9])?$",
+    "label-value": r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,20}[A-Za-z0-9])?)?$",
     "ipv4-cidr": r"^(10|172|192|240|0)\.[1-9][0-9]?\.[1-9][0-9]?\.0/(24|25|26)$",
 }
 _ERROR = common.closed(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form that creates a namespace."""
+"""The forms that create a namespace and that describe one."""
 
 import re
 from ipaddress import IPv4Network
@@ -32,6 +32,7 @@ class CreateNamespace(forms.SelfHandlingForm):
     name = forms.CharField(
         label=_("Name"), max_length=63, validators=[_NAME], help_text=_("It must be unique in the cluster.")
     )
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)
     cluster = forms.ThemableChoiceField(label=_("Cluster"))
     network = forms.ThemableChoiceField(
         label=_("Network"),
@@ -78,6 +79,8 @@ class CreateNamespace(forms.SelfHandlingForm):
     def handle(self, request: Any, data: dict[str, Any]) -> Any:
         """Create the namespace; its row shows the progress."""
         attributes = {"name": data["name"], "cluster": data["cluster"]}
+        if data["description"]:
+            attributes["description"] = data["description"]
         if data["network"] == CIDR:
             attributes["subnet_cidr"] = data["subnet_cidr"]
         elif data["network"] == EXISTING:
@@ -91,6 +94,23 @@ class CreateNamespace(forms.SelfHandlingForm):
             return False
         messages.info(request, _("Creating namespace %s.") % data["name"])
         return namespace
+
+
+class DescribeNamespace(forms.SelfHandlingForm):
+    """What a namespace is for."""
+
+    namespace_id = forms.CharField(widget=forms.HiddenInput())
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)
+
+    def handle(self, request: Any, data: dict[str, Any]) -> Any:
+        """Change the description; an empty one is removed."""
+        try:
+            with api.translated():
+                api.kubernetes(request).update_namespace(data["namespace_id"], description=data["description"] or None)
+        except exceptions.HorizonException as error:
+            self.api_error(str(error))
+            return False
+        return True
 
 
 def _clusters(request: Any) -> list[tuple[str, Any]]:

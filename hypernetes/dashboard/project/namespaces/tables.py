@@ -24,6 +24,21 @@ class CreateNamespace(tables.LinkAction):
     policy_rules = (("kubernetes", "kubernetes:namespace:create"),)
 
 
+class DescribeNamespace(tables.LinkAction):
+    """Opens the form that changes the description."""
+
+    name = "describe"
+    verbose_name = _("Edit Namespace")
+    url = "horizon:project:kubernetes_namespaces:describe"
+    classes = ("ajax-modal",)
+    icon = "pencil"
+    policy_rules = (("kubernetes", "kubernetes:namespace:update"),)
+
+    def allowed(self, request: Any, datum: Any = None) -> bool:
+        """Whether the namespace is not being deleted."""
+        return bool(datum and datum.status != "DELETING")
+
+
 class DeleteNamespace(tables.DeleteAction):
     """Requests the deletion; the row shows its progress and disappears at its end."""
 
@@ -75,6 +90,7 @@ class NamespacesTable(tables.DataTable):
     """The project's namespaces."""
 
     name = tables.WrappingColumn("name", verbose_name=_("Name"), link="horizon:project:kubernetes_namespaces:detail")
+    description = tables.WrappingColumn("description", verbose_name=_("Description"))
     status = tables.Column(
         "status",
         verbose_name=_("Status"),
@@ -96,7 +112,7 @@ class NamespacesTable(tables.DataTable):
         status_columns = ("status",)
         row_class = NamespaceRow
         table_actions = (NamespaceFilter, CreateNamespace, DeleteNamespace)
-        row_actions = (DeleteNamespace,)
+        row_actions = (DescribeNamespace, DeleteNamespace)
 
 
 class PodsTable(tables.DataTable):

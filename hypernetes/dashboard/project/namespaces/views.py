@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages: the list, the form, and one namespace."""
+"""The pages: the list, the forms, and one namespace."""
 
 import functools
 from typing import Any
@@ -46,6 +46,34 @@ class CreateView(form_view.FormView):
     submit_label = _("Create Namespace")
     submit_url = reverse_lazy("horizon:project:kubernetes_namespaces:create")
     success_url = reverse_lazy(INDEX)
+
+
+class DescribeView(form_view.FormView):
+    """The form that describes one."""
+
+    form_class = namespace_forms.DescribeNamespace
+    form_id = "describe_namespace_form"
+    ajax_template_name = "kubernetes/_describe_namespace.html"
+    page_title = _("Edit Namespace")
+    submit_label = _("Save Changes")
+    success_url = reverse_lazy(INDEX)
+
+    def get_initial(self) -> dict[str, Any]:
+        """Return what the form begins with."""
+        identifier = str(self.kwargs["namespace_id"])
+        try:
+            with api.translated():
+                namespace = api.kubernetes(self.request).get_namespace(identifier)
+        except exceptions.HorizonException:
+            exceptions.handle(self.request, _("Unable to show the namespace."), redirect=reverse(INDEX))
+            raise
+        return {"namespace_id": identifier, "description": namespace.description}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return what the template needs."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        submit = reverse("horizon:project:kubernetes_namespaces:describe", args=(self.kwargs["namespace_id"],))
+        return context | {"submit_url": submit}
 
 
 class DetailView(tabs.TabbedTableView):

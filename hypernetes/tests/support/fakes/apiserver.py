@@ -10,6 +10,7 @@ from lightkube.resources import core_v1 as core
 from lightkube.resources import rbac_authorization_v1 as rbac
 
 from hypernetes.model import errors
+from hypernetes.model import labels
 from hypernetes.tests.support.fakes import fate as fates
 
 
@@ -76,6 +77,8 @@ class FakeApiserver:
         with self.fate.decides():
             if isinstance(item, core.Node):
                 return self._apply_node(item)
+            if isinstance(item, core.Namespace):
+                return self._apply_namespace(item)
             self.objects[type(item), item.metadata.namespace, item.metadata.name] = item
         return item
 
@@ -88,6 +91,15 @@ class FakeApiserver:
         found.metadata.annotations = dict(item.metadata.annotations or {})
         applied = item.spec is not None and item.spec.unschedulable
         found.spec.unschedulable = applied or name in self.cordoned_by_kubectl
+        return found
+
+    def _apply_namespace(self, item: Any) -> Any:
+        """Keep the labels with which it was created."""
+        found = self.objects[core.Namespace, None, str(item.metadata.name)]
+        if item.metadata.uid != found.metadata.uid:
+            raise errors.Unavailable(service="The cluster's apiserver", reason="uid mismatch")
+        created = {key: value for key, value in found.metadata.labels.items() if key.startswith(labels.PREFIX)}
+        found.metadata.labels = {**created, **(item.metadata.labels or {})}
         return found
 
     def delete(self, kind: type, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:

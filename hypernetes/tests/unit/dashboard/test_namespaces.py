@@ -17,6 +17,7 @@ from hypernetes.tests.unit.dashboard import base
 INDEX = reverse("horizon:project:kubernetes_namespaces:index")
 CREATE = reverse("horizon:project:kubernetes_namespaces:create")
 DETAIL = reverse("horizon:project:kubernetes_namespaces:detail", args=(base.NAMESPACE_ID,))
+DESCRIBE = reverse("horizon:project:kubernetes_namespaces:describe", args=(base.NAMESPACE_ID,))
 AJAX = {"HTTP_X_REQUESTED_WITH": "XMLHttpRequest"}
 ROW = {"action": "row_update", "table": "namespaces", "obj_id": base.NAMESPACE_ID}
 
@@ -52,6 +53,15 @@ class ListTest(base.PanelTest):
         self.assertRedirectsNoFollow(response, INDEX)
         self.assertIn(("delete", Namespace, base.NAMESPACE_ID), self.service.calls)
 
+    def test_a_description_is_shown_and_changed(self) -> None:
+        self.service.items.append(base.namespace(description="The shop", labels={"team": "shop"}))
+        self.assertContains(self.client.get(INDEX), DESCRIBE)
+        self.assertContains(self.client.get(DETAIL), "team=shop")
+        self.assertContains(self.client.get(DESCRIBE), 'value="The shop"')
+        for text, sent in (("A shop", "A shop"), ("", None)):
+            self.client.post(DESCRIBE, {"namespace_id": base.NAMESPACE_ID, "description": text})
+            self.assertIn(("update", Namespace, base.NAMESPACE_ID, {"description": sent}), self.service.calls)
+
     def test_what_is_being_deleted_has_no_button_for_it(self) -> None:
         self.service.items.append(base.namespace(status="DELETING"))
         response = self.client.get(INDEX)
@@ -73,6 +83,10 @@ class CreateTest(base.PanelTest):
         response = self.post()
         self.assertRedirectsNoFollow(response, INDEX)
         self.assertEqual(("create", Namespace, {"name": "web", "cluster": cloud.CLUSTER_ID}), self.service.calls[-1])
+
+    def test_a_namespace_may_be_described(self) -> None:
+        self.post(description="The shop")
+        self.assertEqual("The shop", self.service.calls[-1][2]["description"])
 
     def test_a_namespace_with_a_subnet_of_one_s_own(self) -> None:
         self.post(network="cidr", subnet_cidr="10.1.0.0/24")

@@ -122,6 +122,26 @@ class CommandsTest(testtools.TestCase):
             self.assertIn(header, headers)
             self.assertEqual((plural, {"max_items": 2, "marker": "m"}), self.service.calls[-1])
 
+    def test_a_namespace_is_described_and_labeled(self) -> None:
+        self.service.items.append(Namespace(id="n1", name="web"))
+        words = ("web", "--description", "The shop", "--label", "team=shop", "--label", "tier=")
+        cloud.run(namespace.SetNamespace, self.app, *words)
+        labels = {"team": "shop", "tier": ""}
+        wanted = {"description": "The shop", "labels": labels}
+        self.assertEqual(("update", Namespace, "n1", wanted), self.service.calls[-1])
+        cloud.run(namespace.UnsetNamespace, self.app, "web", "--description", "--label", "team", "--label", "tier")
+        removed = {"description": None, "labels": {"team": None, "tier": None}}
+        self.assertEqual(("update", Namespace, "n1", removed), self.service.calls[-1])
+        cloud.run(namespace.CreateNamespace, self.app, "api", "--description", "An API", "--label", "team=shop")
+        made = {"name": "api", "cluster": cloud.CLUSTER_ID, "description": "An API", "labels": {"team": "shop"}}
+        self.assertEqual(("create", Namespace, made), self.service.calls[-1])
+
+    def test_nothing_to_change_is_not_sent(self) -> None:
+        self.service.items.append(Namespace(id="n1", name="web"))
+        for changing in (namespace.SetNamespace, namespace.UnsetNamespace):
+            cloud.run(changing, self.app, "web")
+        self.assertEqual([], self.service.calls)
+
     def test_a_network_may_be_named(self) -> None:
         cloud.run(namespace.CreateNamespace, self.app, "web", "--network", "mine")
         self.assertEqual("id-of-mine", self.service.calls[-1][2]["network_id"])
@@ -137,7 +157,7 @@ class EntryPointsTest(testtools.TestCase):
 
     COMMANDS = {
         f"kube_{noun}_{verb}"
-        for noun, more in (("cluster", ("retry",)), ("node", ("set",)), ("namespace", ()))
+        for noun, more in (("cluster", ("retry",)), ("node", ("set",)), ("namespace", ("set", "unset")))
         for verb in ("create", "list", "show", "delete", *more)
     } | {"kube_config"}
 

@@ -63,6 +63,10 @@ TABLE = {
     "kube namespace create": Row("api --cluster demo", "api --cluster none", "there is no cluster none", "red_member"),
     "kube namespace list": Row("--cluster demo", "--cluster UPPER", f"{NO['Cluster']} UPPER", "red_member"),
     "kube namespace show": Row("web", "under_score", f"{NO['Namespace']} under_score", "red_member"),
+    "kube namespace set": Row(
+        "web --description shop --label team=shop", "UPPER --label a=b", f"{NO['Namespace']} UPPER", "red_member", False
+    ),
+    "kube namespace unset": Row("web --label team", "UPPER --label a", f"{NO['Namespace']} UPPER", "red_member", False),
     "kube namespace delete": Row("web", "UPPER", f"{NO['Namespace']} UPPER", "red_member", prints=False),
     "kube config": Row(
         "demo --auth environment --file -", "UPPER", f"{NO['Cluster']} UPPER", "red_member", prints=False

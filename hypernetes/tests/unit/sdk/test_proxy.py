@@ -71,6 +71,15 @@ class ResourcesTest(ProxyCase):
         self.red.delete_namespace(namespace.id)
         self.assertEqual(["DELETING"], [each.status for each in self.red.namespaces()])
 
+    def test_a_namespace_is_described_and_labeled(self) -> None:
+        self.set_status(self.create_cluster(), states.ClusterStatus.ACTIVE)
+        namespace = self.red.create_namespace(name="web", cluster="demo", labels={"team": "shop", "tier": "one"})
+        self.red.update_namespace(namespace.id, description="The shop", labels={"tier": None, "stage": "test"})
+        found = self.red.get_namespace(namespace.id)
+        self.assertEqual(("The shop", {"team": "shop", "stage": "test"}), (found.description, found.labels))
+        self.red.update_namespace(found, description=None)
+        self.assertIsNone(self.red.get_namespace(namespace.id).description)
+
     def test_all_projects_is_a_bool(self) -> None:
         self.set_status(self.create_cluster(), states.ClusterStatus.ACTIVE)
         self.red.create_namespace(name="web", cluster="demo")

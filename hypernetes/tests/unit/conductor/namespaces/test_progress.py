@@ -60,4 +60,4 @@ class ProgressTest(namespace_case.NamespaceCase):
     def test_the_router_of_a_tenant_s_own_network_is_not_waited_for(self) -> None:
         namespace = dataclasses.replace(self.make(), requested_network_id=ids.NetworkId("n"))
         named = [progress.sentence(namespace, step) for step in reconciler.STEPS_UP]
-        self.assertEqual([*STEPS[:3], None, *STEPS[4:], None], named)
+        self.assertEqual([*STEPS[:3], None, *STEPS[4:], None, None], named)
