@@ -36,6 +36,7 @@ ROUTES = (
     ),
     Route("GET", "/v1/clusters/{id}", clusters.show, policies.clusters.GET, cluster_schemas.CLUSTER),
     Route("DELETE", "/v1/clusters/{id}", clusters.delete, policies.clusters.DELETE, status=202),
+    Route("GET", "/v1/clusters/{id}/health", clusters.health, policies.clusters.GET_HEALTH, cluster_schemas.HEALTH),
     Route(
         "POST", "/v1/clusters/{id}/retry", clusters.retry, policies.clusters.RETRY, cluster_schemas.CLUSTER, status=202
     ),

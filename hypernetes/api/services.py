@@ -21,6 +21,9 @@ class Conductor(Protocol):
     def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         """Have the node's RabbitMQ user created."""
 
+    def check_cluster(self, message: messages.CheckCluster) -> messages.CheckResults:
+        """Return what a conductor has found of a cluster."""
+
     def wake(self, message: messages.Wake) -> None:
         """Report that an object's intent has changed."""
 

@@ -45,6 +45,16 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What was found of one part of a cluster."""
+
+    name: str
+    health: states.Health
+    detail: str
+    """One sentence or two for an operator."""
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A machine (control or worker) on which an agent runs."""
 

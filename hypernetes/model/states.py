@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states a cluster, a node, a namespace and a port can be in, each with its meaning."""
+"""The states a cluster, a node, a namespace and a port can be in, and what a check may find, each with its meaning."""
 
 import enum
 
@@ -66,3 +66,19 @@ class PortStatus(enum.StrEnum):
 
     DELETING = "DELETING"
     """Its pod is gone; the record disappears when Neutron no longer has the port."""
+
+
+class Health(enum.StrEnum):
+    """What a check of a cluster has found; the later in this list, the worse."""
+
+    OK = "OK"
+    """As it should be."""
+
+    UNKNOWN = "UNKNOWN"
+    """It could not be found out, because of what another check has found."""
+
+    WARNING = "WARNING"
+    """It works, but an operator should look at it."""
+
+    ERROR = "ERROR"
+    """It does not work."""

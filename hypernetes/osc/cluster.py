@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``openstack kube cluster create|list|show|delete|retry``."""
+"""``openstack kube cluster create|list|show|health|delete|retry``."""
 
 import argparse
 from typing import Any
@@ -12,6 +12,7 @@ from hypernetes.osc import deletion
 from hypernetes.osc import errors
 from hypernetes.osc import help_format
 from hypernetes.osc import listing
+from hypernetes.osc import neutron_agents
 from hypernetes.osc import wait
 
 WAIT_SECONDS = 1800
@@ -101,6 +102,30 @@ class ShowCluster(help_format.Preformatted, command.ShowOne):
         with errors.reported():
             cluster = clients.kube(self).find_cluster(parsed_args.cluster, ignore_missing=False)
         return columns.show(cluster, columns.CLUSTER)
+
+
+class ClusterHealth(help_format.Preformatted, command.Lister):
+    """Check a cluster: its apiserver, etcd, nodes and agents, the conductors, Neutron's agents, unsettled objects.
+
+    Examples:
+
+      openstack kube cluster health demo
+      openstack kube cluster health demo -f json
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("cluster", metavar="<cluster>", help="Cluster to check (name or ID).")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        client = clients.kube(self)
+        with errors.reported():
+            cluster: Any = client.find_cluster(parsed_args.cluster, ignore_missing=False)
+            found = client.get_cluster_health(cluster.id)
+            names = {node.name for node in client.nodes() if node.cluster_id == cluster.id}
+        rows = [(check["name"], check["health"], check["detail"]) for check in found.checks]
+        return ("Name", "Health", "Detail"), [*rows, neutron_agents.check(clients.connection(self), names)]
 
 
 class DeleteCluster(deletion.DeleteCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from osc_lib.cli import format_columns
 
 CLUSTER = (
-    "id", "name", "status", "status_reason", "phase", "kubernetes_version", "api_address", "service_subnet",
+    "id", "name", "status", "status_reason", "health", "phase", "kubernetes_version", "api_address", "service_subnet",
     "control_node_ids", "certificates_expire_at", "ca_expires_at", "created_at", "updated_at",
 )  # fmt: skip
 CLUSTERS = ("id", "name", "status", "kubernetes_version", "api_address")

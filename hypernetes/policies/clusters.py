@@ -6,6 +6,7 @@ from hypernetes.policies import base
 LIST = "kubernetes:cluster:list"
 GET = "kubernetes:cluster:get"
 GET_CONTROL_NODES = "kubernetes:cluster:get_control_nodes"
+GET_HEALTH = "kubernetes:cluster:get_health"
 CREATE = "kubernetes:cluster:create"
 RETRY = "kubernetes:cluster:retry"
 DELETE = "kubernetes:cluster:delete"
@@ -18,6 +19,13 @@ RULES = [
         base.ADMIN,
         "See which nodes run a cluster's control plane, and the phase its bootstrap is in.",
         ("GET", "/v1/clusters"),
+        ("GET", "/v1/clusters/{id}"),
+    ),
+    base.rule(
+        GET_HEALTH,
+        base.ADMIN,
+        "See a cluster's health.",
+        ("GET", "/v1/clusters/{id}/health"),
         ("GET", "/v1/clusters/{id}"),
     ),
     base.rule(CREATE, base.ADMIN, "Create a cluster.", ("POST", "/v1/clusters")),

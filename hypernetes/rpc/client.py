@@ -104,6 +104,10 @@ class ConductorApi(_Client):
         """Create the node's RabbitMQ user. Repeating it with the same password changes nothing."""
         return self._call(self._target, methods.ENROLL_NODE, message, self._conf.messaging.call_timeout)
 
+    def check_cluster(self, message: messages.CheckCluster) -> messages.CheckResults:
+        """Return what a conductor has found of a cluster; it changes nothing."""
+        return self._call(self._target, methods.CHECK_CLUSTER, message, self._conf.messaging.call_timeout)
+
     def wake(self, message: messages.Wake) -> None:
         """Announce that an object's intent has changed. A lost message costs time only: the conductors resync."""
         self._cast(self._target, methods.WAKE, message)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from hypernetes.model import kinds
+from hypernetes.model import states
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,29 @@ class Wake:
 
     kind: kinds.Kind
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCluster:
+    """Call: find out what the database does not know about a cluster's health."""
+
+    cluster_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What was found of one part of a cluster."""
+
+    name: str
+    health: states.Health
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResults:
+    """Answer to :class:`CheckCluster`."""
+
+    checks: tuple[CheckResult, ...]
 
 
 # ---- agent → conductor (topic hypernetes-agents): calls -------------------------------------------------

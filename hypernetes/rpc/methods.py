@@ -9,6 +9,8 @@ History of the interface (version, what it added, why):
   of which kubelet tells the runtime only sums.
 * 1.0, field added - ReleasePort.out_of_memory: the pod gets an event when the node ended its machine for want of
   memory.
+* 1.0, method added - check_cluster: operators see a cluster's health at one place. An older conductor refuses it, which
+  the API reports as a health that it does not know.
 """
 
 from dataclasses import dataclass
@@ -46,7 +48,9 @@ Method = Call[Any, Any] | Cast[Any]
 ENROLL_NODE = Call("enroll_node", messages.EnrollNode, messages.Enrolled)
 WAKE = Cast("wake", messages.Wake)
 
-FROM_API: tuple[Method, ...] = (ENROLL_NODE, WAKE)
+CHECK_CLUSTER = Call("check_cluster", messages.CheckCluster, messages.CheckResults)
+
+FROM_API: tuple[Method, ...] = (ENROLL_NODE, WAKE, CHECK_CLUSTER)
 """API → conductor."""
 
 HEARTBEAT = Call("heartbeat", messages.Heartbeat, messages.HeartbeatAnswer)

@@ -116,6 +116,11 @@ class RabbitmqAdmin:
         user = urllib.parse.quote(node_user(node), safe="")
         return self._request("GET", f"/users/{user}", missing_ok=True).ok
 
+    def count_conductors(self) -> int:
+        """Return how many conductors take the API's calls."""
+        queue = self._request("GET", f"/queues/{self._vhost}/{bus.CONDUCTOR_TOPIC}?columns=consumers").json()
+        return int(queue.get("consumers", 0))
+
     def remove_node(self, node: str) -> None:
         """Revoke a node: delete its user first, then its connections, queues and exchange."""
         name = node_user(node)

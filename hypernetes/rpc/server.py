@@ -40,6 +40,10 @@ class ConductorForApi(Protocol):
         """Reconcile an object soon."""
         ...
 
+    def check_cluster(self, message: messages.CheckCluster) -> messages.CheckResults:
+        """Return what was found of a cluster."""
+        ...
+
 
 class ConductorForAgents(Protocol):
     """The methods that a conductor offers agents. Each verifies the caller's token first."""

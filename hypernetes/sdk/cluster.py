@@ -18,6 +18,20 @@ def token_review_path(cluster_id: str) -> str:
     return TOKEN_REVIEW_PATH.format(cluster_id=cluster_id)
 
 
+class ClusterHealth(resource.Resource):
+    """What was found of a cluster; for operators."""
+
+    base_path = "/clusters/%(cluster_id)s/health"
+    allow_fetch = True
+    requires_id = False
+
+    cluster_id = resource.URI("cluster_id")
+    health = resource.Body("health")
+    """The worst that was found: OK, UNKNOWN, WARNING or ERROR."""
+    checks = resource.Body("checks", type=list)
+    """For each part a dictionary with ``name``, ``health`` and ``detail``."""
+
+
 class Cluster(base.Resource):
     """A Kubernetes cluster shared by many projects."""
 
@@ -40,6 +54,8 @@ class Cluster(base.Resource):
     certificates_expire_at = resource.Body("certificates_expire_at")
     """When the control plane's certificates expire, unless they are renewed before."""
     ca_expires_at = resource.Body("ca_expires_at")
+    health = resource.Body("health")
+    """Shown to operators: OK, WARNING or ERROR, as far as the database knows."""
 
     def retry(self, session: Any) -> Self:
         """Resume the bootstrap at the phase that failed.

@@ -7,8 +7,10 @@ from typing import Any
 from openstack import proxy
 from openstack import resource
 
+from hypernetes.sdk.base import quoted_id
 from hypernetes.sdk.base import Resource
 from hypernetes.sdk.cluster import Cluster
+from hypernetes.sdk.cluster import ClusterHealth
 from hypernetes.sdk.namespace import Namespace
 from hypernetes.sdk.node import Node
 
@@ -51,6 +53,14 @@ class Proxy(proxy.Proxy):
     def retry_cluster(self, cluster: str | Cluster) -> Cluster:
         """Resume the bootstrap of a cluster in ERROR at the phase that failed."""
         return self._get_resource(Cluster, cluster).retry(self)
+
+    def get_cluster_health(self, cluster: str | Cluster) -> ClusterHealth:
+        """Check a cluster; only operators may.
+
+        :param cluster: its ID or a :class:`Cluster`.
+        """
+        found = self._get_resource(Cluster, cluster)
+        return self._get(ClusterHealth, requires_id=False, cluster_id=quoted_id(found))
 
     def nodes(self, **query: Any) -> Iterator[Node]:
         """List nodes.

@@ -4,6 +4,8 @@
 from hypernetes.api.schemas import common
 from hypernetes.model import states
 
+_HEALTH = {"enum": [health.value for health in states.Health]}
+
 CREATE = common.closed(
     {
         "name": common.DNS_LABEL,
@@ -36,8 +38,19 @@ CLUSTER = common.closed(
         "phase": common.nullable({"type": "string"}),
         "certificates_expire_at": common.nullable(common.TIMESTAMP),
         "ca_expires_at": common.nullable(common.TIMESTAMP),
+        "health": _HEALTH,
     },
-    optional=("control_node_ids", "phase", "certificates_expire_at", "ca_expires_at"),
+    optional=("control_node_ids", "phase", "certificates_expire_at", "ca_expires_at", "health"),
+)
+
+HEALTH = common.closed(
+    {
+        "health": _HEALTH,
+        "checks": {
+            "type": "array",
+            "items": common.closed({"name": {"type": "string"}, "health": _HEALTH, "detail": {"type": "string"}}),
+        },
+    }
 )
 
 CLUSTERS = common.listing("clusters", CLUSTER)

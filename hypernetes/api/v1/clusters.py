@@ -9,6 +9,7 @@ from cryptography import x509
 from hypernetes import policies
 from hypernetes.api import paging
 from hypernetes.api import routing
+from hypernetes.api.v1 import cluster_health
 from hypernetes.api.v1 import timestamps
 from hypernetes.db import api as db_api
 from hypernetes.model import errors
@@ -26,8 +27,23 @@ def index(call: routing.Call) -> Mapping[str, Any]:
 
 
 def show(call: routing.Call) -> Mapping[str, Any]:
-    """Return a cluster."""
-    return _view_for(call)(call.services.database.clusters.get(call.path["id"]))
+    """Return a cluster, to an operator with its health as far as the database knows it."""
+    cluster = call.services.database.clusters.get(call.path["id"])
+    shown = _view_for(call)(cluster)
+    if call.context.can(policies.clusters.GET_HEALTH):
+        found = cluster_health.recorded(call.services, cluster)
+        shown = {**shown, "health": cluster_health.worst(found).value}
+    return shown
+
+
+def health(call: routing.Call) -> Mapping[str, Any]:
+    """Check a cluster: by the database, and by a conductor that asks its apiserver."""
+    cluster = call.services.database.clusters.get(call.path["id"])
+    checks = [*cluster_health.recorded(call.services, cluster), *cluster_health.asked(call.services, cluster)]
+    return {
+        "health": cluster_health.worst(checks).value,
+        "checks": [{"name": one.name, "health": one.health.value, "detail": one.detail} for one in checks],
+    }
 
 
 def create(call: routing.Call) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from hypernetes.conductor import dependencies as context
 from hypernetes.kubernetes import storage
 from hypernetes.model import errors
 from hypernetes.model import records
+from hypernetes.model import states
 
 LOG = log.getLogger(__name__)
 
@@ -38,3 +39,13 @@ def report_storage(dependencies: context.Dependencies, cluster: records.Cluster)
     if cluster.status_reason == reason:
         return cluster
     return dependencies.db.clusters.observe(cluster.id, expect=cluster.generation, status_reason=reason)
+
+
+def check(size: int | None, quota: int) -> tuple[states.Health, str]:
+    """Return the health of etcd by the size of its database, and a sentence about it."""
+    if size is None:
+        return states.Health.UNKNOWN, "The apiserver has not measured the size of the database yet."
+    health = states.Health.WARNING if size >= ALARM_RATIO * quota else states.Health.OK
+    if size >= quota:
+        health = states.Health.ERROR
+    return health, f"The database takes {size / _GIB:.2f} GiB of {quota / _GIB:.2f} GiB ({size / quota:.0%})."

@@ -2,6 +2,7 @@
 """Calls and casts of the API."""
 
 from hypernetes.conductor import dependencies as context
+from hypernetes.conductor.clusters import health
 from hypernetes.conductor.engine import outcome
 from hypernetes.model import bus
 from hypernetes.model import errors
@@ -38,6 +39,14 @@ class ApiEndpoint:
             transport_url=template.replace("{user}", rabbitmq_admin.node_user(node.name)),
             exchange=bus.agent_exchange(node.name),
             topic=bus.agent_topic(node.name),
+        )
+
+    def check_cluster(self, message: messages.CheckCluster) -> messages.CheckResults:
+        """Return what is found of a cluster; an error of a part is a result and not an error of the call."""
+        cluster = self._dependencies.db.clusters.get(message.cluster_id)
+        found = health.check(self._dependencies, cluster)
+        return messages.CheckResults(
+            checks=tuple(messages.CheckResult(one.name, one.health, one.detail) for one in found)
         )
 
     def wake(self, message: messages.Wake) -> None:

@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from oslo_db import exception as db_exception
 from sqlalchemy import ColumnElement
+from sqlalchemy import func
 from sqlalchemy import or_
 from sqlalchemy import select
 from sqlalchemy import update
@@ -90,6 +91,14 @@ class Repository(Generic[RowT, RecordT]):
             if limit is not None:
                 query = query.limit(limit)
             return tuple(self._record(row) for row in session.scalars(query))
+
+    @transactions.transaction
+    def count_by(self, field: str, **filters: Any) -> dict[Any, int]:
+        """Return the number of records that match, by the value of one of their fields; filters as in :meth:`list`."""
+        column = getattr(self.row, field)
+        with self._database.reader() as session:
+            query = select(column, func.count()).where(*self._conditions(filters)).group_by(column)
+            return {row[0]: row[1] for row in session.execute(query)}
 
     # ---- changing ---------------------------------------------------------------------------------------
 

@@ -65,12 +65,19 @@ class FakeConductor:
         self.woken: list[messages.Wake] = []
         self.enrolled: list[messages.EnrollNode] = []
         self.broken = False
+        self.checks: tuple[messages.CheckResult, ...] = ()
 
     def wake(self, message: messages.Wake) -> None:
         """Note it."""
         if self.broken:
             raise errors.Unavailable(service="The message bus", reason="it cannot be reached")
         self.woken.append(message)
+
+    def check_cluster(self, message: messages.CheckCluster) -> messages.CheckResults:
+        """Answer what the test has set."""
+        if self.broken:
+            raise errors.Unavailable(service="The conductor", reason="no receiver is listening")
+        return messages.CheckResults(checks=self.checks)
 
     def enroll_node(self, message: messages.EnrollNode) -> messages.Enrolled:
         """Note it, and answer as the conductor does."""

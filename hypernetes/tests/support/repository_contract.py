@@ -57,6 +57,20 @@ class RecordContract(testtools.TestCase):
         found = self.database.clusters.list(status=(states.ClusterStatus.CREATING, states.ClusterStatus.ACTIVE))
         self.assertEqual([one.id], [record.id for record in found])
 
+    def test_records_are_counted_by_a_field(self) -> None:
+        cluster = builders.cluster(self.database)
+        node = builders.node(self.database)
+        web, shop = (builders.namespace(self.database, cluster.id, name) for name in ("web", "shop"))
+        for number, namespace in enumerate((web, web, shop)):
+            builders.port(self.database, namespace.id, node.id, str(number) * 64)
+        gone = self.database.ports.list(namespace_id=web.id)[0]
+        self.database.ports.mark_deleting(gone.id)
+        count = self.database.ports.count_by
+        creating, deleting = states.PortStatus.CREATING, states.PortStatus.DELETING
+        self.assertEqual({creating: 2, deleting: 1}, count("status"))
+        self.assertEqual({creating: 1, deleting: 1}, count("status", namespace_id=[web.id]))
+        self.assertEqual({}, count("status", namespace_id=[]))
+
     def test_a_change_of_intent_keeps_what_was_observed_and_increments_the_generation(self) -> None:
         read = builders.namespace(self.database, builders.cluster(self.database).id)
         network = ids.new_uuid()

@@ -44,6 +44,7 @@ class DetailView(views.HorizonTemplateView):
             with api.translated():
                 client = api.kubernetes(self.request)
                 cluster = client.get_cluster(str(self.kwargs["cluster_id"]))
+                health = client.get_cluster_health(cluster.id)
                 nodes = [node for node in client.nodes() if node.cluster_id == cluster.id]
                 namespaces = list(client.namespaces(cluster_id=cluster.id, all_projects=True))
         except exceptions.HorizonException:
@@ -52,6 +53,7 @@ class DetailView(views.HorizonTemplateView):
         table = cluster_tables.ClustersTable(self.request)
         return context | {
             "cluster": cluster,
+            "health": health,
             "nodes": nodes,
             "control_nodes": [node for node in nodes if node.id in (cluster.control_node_ids or ())],
             "up": sum(1 for node in nodes if node.status == "UP"),

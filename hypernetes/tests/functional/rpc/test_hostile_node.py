@@ -75,7 +75,7 @@ class _Conductor:
     def _unused(self, message: Any) -> Any:
         raise NotImplementedError
 
-    enroll_node = wake = heartbeat = phase_result = allocate_port = _unused
+    enroll_node = wake = check_cluster = heartbeat = phase_result = allocate_port = _unused
 
 
 class HostileNodeTest(testtools.TestCase):

@@ -4,6 +4,7 @@
 import json
 import queue
 import tempfile
+import time
 import uuid
 from typing import Any
 from typing import ClassVar
@@ -14,6 +15,7 @@ import testtools
 from hypernetes.model import bus
 from hypernetes.model import errors
 from hypernetes.model import kinds
+from hypernetes.model import states
 from hypernetes.rpc import client
 from hypernetes.rpc import codec
 from hypernetes.rpc import messages
@@ -43,6 +45,10 @@ class _Conductor:
 
     def wake(self, message: messages.Wake) -> None:
         self.heard.put(message)
+
+    def check_cluster(self, message: messages.CheckCluster) -> messages.CheckResults:
+        self.heard.put(message)
+        return messages.CheckResults(checks=(messages.CheckResult("etcd", states.Health.WARNING, "It is full."),))
 
     def node_name(self, caller: messages.Caller) -> str:
         if caller.token != NODE.token:
@@ -110,8 +116,19 @@ class RoundTripTest(testtools.TestCase):
         asked = messages.EnrollNode(node_id="n", amqp_password="p")
         self.assertEqual("e", api.enroll_node(asked).exchange)
         self.assertEqual(asked, self.conductor.heard.get(timeout=10))
+        (check,) = api.check_cluster(messages.CheckCluster(cluster_id="c")).checks
+        self.assertEqual(messages.CheckCluster(cluster_id="c"), self.conductor.heard.get(timeout=10))
+        self.assertIs(states.Health.WARNING, check.health)
         api.wake(messages.Wake(kind=kinds.Kind.CLUSTER, id="c"))
         self.assertEqual(messages.Wake(kind=kinds.Kind.CLUSTER, id="c"), self.conductor.heard.get(timeout=10))
+
+    def test_conductors_are_counted(self) -> None:
+        admin = rabbitmq_admin.RabbitmqAdmin(self.conf)
+        deadline = time.monotonic() + 30
+        # RabbitMQ collects its statistics every 5 s.
+        while admin.count_conductors() != 1:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.5)
 
     def test_an_agent_calls_through_its_own_exchange(self) -> None:
         beat = messages.Heartbeat(

@@ -7,6 +7,7 @@ from hypernetes.rpc import messages
 class FakeBroker:
     def __init__(self) -> None:
         self.nodes: dict[str, str] = {}
+        self.conductors = 2
 
     def ensure_node(self, node: str, password: str) -> None:
         self.nodes[node] = password
@@ -16,6 +17,9 @@ class FakeBroker:
 
     def has_node(self, node: str) -> bool:
         return node in self.nodes
+
+    def count_conductors(self) -> int:
+        return self.conductors
 
     def remove_node(self, node: str) -> None:
         self.nodes.pop(node, None)

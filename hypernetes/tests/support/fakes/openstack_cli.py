@@ -10,6 +10,7 @@ from typing import Any
 from openstack import exceptions as sdk
 
 from hypernetes.sdk.cluster import Cluster
+from hypernetes.sdk.cluster import ClusterHealth
 from hypernetes.sdk.namespace import Namespace
 from hypernetes.sdk.node import Node
 from hypernetes.sdk.proxy import Proxy
@@ -38,6 +39,14 @@ class Service:
         self.items = list(items)
         self.states: list[Any] = []
         self.calls: list[tuple[Any, ...]] = []
+        self.health: Any = ClusterHealth(
+            health="WARNING",
+            checks=[
+                {"name": "apiserver", "health": "OK", "detail": "https://198.51.100.11:6443 is ready."},
+                {"name": "etcd", "health": "WARNING", "detail": "The database takes 1.60 GiB of 2.00 GiB (80%)."},
+            ],
+        )
+        """None if the caller may not see it."""
         self.created: dict[str, Any] = {}
         """What the response to a creation holds besides what was asked for."""
 
@@ -61,6 +70,12 @@ class Service:
     def namespaces(self, **query: Any) -> list[Any]:
         self.calls.append(("namespaces", query))
         return self._of(Namespace)
+
+    def get_cluster_health(self, identifier: str) -> Any:
+        self.calls.append(("health", identifier))
+        if self.health is None:
+            raise sdk.ForbiddenException("Policy does not allow it.", http_status=403)
+        return self.health
 
     def retry_cluster(self, identifier: str) -> Any:
         self.calls.append(("retry", identifier))
@@ -111,7 +126,10 @@ class Connection:
         self.deleted: list[tuple[str, str]] = []
         self.refuses: Exception | None = None
         self.keeps: Exception | None = None
-        self.network = SimpleNamespace(find_network=lambda name, ignore_missing: SimpleNamespace(id=f"id-of-{name}"))
+        self.agents: list[Any] = []
+        self.network = SimpleNamespace(
+            find_network=lambda name, ignore_missing: SimpleNamespace(id=f"id-of-{name}"), agents=lambda: self.agents
+        )
 
     def create_application_credential(self, user: str, name: str, **attributes: Any) -> Any:
         if self.refuses is not None:

@@ -92,4 +92,5 @@ class AdminTest(base.PanelTest):
         self.assertContains(response, "1 of 2 up")
         self.assertContains(response, "node1 (UP)")
         self.assertContains(response, "web: quota")
+        self.assertContains(response, "The database takes 1.60 GiB of 2.00 GiB (80%).")
         self.assertIn(("namespaces", {"cluster_id": cloud.CLUSTER_ID, "all_projects": True}), self.service.calls)

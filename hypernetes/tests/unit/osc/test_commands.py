@@ -4,9 +4,11 @@
 import importlib.metadata
 import io
 from contextlib import redirect_stderr
+from types import SimpleNamespace
 from unittest import mock
 
 import testtools
+from openstack import exceptions as sdk
 from osc_lib import exceptions
 from osc_lib.command import command
 
@@ -50,6 +52,29 @@ class CommandsTest(testtools.TestCase):
     def test_names_and_ids_are_taken_alike(self) -> None:
         for word in ("demo", cloud.CLUSTER_ID):
             self.assertEqual("demo", cloud.record(cloud.run(cluster.ShowCluster, self.app, word))["name"])
+
+    def test_health_has_a_row_for_each_check_and_for_neutron_s_agents(self) -> None:
+        self.service.items.append(Node(id="n2", name="node2", cluster_id=cloud.CLUSTER_ID))
+        agent = SimpleNamespace(agent_type="OVN Controller agent", host="node2", is_alive=True)
+        elsewhere = SimpleNamespace(agent_type="OVN Controller agent", host="compute1", is_alive=False)
+        self.app.connection.agents = [agent, elsewhere]
+        headers, rows = cloud.run(cluster.ClusterHealth, self.app, "demo")
+        self.assertEqual(("Name", "Health", "Detail"), headers)
+        self.assertEqual([("apiserver", "OK"), ("etcd", "WARNING"), ("neutron-agents", "OK")], [r[:2] for r in rows])
+        agent.is_alive = False
+        _, rows = cloud.run(cluster.ClusterHealth, self.app, "demo")
+        self.assertEqual(
+            ("neutron-agents", "ERROR", "0 of 1 are alive. Dead: OVN Controller agent on node2."), rows[-1]
+        )
+        self.app.connection.agents = []
+        self.assertIn("Nodes without any: node2.", cloud.run(cluster.ClusterHealth, self.app, "demo")[1][-1][2])
+
+    def test_health_without_neutron_is_not_lost(self) -> None:
+        refused = mock.Mock(side_effect=sdk.ForbiddenException("no"))
+        self.app.connection.network.agents = refused
+        rows = cloud.run(cluster.ClusterHealth, self.app, "demo")[1]
+        self.assertEqual(("neutron-agents", "UNKNOWN"), rows[-1][:2])
+        self.assertEqual(3, len(rows))
 
     def test_deleting_with_wait_ends_when_it_is_gone(self) -> None:
         self.service.states = ["DELETING", None]
@@ -157,7 +182,7 @@ class EntryPointsTest(testtools.TestCase):
 
     COMMANDS = {
         f"kube_{noun}_{verb}"
-        for noun, more in (("cluster", ("retry",)), ("node", ("set",)), ("namespace", ("set", "unset")))
+        for noun, more in (("cluster", ("health", "retry")), ("node", ("set",)), ("namespace", ("set", "unset")))
         for verb in ("create", "list", "show", "delete", *more)
     } | {"kube_config"}
 

@@ -53,6 +53,7 @@ TABLE = {
     "kube cluster create": Row("two --control-node node2", "two --control-node none", "there is no node none"),
     "kube cluster list": Row("", "--marker 00000000-0000-4000-8000-000000000000", "is not the ID of"),
     "kube cluster show": Row("demo", "UPPER", f"{NO['Cluster']} UPPER"),
+    "kube cluster health": Row("demo", "UPPER", f"{NO['Cluster']} UPPER"),
     "kube cluster retry": Row("broken", "a/b", f"{NO['Cluster']} a/b"),
     "kube cluster delete": Row("broken", "none", f"{NO['Cluster']} none", prints=False),
     "kube node create": Row("node3", "UPPER", "lower-case"),

@@ -17,6 +17,9 @@ from hypernetes.rpc import methods
 FINGERPRINTS = {
     "AllocatePort": "51297e77113766c6",
     "Caller": "28ee81aa4e4b34dd",
+    "CheckCluster": "2fca52e56101e78a",
+    "CheckResult": "7979ec57e4b6ca07",
+    "CheckResults": "c4ab831028d5564a",
     "Done": "4f53cda18c2baa0c",
     "EnrollNode": "0f1c9e35608fdf4d",
     "Enrolled": "ba82d914fc619929",
@@ -72,6 +75,7 @@ class MessagesTest(testtools.TestCase):
             [
                 "enroll_node(EnrollNode) -> Enrolled",
                 "wake(Wake) -> None",
+                "check_cluster(CheckCluster) -> CheckResults",
                 "heartbeat(Heartbeat) -> HeartbeatAnswer",
                 "phase_result(PhaseResult) -> Done",
                 "allocate_port(AllocatePort) -> PortBinding",

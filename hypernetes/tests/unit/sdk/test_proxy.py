@@ -44,6 +44,15 @@ class ResourcesTest(ProxyCase):
         self.assertEqual("DELETING", self.operator.get_cluster(cluster).status)
         self.assertEqual(["demo"], [each.name for each in self.operator.clusters()])
 
+    def test_an_operator_sees_a_cluster_s_health(self) -> None:
+        cluster = self.create_cluster()
+        found = self.operator.get_cluster_health(cluster.id)
+        self.assertEqual("WARNING", found.health)
+        self.assertEqual("status", found.checks[0]["name"])
+        self.assertEqual("WARNING", self.operator.get_cluster(cluster.id).health)
+        self.assertIsNone(self.red.get_cluster(cluster.id).health)
+        self.assertRaises(exceptions.ForbiddenException, self.red.get_cluster_health, cluster)
+
     def test_a_node_has_its_enrollment_secret_once(self) -> None:
         node = self.operator.create_node(name="node1")
         self.assertTrue(node.enrollment_secret)
@@ -141,7 +150,12 @@ class IdentifierTest(ProxyCase):
 
     def test_an_identifier_stays_one_segment_of_the_path(self) -> None:
         self.create_cluster()
-        for act in (self.red.get_namespace, self.operator.get_cluster, self.operator.get_node):
+        for act in (
+            self.red.get_namespace,
+            self.operator.get_cluster,
+            self.operator.get_node,
+            self.operator.get_cluster_health,
+        ):
             for identifier in self.IMPOSSIBLE:
                 self.assertRaises(exceptions.NotFoundException, act, identifier)
         for identifier in self.IMPOSSIBLE:
