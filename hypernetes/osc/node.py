@@ -85,8 +85,8 @@ class ShowNode(help_format.Preformatted, command.ShowOne):
 class SetNode(help_format.Preformatted, command.Command):
     """Disable a node, so that no new pods start there, or enable it again.
 
-    The pods that run on a disabled node continue; kubectl drain evicts them. A node that was
-    cordoned with kubectl before it was disabled stays cordoned when it is enabled.
+    The pods that run on a disabled node continue until they are evicted or deleted. A node that
+    was cordoned with kubectl before it was disabled stays cordoned when it is enabled.
 
     Examples:
 

@@ -45,7 +45,7 @@ class NodesTest(base.PanelTest):
         page = self.client.get(INDEX)
         self.assertContains(page, DISABLE)
         self.assertNotContains(page, f"nodes__enable__{base.NODE_ID}")
-        self.assertContains(self.client.get(DISABLE), "kubectl drain")
+        self.assertContains(self.client.get(DISABLE), "until they are evicted")
         self.client.post(DISABLE, {"node_id": base.NODE_ID, "reason": "new memory"})
         self.client.post(DISABLE, {"node_id": base.NODE_ID, "reason": ""})
         asked = [
