@@ -30,8 +30,8 @@ class Booted:
     """Bytes of QEMU without the guest's memory."""
 
 
-def overhead(pid: int, guest_memory: int) -> int:
-    """Proportional set size of a process in bytes, without the one mapping that is the guest's memory."""
+def overhead(pid: int, guest_memory: tuple[int, ...]) -> int:
+    """Proportional set size of a process in bytes, without the mappings that are the guest's memory, by their sizes."""
     total = 0
     size = pss = 0
     for line in (Path("/proc") / str(pid) / "smaps").read_text().splitlines():
@@ -40,14 +40,16 @@ def overhead(pid: int, guest_memory: int) -> int:
             size = int(rest.split()[0]) << 10
         elif name == "Pss":
             pss = int(rest.split()[0]) << 10
-            if size != guest_memory:
+            if size not in guest_memory:
                 total += pss
     return total
 
 
-def guest_memory(arguments: list[str]) -> int:
-    """Bytes of memory a QEMU command line gives its guest at its start."""
-    return int(arguments[arguments.index("-m") + 1].partition(",")[0].rstrip("M")) << 20
+def guest_memory(arguments: list[str]) -> tuple[int, ...]:
+    """Bytes of memory a QEMU command line gives its guest: at its start, and for a clone also what can be plugged."""
+    start, _, most = arguments[arguments.index("-m") + 1].partition(",maxmem=")
+    sizes = [int(word.rstrip("M")) << 20 for word in (start, most) if word]
+    return (sizes[0], *(size - sizes[0] for size in sizes[1:]))
 
 
 def _descriptor(arguments: list[str], pattern: str) -> int | None:
