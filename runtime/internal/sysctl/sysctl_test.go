@@ -2,7 +2,12 @@
 
 package sysctl
 
-import "testing"
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
 
 func TestAPodsParametersAreThoseOfItsNamespaces(t *testing.T) {
 	for name, want := range map[string]bool{
@@ -23,5 +28,23 @@ func TestAParameterHasOneDefault(t *testing.T) {
 			t.Errorf("%q is there twice or empty", setting.Name)
 		}
 		seen[setting.Name] = true
+	}
+}
+
+// A boot test compares a guest with the table, and would be content with an empty one.
+func TestTheTableIsTheDocumentedOne(t *testing.T) {
+	text, err := os.ReadFile("../../../doc/source/reference/guest.rst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), ".. list-table:: Kernel parameters")
+	table, _, _ = strings.Cut(table, ".. list-table:: Limits")
+	for _, setting := range Defaults() {
+		if row := fmt.Sprintf("* - ``%s``\n     - %s\n", setting.Name, setting.Value); !strings.Contains(table, row) {
+			t.Errorf("%s = %s is not documented", setting.Name, setting.Value)
+		}
+	}
+	if documented := strings.Count(table, "* - ``"); documented != len(Defaults()) || documented == 0 {
+		t.Errorf("%d are documented, %d are set", documented, len(Defaults()))
 	}
 }
