@@ -20,15 +20,21 @@ var savedMemory int64
 // The kernel derives these from the machine's memory, and only when it boots. A clone has
 // more than its template had.
 var (
-	// In proportion to the memory.
-	proportional = []string{
-		"kernel/threads-max", "fs/epoll/max_user_watches", "net/ipv4/tcp_mem", "net/ipv4/udp_mem",
+	// In proportion to the memory that is free early, which does not yet include that of the
+	// initramfs. Threads may take an eighth of it (kernel/fork.c, set_max_threads).
+	early = []string{
+		"kernel/threads-max", "fs/epoll/max_user_watches",
 		"user/max_cgroup_namespaces", "user/max_ipc_namespaces", "user/max_mnt_namespaces", "user/max_net_namespaces",
 		"user/max_pid_namespaces", "user/max_time_namespaces", "user/max_user_namespaces", "user/max_uts_namespaces",
 	}
+	// In proportion to the memory.
+	proportional = []string{"net/ipv4/tcp_mem", "net/ipv4/udp_mem"}
 	// The last number is a 128th of the memory, up to a maximum (net/ipv4/tcp.c, tcp_init).
 	buffers = map[string]int64{"net/ipv4/tcp_rmem": 6 << 20, "net/ipv4/tcp_wmem": 4 << 20}
 )
+
+// threadMemory is what a possible thread stands for, in bytes: eight stacks.
+const threadMemory = 8 * 16 << 10
 
 // Grow brings what follows from the machine's memory up to what a clone has. It does
 // nothing in a machine that booted.
@@ -39,6 +45,16 @@ func Grow() error {
 	now, err := memory("MemTotal")
 	if err != nil {
 		return err
+	}
+	threads, err := maxThreads()
+	if err != nil {
+		return err
+	}
+	for _, name := range early {
+		free := threads * threadMemory
+		if err := change(name, func(text string) (string, error) { return scale(text, free+now-savedMemory, free) }); err != nil {
+			return err
+		}
 	}
 	for _, name := range proportional {
 		if err := change(name, func(text string) (string, error) { return scale(text, now, savedMemory) }); err != nil {

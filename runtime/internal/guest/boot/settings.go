@@ -73,26 +73,34 @@ func limitPod() error {
 	if err != nil {
 		return err
 	}
-	threads, err := os.ReadFile("/proc/sys/kernel/threads-max")
+	count, err := maxThreads()
 	if err != nil {
-		return fmt.Errorf("read the machine's limit of threads: %w", err)
-	}
-	count, err := strconv.Atoi(strings.TrimSpace(string(threads)))
-	if err != nil {
-		return fmt.Errorf("read the machine's limit of threads: %w", err)
+		return err
 	}
 	for _, setting := range []struct {
 		file  string
 		value int64
 	}{
 		{"memory.max", max(free-reservedMemory, reservedMemory)},
-		{"pids.max", int64(max(count-reservedThreads, reservedThreads))},
+		{"pids.max", max(count-reservedThreads, reservedThreads)},
 	} {
 		if err := os.WriteFile(filepath.Join(PodCgroup, setting.file), []byte(strconv.FormatInt(setting.value, 10)), 0); err != nil {
 			return fmt.Errorf("limit the pod's containers: %w", err)
 		}
 	}
 	return nil
+}
+
+func maxThreads() (int64, error) {
+	text, err := os.ReadFile("/proc/sys/kernel/threads-max")
+	if err != nil {
+		return 0, fmt.Errorf("read the machine's limit of threads: %w", err)
+	}
+	count, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read the machine's limit of threads: %w", err)
+	}
+	return count, nil
 }
 
 // memory reads one of the kernel's figures, in bytes.
