@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images made from busybox and put where the nodes of the standalone environment pull from.
 
-Of many layers, and of one that is an erofs file already.
+Of many layers; with a directory that the image declares as VOLUME; and with a layer that is an erofs file already.
 """
 
 import hashlib
@@ -18,6 +18,8 @@ from distribution.builder import push
 from hypernetes.standalone.layout import Layout
 
 BUSYBOX = "library/busybox"
+VOLUME_IMAGE = "library/volume:latest"
+VOLUME = "data"
 READY_MADE_IMAGE = "library/ready-made:latest"
 MARKS = "marks"
 """The directory of an image in which each layer above busybox's leaves a file that has its number as its name."""
@@ -38,6 +40,20 @@ def provide(layout: Layout, counts: tuple[int, ...]) -> None:
         base = [_entries(blob) for blob in _layers(layout)]
         images = [oci.Image(name(count), [*base, *_marks(len(base), count)], command=["sh"]) for count in counts]
         oci.write_layouts(images, tree / "images")
+        _push(layout, tree)
+
+
+def provide_volume(layout: Layout) -> None:
+    """Put an image into the registry's store that declares a directory as VOLUME and has a file there."""
+    with tempfile.TemporaryDirectory() as directory:
+        tree = Path(directory) / "tree"
+        layers = [_entries(blob) for blob in _layers(layout)]
+        layers.append({f"{VOLUME}/seed": oci.File(b"seed\n")})
+        oci.write_layouts([oci.Image(VOLUME_IMAGE, layers, command=["sh"])], tree / "images")
+        blobs = _Blobs(tree / "images" / oci.directory_name(VOLUME_IMAGE))
+        manifest, configuration = blobs.image()
+        configuration["config"]["Volumes"] = {f"/{VOLUME}": {}}
+        blobs.replace(manifest, configuration)
         _push(layout, tree)
 
 
