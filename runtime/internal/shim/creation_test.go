@@ -85,3 +85,23 @@ func TestAShimWithoutASandboxEndsItself(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	ends(1) // a shim with a sandbox stays
 }
+
+// TestASandboxWhoseCallerIsGoneIsNeverReady: containerd was killed while the sandbox started,
+// and has noted that it is not ready.
+func TestASandboxWhoseCallerIsGoneIsNeverReady(t *testing.T) {
+	f := newFixture(t, fakeguest.New())
+	must(t, f.create(nil))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.StartSandbox(gone, &sandboxapi.StartSandboxRequest{SandboxID: id}); err == nil {
+		t.Error("it has started for a caller that is gone")
+	}
+	made, _, err := f.current()
+	must(t, err)
+	must(t, made.WaitReady(t.Context()))
+	if f.state() != stateNotReady {
+		t.Error("the machine has come up, and the sandbox is ready")
+	}
+	_, err = f.StopSandbox(t.Context(), &sandboxapi.StopSandboxRequest{SandboxID: id})
+	must(t, err)
+}

@@ -48,6 +48,7 @@ type Service struct {
 	creation *creation // nil until the sandbox is asked for, and after a failure
 	sandbox  *sandbox.Sandbox
 	tasks    *task.Service
+	started  bool // StartSandbox has returned to a caller that was there
 }
 
 // creation is an attempt to make the sandbox.
@@ -188,10 +189,20 @@ func (s *Service) StartSandbox(ctx context.Context, _ *sandboxapi.StartSandboxRe
 	if err == nil {
 		err = made.WaitReady(ctx)
 	}
+	if err == nil {
+		// A containerd that was killed meanwhile found the sandbox not ready when it started
+		// again, and never asks again: it would refuse each container of a sandbox that the
+		// kubelet, which sees our answer, takes for ready. So it stays not ready, and the
+		// kubelet makes another.
+		err = ctx.Err()
+	}
 	if err != nil {
 		log.G(ctx).WithError(err).Error("start the sandbox")
 		return nil, errgrpc.ToGRPC(err)
 	}
+	s.mu.Lock()
+	s.started = true
+	s.mu.Unlock()
 	return &sandboxapi.StartSandboxResponse{
 		Pid: uint32(made.Pids().Sandbox), CreatedAt: timestamppb.New(made.CreatedAt()),
 		// containerd's NRI wants a specification of the sandbox; ours has nothing
@@ -251,11 +262,17 @@ func (s *Service) SandboxStatus(_ context.Context, r *sandboxapi.SandboxStatusRe
 	case <-made.Exited():
 		response.ExitedAt = timestamppb.New(made.Exit().At)
 	default:
-		if made.Ready() {
+		if s.isStarted() && made.Ready() {
 			response.State = stateReady
 		}
 	}
 	return response, nil
+}
+
+func (s *Service) isStarted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
 }
 
 // PingSandbox reports that the shim is alive.
