@@ -48,13 +48,17 @@ def order_renewal(
 ) -> records.Node:
     """Order the renewal now, as an operator asks for it, and return the control node that is to carry it out.
 
-    :raises errors.Conflict: the cluster is not ACTIVE, or its control node is not UP.
+    :raises errors.Conflict: the cluster is not ACTIVE, or its control node is not UP or has another order.
     """
     if cluster.status is not states.ClusterStatus.ACTIVE:
         raise errors.Conflict(kind=kinds.Kind.CLUSTER, id=cluster.id, reason=f"it is {cluster.status}, not ACTIVE")
     node = database.nodes.get(cluster.control_node_ids[0])
     if node.status is not states.NodeStatus.UP:
         raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason=f"it is {node.status}, not UP")
+    order = bootstrap.decode_order(node.order)
+    if order is not None and order.phase != phases.RENEW.name:
+        # No lease is held here: what a conductor has ordered must not be replaced.
+        raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason=f"it works on phase {order.phase}; try later")
     cluster_phases.write_order(database, node, cluster, phases.RENEW, _inputs(conf, keys, cluster, node))
     return node
 

@@ -17,7 +17,7 @@ import (
 const (
 	maxMessages      = 64 << 10
 	maxMessageLength = 1 << 10
-	// Of every clone: QEMU looks for the size in /sys, which is not in its jail, although it is told
+	// Of every clone: QEMU looks for the size in /sys, which is not in its jail, although it is given
 	// which one to use.
 	harmless = "Could not detect THP size"
 )

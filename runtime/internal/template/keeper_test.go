@@ -217,7 +217,7 @@ func TestLimitsHold(t *testing.T) {
 	}
 }
 
-// TestATenantTakesNoTemplateFromAnother: whoever has most loses one.
+// TestATenantTakesNoTemplateFromAnother: the tenant that has most loses one.
 func TestATenantTakesNoTemplateFromAnother(t *testing.T) {
 	n := newNode(t, Limits{Count: 3, Memory: 1 << 30, Age: time.Hour, Idle: time.Hour})
 	n.get("blue")

@@ -9,12 +9,14 @@ import testtools
 from cryptography import fernet
 
 from hypernetes.cmd import manage
+from hypernetes.conductor.clusters import bootstrap
 from hypernetes.conductor.clusters import keys
 from hypernetes.db import api as db_api
 from hypernetes.db import migration
 from hypernetes.model import errors
 from hypernetes.model import records
 from hypernetes.model import states
+from hypernetes.rpc import messages
 from hypernetes.tests.support import database as builders
 
 
@@ -140,3 +142,14 @@ class ManageTest(testtools.TestCase):
         for words in ("no-such-cluster", "DOWN, not UP", "ERROR, not ACTIVE"):
             self.assertIn(words, said)
         self.assertIsNone(database.nodes.get(cluster.control_node_ids[0]).order)
+
+    def test_a_renewal_replaces_no_other_order(self) -> None:
+        database, cluster = self.active_cluster()
+        node_id = cluster.control_node_ids[0]
+        other = bootstrap.encode_order(messages.PhaseOrder("o", cluster.id, "reset"))
+        database.nodes.observe(node_id, order=other)
+        self.useFixture(fixtures.MonkeyPatch("sys.stderr", self.output))
+        self.assertEqual(1, self.run_command("certificates", "renew", cluster.id))
+        self.assertEqual(other, database.nodes.get(node_id).order)
+        self.output.seek(0)
+        self.assertIn("phase reset", self.output.read())
