@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """``go test -race`` of the Go modules, and boots of the real guest."""
 
+import contextlib
 import json
+import os
+import pathlib
 import re
+import signal
 import subprocess
 from collections.abc import Sequence
 
@@ -22,6 +26,12 @@ SUITES = (
 )
 
 
+# Longer than the longest suite takes on a loaded machine. Go ends a suite that takes longer
+# and says where each goroutine was; the second limit is for a suite that does not end then.
+LIMIT_MINUTES = 20
+LIMIT_SECONDS = (LIMIT_MINUTES + 3) * 60
+
+
 def run(names: Sequence[str]) -> Count:
     """Run all suites; a tier of Go takes no names of tests.
 
@@ -31,28 +41,50 @@ def run(names: Sequence[str]) -> Count:
         raise ValueError(f"go takes no names; for one test: cd runtime && go test -race -run {names[0]} ./...")
     total = NONE
     for module, tags, packages in SUITES:
-        done = subprocess.run(
-            ["go", "test", "-race", "-count=1", "-json", "-timeout", "40m", "-tags", tags, packages],
-            cwd=REPOSITORY / module,
-            env=services_environment(),
-            capture_output=True,
-            text=True,
-            timeout=2400,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        count = results(done.stdout)
-        if done.returncode and not count.failed:
+        command = ["go", "test", "-race", "-count=1", "-json", "-timeout", f"{LIMIT_MINUTES}m", "-tags", tags, packages]
+        status, output, errors = execute(command, REPOSITORY / module, services_environment(), LIMIT_SECONDS)
+        count = results(output)
+        if status and not count.failed:
             count += FAILED
         if count.failed:
-            say(failures(done.stdout)[-12000:] + done.stderr[-4000:])
+            say(failures(output)[-12000:] + errors[-4000:])
         say(f"  {module} {tags or 'all'}: {count.passed} passed, {count.failed} failed")
         total += count
     return total
 
 
+def execute(
+    command: Sequence[str], directory: pathlib.Path, environment: dict[str, str], limit: float
+) -> tuple[int, str, str]:
+    """Run a program and return its status and what it wrote, also when it does not end within ``limit`` seconds.
+
+    It is killed then, with whatever it started: a daemon of a test must not live on and keep the output open.
+    """
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, errors = process.communicate()
+            return 1, output, f"{errors}\n{command[0]} did not end within {limit:g} s and was killed\n"
+        return process.returncode, output, errors
+
+
 def _events(output: str) -> list[dict[str, str]]:
-    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    events = []
+    for line in output.splitlines():
+        with contextlib.suppress(ValueError):  # what is not JSON, and the last line of a suite that was killed
+            events.append(json.loads(line) if line.startswith("{") else {})
+    return [event for event in events if event]
 
 
 def results(output: str) -> Count:
@@ -62,13 +94,20 @@ def results(output: str) -> Count:
 
 
 def failures(output: str) -> str:
-    """Return where tests failed, then what the failed ones printed (the end of it, since a daemon's log is long)."""
+    """Return where tests failed, then what the failed ones printed (the end of it, since a daemon's log is long).
+
+    A test that began and never ended counts among them.
+    """
     events = _events(output)
     failed = {(e.get("Package"), e.get("Test")) for e in events if e["Action"] in ("fail", "build-fail")}
+    ended = {(e.get("Package"), e.get("Test")) for e in events if e["Action"] in ("pass", "fail", "skip")}
+    hung = {(e["Package"], e["Test"]) for e in events if e.get("Test")} - ended
+    failed |= hung
     said = [
         e.get("Output", "")
         for e in events
         if (e.get("Package"), e.get("Test")) in failed or e["Action"] == "build-output"
     ]
     places = [line for line in said if re.match(r"\s*(--- FAIL|[a-z_]+_test\.go:\d+:)", line)]
-    return "".join(line[:1000] for line in places) + "".join(said)[-6000:]
+    named = [f"{test} of {package} did not end\n" for package, test in sorted(hung)]
+    return "".join(named + [line[:1000] for line in places]) + "".join(said)[-6000:]

@@ -11,10 +11,12 @@ package boottest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +31,8 @@ import (
 
 const (
 	deadline = 2 * time.Minute
+	// How long one machine may be in use; the longest use takes a minute.
+	patience = 6 * time.Minute
 	// Any unprivileged UID that is not used otherwise.
 	testUser = 262000
 )
@@ -77,12 +81,7 @@ func boot(t *testing.T, spec vmm.Spec) *guest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := machine.Kill(); err != nil {
-			t.Error(err)
-		}
-		<-machine.Done()
-	})
+	endWithTest(t, machine)
 	host, err := channel.Dial(ctx, machine.Channel())
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +95,36 @@ func boot(t *testing.T, spec vmm.Spec) *guest {
 	client := ttrpc.NewClient(conn)
 	t.Cleanup(func() { _ = client.Close() })
 	return &guest{Machine: machine, host: host, api: guestv1.NewGuestClient(client), took: took}
+}
+
+// endWithTest kills the machine at the test's end, and before it when the test waits for it
+// too long: whatever waits for an answer or for a stream's end then fails, and the test with it.
+func endWithTest(t *testing.T, machine vmm.Machine) {
+	t.Helper()
+	hangs := time.AfterFunc(patience, func() {
+		t.Errorf("the machine is still needed after %s; its threads:\n%s", patience, threads(machine.PID()))
+		_ = machine.Kill()
+	})
+	t.Cleanup(func() {
+		hangs.Stop()
+		if err := machine.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-machine.Done()
+	})
+}
+
+// threads says what each thread of a process does: its name, its state, the time it has used
+// and where in the kernel it waits.
+func threads(pid int) string {
+	var text strings.Builder
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, task := range tasks {
+		stat, _ := os.ReadFile(filepath.Join(task, "stat"))
+		stack, _ := os.ReadFile(filepath.Join(task, "stack"))
+		fmt.Fprintf(&text, "%s%s", stat, stack)
+	}
+	return text.String()
 }
 
 func run(t *testing.T, program string, arguments ...string) {

@@ -62,12 +62,7 @@ func clone(t *testing.T, spec vmm.Spec, made *template.Template) *guest {
 		t.Fatal(err)
 	}
 	took := time.Since(begin)
-	t.Cleanup(func() {
-		if err := machine.Kill(); err != nil {
-			t.Error(err)
-		}
-		<-machine.Done()
-	})
+	endWithTest(t, machine)
 	t.Cleanup(func() { _ = host.Close() })
 	conn, err := host.RPC(ctx)
 	if err != nil {

@@ -2,6 +2,8 @@
 """How the output of pre-commit, stestr and go test is counted."""
 
 import json
+import os
+from pathlib import Path
 
 import testtools
 
@@ -44,6 +46,25 @@ class GoTest(testtools.TestCase):
         output = "\n".join(map(json.dumps, events)) + "\nnot JSON\n"
         self.assertEqual(Count(1, 1), go_tests.results(output))
         self.assertIn("b_test.go:5: wrong", go_tests.failures(output))
+
+    def test_a_test_that_did_not_end_is_named_with_what_it_said(self) -> None:
+        events = [
+            {"Action": "run", "Package": "p", "Test": "TestA"},
+            {"Action": "output", "Package": "p", "Test": "TestA", "Output": "a_test.go:5: waits\n"},
+            {"Action": "run", "Package": "p", "Test": "TestB"},
+            {"Action": "pass", "Package": "p", "Test": "TestB"},
+        ]
+        said = go_tests.failures("\n".join(map(json.dumps, events)) + '\n{"Action": "outp')
+        self.assertIn("TestA of p did not end", said)
+        self.assertIn("a_test.go:5: waits", said)
+        self.assertNotIn("TestB", said)
+
+    def test_a_suite_that_hangs_is_killed_with_its_children_and_keeps_its_output(self) -> None:
+        status, output, errors = go_tests.execute(
+            ["sh", "-c", "echo before; sleep 60 & sleep 60"], Path("/"), dict(os.environ), limit=0.5
+        )
+        self.assertEqual((1, "before\n"), (status, output))
+        self.assertIn("sh did not end within 0.5 s", errors)
 
     def test_names_are_refused(self) -> None:
         self.assertIn("-run TestA", str(self.assertRaises(ValueError, go_tests.run, ["TestA"])))
