@@ -5,6 +5,7 @@
 package boottest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -252,5 +253,37 @@ func TestWantOfMemoryEndsTheRightContainer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestThrashingEndsLikeWantOfMemory: a container leaves the others less than their programs'
+// text, and asks for no more. The kernel alone drops pages and reads them again forever.
+func TestThrashingEndsLikeWantOfMemory(t *testing.T) {
+	p := newPodOf(t, func(s *vmm.Spec) { s.Memory = 256 << 20 })
+	for number := range 4 {
+		id := fmt.Sprintf("reader-%d", number)
+		p.create(&guestv1.CreateContainerRequest{Id: id}, "/payload", "reread", "/payload")
+		out := p.stream(id, "", 1)
+		p.start(id, "")
+		_, err := out.Read(make([]byte, len("holding\n")))
+		p.must(err)
+	}
+	p.create(&guestv1.CreateContainerRequest{Id: "greedy"}, "/payload", "crowd")
+	begin := time.Now()
+	p.start("greedy", "")
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	end, err := p.api.Wait(ctx, &guestv1.ProcessRequest{Id: "greedy"})
+	p.must(err)
+	t.Logf("ended after %s", time.Since(begin))
+	if end.ExitCode != 137 || !end.OomKilled {
+		t.Errorf("the greedy one: %v", end)
+	}
+	for number := range 4 {
+		stats, err := p.api.Stats(t.Context(), &guestv1.ContainerRequest{Id: fmt.Sprintf("reader-%d", number)})
+		p.must(err)
+		if stats.Memory.OomKills != 0 || stats.Processes.Current == 0 {
+			t.Errorf("reader-%d: %v", number, stats.Memory)
+		}
 	}
 }

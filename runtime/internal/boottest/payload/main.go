@@ -94,6 +94,10 @@ func act(verb string, arguments []string) error {
 			kept = append(kept, block)
 		}
 		fmt.Println(len(kept))
+	case "crowd": // takes memory until its own program is read from the disk again, and keeps it
+		return crowd()
+	case "reread": // a file, again and again, by mapping it
+		return reread(arguments[0])
 	case "head": // a byte of its input, and leaves the rest
 		_, err := os.Stdin.Read(make([]byte, 1))
 		return err
@@ -181,6 +185,54 @@ func swell(size string) error {
 	<-ask
 	fmt.Println(len(block))
 	return nil
+}
+
+// crowd ends with memory for less than what runs, and without asking for more.
+func crowd() error {
+	for {
+		var usage syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+			return err
+		}
+		if usage.Majflt > 300 {
+			break
+		}
+		block, err := syscall.Mmap(-1, 0, 64<<10, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANONYMOUS)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+	}
+	fmt.Println("holding")
+	ask := make(chan os.Signal, 1)
+	signal.Notify(ask, syscall.SIGTERM)
+	<-ask
+	return nil
+}
+
+// reread touches a page of a file after another, as programs do with their text.
+func reread(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	text, err := syscall.Mmap(int(file.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	fmt.Println("holding")
+	for sum := byte(0); ; time.Sleep(20*time.Millisecond + time.Duration(sum)) {
+		for i := 0; i < len(text); i += 4096 {
+			sum += text[i]
+		}
+	}
 }
 
 // spawn runs a program repeatedly, for the given time.
