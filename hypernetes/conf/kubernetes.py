@@ -51,6 +51,12 @@ OPTIONS: list[cfg.Opt] = [
         "to a registry with their own reach: set this, or send every registry through a proxy with [node] "
         "registry_mirrors, unless nodes are kept from the control network by other means.",
     ),
+    cfg.BoolOpt(
+        "privileged_containers",
+        default=False,
+        help="Whether tenants may run privileged containers. Such a container is root of its pod's own virtual machine "
+        "and sees nothing of the node, but it has the whole kernel of the machine and its devices to attack QEMU with.",
+    ),
     cfg.ListOpt(
         "extra_certificate_names",
         default=[],

@@ -81,6 +81,9 @@ disabled_plugins = ["io.containerd.differ.v1.erofs"]
       sandboxer = "shim"
       snapshotter = "erofs"
       disable_pause_image_pull = true
+      # A privileged container has all devices, but the machine's: those of this host are left out.
+      privileged_without_host_devices = true
+      privileged_without_host_devices_all_devices_allowed = true
       # A tenant's annotations reach the shim in the sandbox's configuration, never the runtime's options.
       pod_annotations = []
       container_annotations = []

@@ -50,6 +50,7 @@ def install_objects(dependencies: context.Dependencies, cluster: records.Cluster
         options.tenant_write_shares,
         cluster.service_subnet,
         tuple(options.image_registries),
+        options.privileged_containers,
     ):
         client.apply(item)
     namespaces = dependencies.db.namespaces.list(cluster_id=cluster.id)

@@ -42,6 +42,13 @@ DAEMON_SET_CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller
 COUNTABLE_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 """Extended resources and huge pages are devices of the host."""
 
+PRIVILEGED = Rule(
+    "privileged",
+    "variables.containers.all(c, !c.?securityContext.?privileged.orValue(false))",
+    "privileged containers are not allowed here; add the capabilities that are needed instead.",
+)
+"""Holds unless the operator allows them: they are root of their own virtual machine."""
+
 _RULES_OF_BOTH = (
     Rule(
         "host-namespaces",
@@ -60,11 +67,7 @@ _RULES_OF_BOTH = (
         'p.?hostPort.orValue(0) == 0 && p.?hostIP.orValue("") == ""))',
         "hostPort and hostIP are not allowed: use a Service.",
     ),
-    Rule(
-        "privileged",
-        "variables.containers.all(c, !c.?securityContext.?privileged.orValue(false))",
-        "privileged containers are not allowed; add the capabilities that are needed instead.",
-    ),
+    PRIVILEGED,
     Rule(
         "volumes",
         "variables.spec.?volumes.orValue([]).all(v, "

@@ -57,17 +57,19 @@ WORKLOADS = (
 """Every kind that becomes a pod, by the path of its PodSpec."""
 
 
-def policies(registries: tuple[str, ...] = ()) -> list[resource.Resource]:
+def policies(registries: tuple[str, ...] = (), privileged: bool = False) -> list[resource.Resource]:
     """Return the policies of pods and templates, and those that make pods fit for virtual machines.
 
     :param registries: the only registries from which images may come; empty for every public one.
+    :param privileged: whether privileged containers are allowed.
     """
+    allowed = {rules.PRIVILEGED} if privileged else set()
     made: list[resource.Resource] = []
     for workload in WORKLOADS:
         made += policy.validating(
             f"hypernetes-{workload.name}",
             workload.targets,
-            (*workload.rules, *images.rules(registries)),
+            (*(rule for rule in workload.rules if rule not in allowed), *images.rules(registries)),
             variables=_variables(workload.path),
             conditions=(_changed(workload.path),),
         )

@@ -17,6 +17,7 @@ def cluster_objects(
     write_shares: int,
     service_subnet: str,
     image_registries: tuple[str, ...] = (),
+    privileged: bool = False,
 ) -> list[resource.Resource]:
     """Return everything the conductor applies in phase ``install-objects``.
 
@@ -27,13 +28,14 @@ def cluster_objects(
     :param write_shares: the share of each lane of tenants' writes in the apiserver's concurrency.
     :param service_subnet: the range of the Services' addresses.
     :param image_registries: the only registries from which images may come; empty for every public one.
+    :param privileged: whether tenants may run privileged containers.
     """
     return [
         runtime_and_priority.runtime_class(overhead_memory, overhead_cpu),
         runtime_and_priority.system_runtime_class(),
         *runtime_and_priority.priority_classes(),
         *flowcontrol.flow_objects(write_shares),
-        *workloads.policies(image_registries),
+        *workloads.policies(image_registries, privileged),
         *resources.policies(service_subnet),
         *access.policies(),
         *roles.cluster_roles(),

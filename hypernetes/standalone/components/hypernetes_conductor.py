@@ -64,6 +64,7 @@ def configuration(installation: Installation) -> ini.Sections:
             "taint_control_nodes": False,
             "pod_overhead_memory": POD_OVERHEAD_MEMORY,
             "pod_overhead_cpu": POD_OVERHEAD_CPU,
+            "privileged_containers": "true",
             "tenant_write_shares": str(TENANT_WRITE_SHARES),
             "default_container_memory": str(512 << 20),
         },

@@ -79,9 +79,8 @@ func (c *Container) linux(spec *specs.Spec, pids Pids) error {
 	if len(linux.UIDMappings) > 0 || len(linux.GIDMappings) > 0 {
 		return errors.New("user namespaces (hostUsers: false) are not supported: the pod has its own machine")
 	}
-	// Privileged containers and device plug-ins would bring in the host's devices.
 	if len(linux.Devices) > 0 || len(linux.NetDevices) > 0 {
-		return errors.New("host devices (privileged, device plug-ins, CDI) are not supported in a pod's machine")
+		return errors.New("host devices (device plug-ins, CDI) are not supported in a pod's machine")
 	}
 	if err := c.namespaces(linux.Namespaces, pids); err != nil {
 		return err
@@ -133,12 +132,22 @@ func (c *Container) namespaces(namespaces []specs.LinuxNamespace, pids Pids) err
 	return nil
 }
 
+// allDevices is the rule of a privileged container, which containerd writes for no other
+// (privileged_without_host_devices_all_devices_allowed).
+func allDevices(rule specs.LinuxDeviceCgroup) bool {
+	return rule.Allow && (rule.Type == "" || rule.Type == "a") && rule.Major == nil && rule.Minor == nil && rule.Access == "rwm"
+}
+
 // Resources keeps the limits that hold inside the machine. Numbers of the
-// host's processors, its devices and its cgroup files are dropped.
+// host's processors, its devices and its cgroup files are dropped, except that a privileged
+// container may use all devices: the machine's.
 func Resources(host *specs.LinuxResources) *specs.LinuxResources {
 	guest := &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}}
 	if host == nil {
 		return guest
+	}
+	if slices.ContainsFunc(host.Devices, allDevices) {
+		guest.Devices = []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
 	}
 	if cpu := host.CPU; cpu != nil {
 		guest.CPU = &specs.LinuxCPU{Shares: cpu.Shares, Quota: cpu.Quota, Period: cpu.Period, Burst: cpu.Burst}

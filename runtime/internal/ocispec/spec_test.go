@@ -15,6 +15,7 @@ var pidsOfPod = Pids{Sandbox: 100, Task: 200}
 // host is a specification like the ones containerd's CRI plug-in writes.
 func host(change func(*specs.Spec)) *specs.Spec {
 	limit, shares := int64(64<<20), uint64(512)
+	major, minor := int64(1), int64(3)
 	spec := &specs.Spec{
 		Version:     "1.2.0",
 		Process:     &specs.Process{Args: []string{"sh"}, Cwd: "/", ApparmorProfile: "cri", SelinuxLabel: "x:y"},
@@ -32,7 +33,7 @@ func host(change func(*specs.Spec)) *specs.Spec {
 			Resources: &specs.LinuxResources{
 				Memory:  &specs.LinuxMemory{Limit: &limit, Swap: &limit},
 				CPU:     &specs.LinuxCPU{Shares: &shares, Cpus: "0-1"},
-				Devices: []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}},
+				Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}, {Allow: true, Type: "c", Major: &major, Minor: &minor, Access: "rwm"}},
 				Unified: map[string]string{"memory.high": "1"},
 			},
 			Namespaces: []specs.LinuxNamespace{
@@ -82,7 +83,7 @@ func TestOnlyLimitsThatTheGuestCanHoldStay(t *testing.T) {
 			CPU:            &specs.LinuxCPU{Quota: &quota, Burst: &burst, Cpus: "8-9"},
 			Pids:           &specs.LinuxPids{Limit: &pids},
 			HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB"}},
-			Devices:        []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}},
+			Devices:        []specs.LinuxDeviceCgroup{{Allow: true, Type: "c", Access: "rwm", Major: &quota}},
 		}
 	})
 	made, err := Sanitize(spec, pidsOfPod)
@@ -98,6 +99,22 @@ func TestOnlyLimitsThatTheGuestCanHoldStay(t *testing.T) {
 	}
 	if len(got.Devices) != 1 || got.Devices[0].Allow || made.Spec.Linux.Personality != nil {
 		t.Errorf("devices %+v, personality %v", got.Devices, made.Spec.Linux.Personality)
+	}
+}
+
+func TestAPrivilegedContainerHasAllDevicesOfTheMachine(t *testing.T) {
+	spec := host(func(s *specs.Spec) {
+		s.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}, {Allow: true, Access: "rwm"}}
+	})
+	made, err := Sanitize(spec, pidsOfPod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := made.Spec.Linux.Resources.Devices; len(got) != 1 || !got[0].Allow {
+		t.Errorf("got %+v", got)
+	}
+	if made.Spec.Linux.Devices != nil {
+		t.Errorf("the host's devices %+v", made.Spec.Linux.Devices)
 	}
 }
 
@@ -121,7 +138,7 @@ func TestSanitize(t *testing.T) {
 		{name: "the host's process namespace", change: namespace(specs.MountNamespace, ""), fault: "hostPID"},
 		{name: "a user namespace", change: namespace(specs.UserNamespace, ""), fault: "user namespaces"},
 		{name: "id mappings", change: func(s *specs.Spec) { s.Linux.UIDMappings = []specs.LinuxIDMapping{{}} }, fault: "hostUsers"},
-		{name: "host devices", change: func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{}} }, fault: "privileged"},
+		{name: "host devices", change: func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{}} }, fault: "device plug-ins"},
 		{name: "no command", change: func(s *specs.Spec) { s.Process.Args = nil }, fault: "no command"},
 		{name: "Windows", change: func(s *specs.Spec) { s.Windows = &specs.Windows{} }, fault: "only Linux"},
 		{name: "a foreign mount type", change: mount("nfs", "/mnt"), fault: `"nfs"`},

@@ -163,8 +163,6 @@ func check(request Request) error {
 		return errors.New("hostIPC is refused: a pod's machine has a memory of its own")
 	case options.GetUsernsOptions().GetMode() == criruntime.NamespaceMode_POD && options.GetUsernsOptions() != nil:
 		return errors.New("user namespaces (hostUsers: false) are not supported: the pod has a machine of its own")
-	case request.Pod.GetLinux().GetSecurityContext().GetPrivileged():
-		return errors.New("privileged pods are refused")
 	}
 	return nil
 }

@@ -73,6 +73,21 @@ class PoliciesTest(testtools.TestCase):
             {rule.name for rule in rules.FOR_PODS}, {rule.name for rule in rules.FOR_TEMPLATES} | {"probes"}
         )
 
+    def test_an_operator_may_allow_privileged_containers_and_nothing_else(self) -> None:
+        def refusals(privileged: bool) -> dict[str, set[str]]:
+            made: list[Any] = workloads.policies((), privileged)
+            return {
+                item.metadata.name: {validation.message.split(":")[0] for validation in item.spec.validations}
+                for item in made
+                if type(item).__name__ == "ValidatingAdmissionPolicy"
+            }
+
+        strict, allowing = refusals(False), refusals(True)
+        self.assertEqual(len(workloads.WORKLOADS), len(strict))
+        for name, rule_names in strict.items():
+            self.assertEqual({"hypernetes/privileged"}, rule_names - allowing[name], name)
+            self.assertEqual(set(), allowing[name] - rule_names, name)
+
     def test_pods_have_no_exemption_for_anybody(self) -> None:
         """A controller creates what a tenant's template says, so its pods are judged as well."""
         for item in _policies():

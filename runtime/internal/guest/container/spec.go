@@ -63,6 +63,12 @@ func prepare(raw []byte, place placement) (*specs.Spec, error) {
 		{Type: specs.PIDNamespace, Path: place.pidPath},
 	}
 	spec.Linux.Resources = resources(spec.Linux.Resources)
+	if allDevices(spec.Linux.Resources.Devices) {
+		var err error
+		if spec.Linux.Devices, err = devices(deviceDir); err != nil {
+			return nil, err
+		}
+	}
 	return &spec, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -74,6 +75,24 @@ func TestTheGuestKeepsWhatTheHostDecided(t *testing.T) {
 	}
 	if spec.Linux.Resources.Unified["memory.oom.group"] != "1" {
 		t.Errorf("cgroup files %v", spec.Linux.Resources.Unified)
+	}
+}
+
+func TestOnlyAPrivilegedContainerHasTheMachinesDevices(t *testing.T) {
+	for privileged, rule := range map[bool]specs.LinuxDeviceCgroup{true: {Allow: true, Access: "rwm"}, false: {Allow: false, Access: "rwm"}} {
+		spec, err := prepare(given(func(s *specs.Spec) { s.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{rule} }), placement{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		null := slices.ContainsFunc(spec.Linux.Devices, func(d specs.LinuxDevice) bool { return d.Path == "/dev/null" && d.Major == 1 && d.Minor == 3 })
+		if null != privileged || (len(spec.Linux.Devices) > 0) != privileged {
+			t.Errorf("privileged %t: %+v", privileged, spec.Linux.Devices)
+		}
+		for _, device := range spec.Linux.Devices {
+			if strings.HasPrefix(device.Path, "/dev/pts/") || strings.HasPrefix(device.Path, "/dev/vport") || device.Path == "/dev/console" {
+				t.Errorf("%s is not the container's", device.Path)
+			}
+		}
 	}
 }
 

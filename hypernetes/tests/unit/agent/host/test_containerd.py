@@ -31,6 +31,11 @@ class ContainerdTest(testtools.TestCase):
             (hyper["runtime_type"], hyper["sandboxer"], hyper["snapshotter"], hyper["disable_pause_image_pull"]),
         )
 
+    def test_a_privileged_container_has_no_device_of_the_host(self) -> None:
+        hyper = self.runtime["containerd"]["runtimes"]["hyper"]
+        self.assertTrue(hyper["privileged_without_host_devices"])
+        self.assertTrue(hyper["privileged_without_host_devices_all_devices_allowed"])
+
     def test_no_annotation_of_a_tenant_reaches_the_runtime(self) -> None:
         hyper = self.runtime["containerd"]["runtimes"]["hyper"]
         self.assertEqual(([], []), (hyper["pod_annotations"], hyper["container_annotations"]))
