@@ -35,17 +35,17 @@ def _first(lines: Sequence[str], *words: str, after: float = 0.0) -> float:
     raise AssertionError(f"no line with {words}")
 
 
-def port_seconds(uid: str) -> float:
-    """Return how long the agent took to answer the CNI plugin about a pod's port.
+def port_of(uid: str) -> tuple[str, float]:
+    """Return a pod's Neutron port, and how long the agent took to answer the CNI plugin about it.
 
     :raises AssertionError: when its log does not say.
     """
     answer = next(line for line in _log("containerd.log") if "returns sandbox id" in line and uid in line)
     sandbox = re.findall(r"[0-9a-f]{64}", answer)[-1]
     for line in _log("hypernetes-agent.log"):
-        found = re.search(rf"Sandbox {sandbox} has port \S+ after (\S+) s", line)
+        found = re.search(rf"Sandbox {sandbox} has port (\S+) after (\S+) s", line)
         if found:
-            return float(found[1])
+            return found[1], float(found[2])
     raise AssertionError(f"the agent's log does not say when sandbox {sandbox} got its port")
 
 
