@@ -5,6 +5,7 @@ from hypernetes import policies
 from hypernetes.api.routing import Route
 from hypernetes.api.routing import Table
 from hypernetes.api.schemas import clusters as cluster_schemas
+from hypernetes.api.schemas import common as common_schemas
 from hypernetes.api.schemas import namespaces as namespace_schemas
 from hypernetes.api.schemas import nodes as node_schemas
 from hypernetes.api.schemas import versions as version_schemas
@@ -35,7 +36,31 @@ ROUTES = (
         status=202,
     ),
     Route("GET", "/v1/clusters/{id}", clusters.show, policies.clusters.GET, cluster_schemas.CLUSTER),
-    Route("DELETE", "/v1/clusters/{id}", clusters.delete, policies.clusters.DELETE, status=202),
+    Route(
+        "DELETE",
+        "/v1/clusters/{id}",
+        clusters.delete,
+        policies.clusters.DELETE,
+        query=common_schemas.FORCE_QUERY,
+        status=202,
+    ),
+    Route(
+        "POST",
+        "/v1/clusters/{id}/nodes",
+        clusters.add_node,
+        policies.clusters.ADD_NODE,
+        node_schemas.NODE,
+        body=cluster_schemas.ADD_NODE,
+        status=202,
+    ),
+    Route(
+        "DELETE",
+        "/v1/clusters/{id}/nodes/{node_id}",
+        clusters.remove_node,
+        policies.clusters.REMOVE_NODE,
+        query=common_schemas.FORCE_QUERY,
+        status=202,
+    ),
     Route("GET", "/v1/clusters/{id}/health", clusters.health, policies.clusters.GET_HEALTH, cluster_schemas.HEALTH),
     Route(
         "POST", "/v1/clusters/{id}/retry", clusters.retry, policies.clusters.RETRY, cluster_schemas.CLUSTER, status=202

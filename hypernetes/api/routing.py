@@ -78,7 +78,9 @@ class Table:
     """Finds routes by path."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self._routes = tuple((re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/\\0]+)", r.path)), r) for r in routes)
+        # No identifier is a dot segment (RFC 3986, 3.3), which would make a route of what the client has escaped.
+        segment = r"(?P<\1>(?!\\.{1,2}(?:/|$))[^/\\0]+)"
+        self._routes = tuple((re.compile(re.sub(r"{(\w+)}", segment, route.path)), route) for route in routes)
 
     def match(self, path: str) -> tuple[dict[str, Route], Mapping[str, str]]:
         """Return the routes of a path by method, and the values of its variables. A trailing slash is ignored."""

@@ -57,6 +57,14 @@ OPTIONS: list[cfg.Opt] = [
         help="Whether tenants may run privileged containers. Such a container is root of its pod's own virtual machine "
         "and sees nothing of the node, but it has the whole kernel of the machine and its devices to attack QEMU with.",
     ),
+    cfg.StrOpt(
+        "api_domain",
+        help="DNS domain in which the apiserver of each new cluster has a name, <cluster>.<domain>: the cluster's "
+        "controlPlaneEndpoint, which is in its certificate and in the kubeconfigs of nodes and users. Create the "
+        "records yourself, for the control node or for a load balancer in front of it. When it is not set, the name "
+        "is <cluster>.hypernetes.internal, agents write it into the hosts files of their nodes, and users' "
+        "kubeconfigs have the control node's address.",
+    ),
     cfg.ListOpt(
         "extra_certificate_names",
         default=[],

@@ -77,6 +77,8 @@ class Cluster(Timestamped, Base):
     ca_certificate: Mapped[str | None] = mapped_column(Text)
     client_certificate: Mapped[str | None] = mapped_column(Text)
     client_key_encrypted: Mapped[str | None] = mapped_column(Text)
+    endpoint: Mapped[str | None] = mapped_column(String(255))
+    lost: Mapped[bool] = mapped_column(Boolean, server_default="0")
     generation: Mapped[int] = mapped_column(Integer)
 
     control_nodes: Mapped[list["ControlNode"]] = relationship(
@@ -111,6 +113,9 @@ class Node(Timestamped, Base):
     disabled_reason: Mapped[str | None] = mapped_column(Text)
     cordoned: Mapped[bool] = mapped_column(Boolean, server_default="0")
     order: Mapped[str | None] = mapped_column("phase_order", _LONG_TEXT)
+    membership: Mapped[states.Membership | None] = mapped_column(_status(states.Membership))
+    membership_reason: Mapped[str | None] = mapped_column(Text)
+    signing_request: Mapped[str | None] = mapped_column(Text)
     generation: Mapped[int] = mapped_column(Integer)
 
 

@@ -15,13 +15,12 @@ from lightkube.resources import certificates_v1 as certificates
 from oslo_log import log
 
 from hypernetes.kubernetes import client as clients
+from hypernetes.kubernetes.bootstrap import order_names
 
 LOG = log.getLogger(__name__)
 
 SIGNER = "kubernetes.io/kubelet-serving"
 _USAGES = frozenset({"digital signature", "key encipherment", "server auth"})
-_USER_PREFIX = "system:node:"
-_GROUP = "system:nodes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,16 @@ def approve(client: clients.ClusterClient, addresses: Mapping[str, str]) -> Appr
     for item in client.list(certificates.CertificateSigningRequest):
         if item.spec is None or item.spec.signerName != SIGNER or item.metadata is None:
             continue
-        node = str(item.spec.username).removeprefix(_USER_PREFIX)
+        node = str(item.spec.username).removeprefix(order_names.NODE_USER_PREFIX)
         conditions = {c.type for c in (item.status.conditions if item.status else None) or []}
         if not conditions:
             reason = refusal(item, addresses)
             if reason is not None:
                 refused.append(f"{item.metadata.name}: {reason}")
                 continue
-            _approve(client, str(item.metadata.name))
+            approve_request(
+                client, str(item.metadata.name), "The request is the node's, for its recorded name and address."
+            )
             LOG.info("Approved the serving certificate of node %s (%s)", node, item.metadata.name)
         elif "Approved" not in conditions:
             continue
@@ -65,8 +66,12 @@ def refusal(item: certificates.CertificateSigningRequest, addresses: Mapping[str
     if spec is None:
         return "it is empty"
     username = str(spec.username)
-    node = username.removeprefix(_USER_PREFIX)
-    if not username.startswith(_USER_PREFIX) or _GROUP not in (spec.groups or []) or node not in addresses:
+    node = username.removeprefix(order_names.NODE_USER_PREFIX)
+    if (
+        not username.startswith(order_names.NODE_USER_PREFIX)
+        or order_names.NODE_GROUP not in (spec.groups or [])
+        or node not in addresses
+    ):
         return "its sender is not a node of this cluster"
     if not set(spec.usages or []) <= _USAGES or "server auth" not in (spec.usages or []):
         return "it is not for serving"
@@ -75,7 +80,7 @@ def refusal(item: certificates.CertificateSigningRequest, addresses: Mapping[str
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound):
         return "it cannot be read or names no address"
-    if _subject(request.subject) != (username, (_GROUP,)):
+    if subject(request.subject) != (username, (order_names.NODE_GROUP,)):
         return "its subject is not its sender"
     dns_names = names.get_values_for_type(x509.DNSName)
     asked = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
@@ -84,19 +89,21 @@ def refusal(item: certificates.CertificateSigningRequest, addresses: Mapping[str
     return None
 
 
-def _subject(subject: x509.Name) -> tuple[str, tuple[str, ...]]:
-    names = [str(a.value) for a in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    groups = tuple(str(a.value) for a in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
+def subject(name: x509.Name) -> tuple[str, tuple[str, ...]]:
+    """Return the user and the groups that a request's subject stands for; without a user unless it has just one."""
+    names = [str(a.value) for a in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    groups = tuple(str(a.value) for a in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
     return (names[0] if len(names) == 1 else "", groups)
 
 
-def _approve(client: clients.ClusterClient, name: str) -> None:
+def approve_request(client: clients.ClusterClient, name: str, message: str) -> None:
+    """Approve a request, whatever it asks for; the caller has looked at it."""
     # A strategic merge on the subresource: the apiserver ignores everything but the conditions there.
     condition = {
         "type": "Approved",
         "status": "True",
         "reason": "HypernetesNode",
-        "message": "The request is the node's, for its recorded name and address.",
+        "message": message,
     }
     client.request(
         "PATCH",

@@ -171,6 +171,15 @@ class Unexpected(HypernetesError):
     remedy = "If this persists, ask the operator to look for that ID in the conductor's log."
 
 
+class WorkerPhaseFailed(HypernetesError):
+    """A phase failed on a worker."""
+
+    status = 500
+    code = "hypernetes.node.phase_failed"
+    template = "Phase {phase} failed on node {node}: {reason}."
+    remedy = "It is retried automatically. If this persists, look at the log of the node's agent."
+
+
 class PhaseFailed(HypernetesError):
     """A bootstrap phase failed on a node."""
 

@@ -5,6 +5,9 @@ import re
 
 from hypernetes.model import ids
 
+API_DOMAIN = "hypernetes.internal"
+"""Domain of the apiservers' names where the operator has none; ICANN has reserved .internal for private use."""
+
 RUNTIME_CLASS = "hyper"
 """Name of the RuntimeClass and of containerd's runtime handler for tenant pods."""
 
@@ -76,6 +79,11 @@ def is_label_key(key: str) -> bool:
 def is_label_value(value: str) -> bool:
     """Whether ``value`` may be that of a Kubernetes label."""
     return value == "" or _LABEL.fullmatch(value) is not None
+
+
+def api_host(cluster_name: str, domain: str | None) -> str:
+    """Return the DNS name of a cluster's apiserver."""
+    return f"{cluster_name}.{domain or API_DOMAIN}"
 
 
 def token_review_path(cluster_id: ids.ClusterId) -> str:

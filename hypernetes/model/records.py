@@ -38,6 +38,11 @@ class Cluster:
     """PEM of the conductor's own client certificate; public."""
     client_key_encrypted: str | None = field(default=None, repr=False)
     """The conductor's private key, encrypted with a key only conductors hold."""
+    endpoint: str | None = None
+    """DNS name of the apiserver, which its certificate and the nodes' kubeconfigs have; None for a cluster that was
+    created before it had one: these have the first control node's address."""
+    lost: bool = False
+    """Whether it is deleted by force: its control node does not come back, so nothing is asked of the apiserver."""
     generation: int = 1
     """Grows with each change of intent."""
     created_at: datetime.datetime | None = None
@@ -82,6 +87,12 @@ class Node:
     """Whether Hypernetes was seen to have cordoned the Kubernetes node; not what kubectl has cordoned."""
     order: str | None = None
     """JSON of the :class:`hypernetes.rpc.messages.PhaseOrder` that the node is to carry out, if any."""
+    membership: states.Membership | None = None
+    """How far a worker node is on its way into its cluster or out of it; None for any other node."""
+    membership_reason: str | None = None
+    """What that waits for, or why it failed."""
+    signing_request: str | None = None
+    """PEM of the CSR for the certificate with which the kubelet joins; public."""
     generation: int = 1
     created_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None

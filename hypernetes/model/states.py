@@ -36,6 +36,34 @@ class NodeStatus(enum.StrEnum):
     """Being deleted; the record disappears when its credentials have been revoked."""
 
 
+class Membership(enum.StrEnum):
+    """How far a worker node is on its way into its cluster, or out of it. A control node has none."""
+
+    PREPARING = "PREPARING"
+    """To be added: the agent starts containerd and makes the key of the kubelet's certificate."""
+
+    JOINING = "JOINING"
+    """The cluster signs that certificate, and the agent has kubeadm configure the kubelet."""
+
+    STARTING = "STARTING"
+    """The kubelet runs; the Kubernetes node is not Ready yet."""
+
+    MEMBER = "MEMBER"
+    """The Kubernetes node was seen Ready; pods can run."""
+
+    DRAINING = "DRAINING"
+    """To be removed: cordoned, and its pods are being evicted."""
+
+    RESETTING = "RESETTING"
+    """Its pods are gone; the agent removes what belongs to the cluster."""
+
+    LOST = "LOST"
+    """To be removed by force: neither its pods nor its agent are waited for."""
+
+    LEAVING = "LEAVING"
+    """Reset or lost: its Kubernetes node and its ports are being deleted."""
+
+
 class NamespaceStatus(enum.StrEnum):
     """Where a namespace stands between intent and a usable network and Kubernetes namespace."""
 

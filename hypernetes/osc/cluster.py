@@ -131,13 +131,30 @@ class ClusterHealth(help_format.Preformatted, command.Lister):
 class DeleteCluster(deletion.DeleteCommand):
     """Delete Kubernetes clusters that have no namespaces; their nodes are reset.
 
-    Example:
+    Use --force for a cluster whose control node does not come back: its namespaces are deleted with
+    it, and the node is reset if its agent ever reports again.
+
+    Examples:
 
       openstack kube cluster delete demo --wait
+      openstack kube cluster delete demo --force
     """
 
     noun = "cluster"
     wait_seconds = WAIT_SECONDS
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--force", action="store_true", help="Delete a cluster whose control node is lost, with its namespaces."
+        )
+        return parser
+
+    def request(self, client: Any, found: Any, parsed_args: argparse.Namespace) -> None:
+        if parsed_args.force:
+            client.force_delete_cluster(found.id)
+        else:
+            super().request(client, found, parsed_args)
 
 
 class RetryCluster(help_format.Preformatted, command.ShowOne):

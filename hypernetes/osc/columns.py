@@ -14,12 +14,13 @@ CLUSTERS = ("id", "name", "status", "kubernetes_version", "api_address")
 CLUSTERS_LONG = (*CLUSTERS, "status_reason", "phase", "service_subnet", "created_at")
 
 NODE = (
-    "id", "name", "status", "status_reason", "disabled", "disabled_reason", "cluster_id", "address", "agent_version",
-    "last_seen_at", "created_at", "updated_at",
+    "id", "name", "status", "status_reason", "disabled", "disabled_reason", "cluster_id", "membership",
+    "membership_reason", "address", "agent_version", "last_seen_at", "created_at", "updated_at",
 )  # fmt: skip
 CREATED_NODE = (*NODE, "enrollment_secret", "enrollment_secret_expires_at")
 NODES = ("id", "name", "status", "disabled", "address", "cluster_id", "last_seen_at")
-NODES_LONG = (*NODES, "status_reason", "disabled_reason", "agent_version", "created_at")
+NODES_LONG = (*NODES, "membership", "status_reason", "disabled_reason", "agent_version", "created_at")
+CLUSTER_NODES = ("id", "name", "role", "status", "membership", "disabled", "address")
 
 NAMESPACE = (
     "id", "name", "status", "status_reason", "description", "labels", "project_id", "cluster_id", "network_id",

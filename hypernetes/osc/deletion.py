@@ -37,7 +37,11 @@ class DeleteCommand(help_format.Preformatted):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         deadline = time.monotonic() + parsed_args.timeout
         names = getattr(parsed_args, self.noun)
-        deleting = [found for name in names if (found := self._attempt(name, functools.partial(self._delete, name)))]
+        deleting = [
+            found
+            for name in names
+            if (found := self._attempt(name, functools.partial(self._delete, name, parsed_args)))
+        ]
         ended = deleting
         if parsed_args.wait:
             ended = [it for it in deleting if self._attempt(it.name, functools.partial(self._wait, it, deadline))]
@@ -55,10 +59,15 @@ class DeleteCommand(help_format.Preformatted):
             LOG.error("Failed to delete %s with name or ID '%s': %s", self.noun, name, error)
             return None
 
-    def _delete(self, name: str) -> Any:
+    def request(self, client: Any, found: Any, parsed_args: argparse.Namespace) -> None:
+        """Request the deletion of a resource that was found."""
+        del parsed_args
+        getattr(client, f"delete_{self.noun}")(found.id, ignore_missing=False)
+
+    def _delete(self, name: str, parsed_args: argparse.Namespace) -> Any:
         client = clients.kube(self)
         found = getattr(client, f"find_{self.noun}")(name, ignore_missing=False)
-        getattr(client, f"delete_{self.noun}")(found.id, ignore_missing=False)
+        self.request(client, found, parsed_args)
         return found
 
     def _wait(self, resource: Any, deadline: float) -> Any:

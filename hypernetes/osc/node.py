@@ -116,7 +116,7 @@ class SetNode(help_format.Preformatted, command.Command):
 
 
 class DeleteNode(deletion.DeleteCommand):
-    """Delete nodes and revoke their credentials. A cluster's control node cannot be deleted.
+    """Delete nodes and revoke their credentials. One that belongs to a cluster cannot be deleted.
 
     Example:
 

@@ -10,6 +10,8 @@ GET_HEALTH = "kubernetes:cluster:get_health"
 CREATE = "kubernetes:cluster:create"
 RETRY = "kubernetes:cluster:retry"
 DELETE = "kubernetes:cluster:delete"
+ADD_NODE = "kubernetes:cluster:add_node"
+REMOVE_NODE = "kubernetes:cluster:remove_node"
 
 RULES = [
     base.rule(LIST, base.PROJECT_READER_OR_ADMIN, "List the clusters.", ("GET", "/v1/clusters")),
@@ -31,4 +33,8 @@ RULES = [
     base.rule(CREATE, base.ADMIN, "Create a cluster.", ("POST", "/v1/clusters")),
     base.rule(RETRY, base.ADMIN, "Resume a failed bootstrap.", ("POST", "/v1/clusters/{id}/retry")),
     base.rule(DELETE, base.ADMIN, "Delete a cluster.", ("DELETE", "/v1/clusters/{id}")),
+    base.rule(ADD_NODE, base.ADMIN, "Add a worker node to a cluster.", ("POST", "/v1/clusters/{id}/nodes")),
+    base.rule(
+        REMOVE_NODE, base.ADMIN, "Remove a worker node from a cluster.", ("DELETE", "/v1/clusters/{id}/nodes/{node_id}")
+    ),
 ]

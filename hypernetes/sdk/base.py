@@ -80,6 +80,11 @@ def quoted_id(addressed: Resource) -> str:
     identifier = str(addressed.id)
     if identifier in _NOT_ADDRESSABLE:
         raise _not_found(type(addressed), identifier)
+    return quoted(identifier)
+
+
+def quoted(identifier: str) -> str:
+    """Return text as a segment of a path."""
     return parse.quote(identifier, safe="")
 
 

@@ -57,6 +57,23 @@ class Cluster(base.Resource):
     health = resource.Body("health")
     """Shown to operators: OK, WARNING or ERROR, as far as the database knows."""
 
+    def add_node(self, session: Any, node: str) -> None:
+        """Add a worker node, by its name or ID."""
+        exceptions.raise_from_response(session.post(self._nodes_path(), json={"node": node}))
+
+    def remove_node(self, session: Any, node_id: str, *, force: bool) -> None:
+        """Remove a worker node, by its ID."""
+        path = f"{self._nodes_path()}/{base.quoted(node_id)}"
+        exceptions.raise_from_response(session.delete(path, params={"force": "true"} if force else None))
+
+    def force_delete(self, session: Any) -> None:
+        """Delete a cluster whose control node is lost, with its namespaces."""
+        path = f"{self.base_path}/{base.quoted_id(self)}"
+        exceptions.raise_from_response(session.delete(path, params={"force": "true"}))
+
+    def _nodes_path(self) -> str:
+        return f"{self.base_path}/{base.quoted_id(self)}/nodes"
+
     def retry(self, session: Any) -> Self:
         """Resume the bootstrap at the phase that failed.
 

@@ -11,7 +11,7 @@ class Node(base.Resource):
 
     resources_key = "nodes"
     base_path = "/nodes"
-    _query_mapping = base.QueryParameters("name")
+    _query_mapping = base.QueryParameters("name", "cluster_id")
     allow_commit = True
     commit_method = "PATCH"
 
@@ -20,6 +20,10 @@ class Node(base.Resource):
     agent_version = resource.Body("agent_version")
     last_seen_at = resource.Body("last_seen_at")
     """Time of the last heartbeat."""
+    membership = resource.Body("membership")
+    """How far a worker is on its way into its cluster or out of it; MEMBER once it is Ready, None for other nodes."""
+    membership_reason = resource.Body("membership_reason")
+    """What that waits for, or why it failed."""
     disabled = resource.Body("disabled", type=bool)
     """Whether the operator wants no new pods there."""
     disabled_reason = resource.Body("disabled_reason")

@@ -50,6 +50,25 @@ class Proxy(proxy.Proxy):
         """Delete a cluster that has no namespaces; its nodes are reset."""
         self._delete(Cluster, cluster, ignore_missing=ignore_missing)
 
+    def force_delete_cluster(self, cluster: str | Cluster) -> None:
+        """Delete a cluster whose control node is lost, with its namespaces and what they have in Neutron."""
+        self._get_resource(Cluster, cluster).force_delete(self)
+
+    def add_cluster_node(self, cluster: str | Cluster, node: str | Node) -> None:
+        """Add a worker node to a cluster; its ``membership`` is MEMBER once Kubernetes finds it Ready.
+
+        :param node: its ID, its name or a :class:`Node`.
+        """
+        self._get_resource(Cluster, cluster).add_node(self, resource.Resource._get_id(node))
+
+    def remove_cluster_node(self, cluster: str | Cluster, node: str | Node, force: bool = False) -> None:
+        """Drain a worker node and remove it from its cluster; its ``cluster_id`` is None once it has left.
+
+        :param node: its ID or a :class:`Node`.
+        :param force: do not wait for its pods, nor for its agent, which resets the node if it ever reports again.
+        """
+        self._get_resource(Cluster, cluster).remove_node(self, resource.Resource._get_id(node), force=force)
+
     def retry_cluster(self, cluster: str | Cluster) -> Cluster:
         """Resume the bootstrap of a cluster in ERROR at the phase that failed."""
         return self._get_resource(Cluster, cluster).retry(self)
@@ -65,7 +84,7 @@ class Proxy(proxy.Proxy):
     def nodes(self, **query: Any) -> Iterator[Node]:
         """List nodes.
 
-        :param query: ``name``, ``limit``, ``marker``, ``max_items``.
+        :param query: ``name``, ``cluster_id``, ``limit``, ``marker``, ``max_items``.
         """
         return self._list(Node, **query)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Phase ``prepare``: everything that kubeadm expects: directories, files, containerd and the CNI plugin."""
 
+import ipaddress
 import secrets
 import socket
 from collections.abc import Mapping
@@ -16,12 +17,14 @@ from hypernetes.agent.bootstrap import webhook_client
 from hypernetes.agent.host import cgroups
 from hypernetes.agent.host import cni
 from hypernetes.agent.host import containerd
+from hypernetes.agent.host import hosts
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
 from hypernetes.agent.host import templates
 from hypernetes.conf import timeouts
 from hypernetes.kubernetes.bootstrap import apiserver_files as kubernetes_files
 from hypernetes.kubernetes.bootstrap import order_names
+from hypernetes.model import names
 
 CONTAINERD_START_SECONDS = 60.0
 
@@ -35,13 +38,28 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     # kube-apiserver's audit log; kubelet would make the directory readable by all.
     node.layout.audit_logs.mkdir(parents=True, exist_ok=True)
     node.layout.audit_logs.chmod(0o700)
-    write_cluster_files(node, inputs)
+    write_cluster_files(node, ensure_api_host(node, inputs))
     webhook_client.install(node)
     write_encryption_configuration(node)
     cni.install(node.layout, timeouts.cni_add(node.conf))
     start_templates(node)
     start_containerd(node)
     return {}
+
+
+def ensure_api_host(node: nodes.Node, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Make sure that the node finds the apiserver by its name; return the inputs without those that say how."""
+    rest = dict(inputs)
+    name, address = (rest.pop(key, None) for key in (order_names.API_HOST, order_names.API_HOST_ADDRESS))
+    if name is not None and address is not None:
+        # They come over the message bus, and the file's lines are the machine's.
+        if not names.is_dns_subdomain(name):
+            raise bootstrap.NodePhaseFailed(f"the input {order_names.API_HOST} is not a DNS name")
+        try:
+            hosts.ensure(node.layout, name, str(ipaddress.ip_address(address)))
+        except ValueError as error:
+            raise bootstrap.NodePhaseFailed(f"the input {order_names.API_HOST_ADDRESS} is not an IP address") from error
+    return rest
 
 
 def refresh(node: nodes.Node) -> None:

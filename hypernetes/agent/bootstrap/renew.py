@@ -72,7 +72,7 @@ def write_patched_configuration(node: nodes.Node) -> str:
 
     kubeadm takes ``--patches`` only without ``--config``.
     """
-    directory = node.layout.cluster_files / "patches"
+    directory = node.layout.patches
     directory.mkdir(parents=True, exist_ok=True)
     patch = {"metadata": {"annotations": {RENEWED_AT: datetime.datetime.now(datetime.UTC).isoformat()}}}
     for name in STATIC_PODS:

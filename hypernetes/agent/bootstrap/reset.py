@@ -11,6 +11,7 @@ from hypernetes.agent import bootstrap
 from hypernetes.agent.bootstrap import kubeadm
 from hypernetes.agent.host import cgroups
 from hypernetes.agent.host import containerd
+from hypernetes.agent.host import hosts
 from hypernetes.agent.host import kubelet
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
@@ -45,6 +46,7 @@ def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     node.layout.kubelet_script.unlink(missing_ok=True)
     node.layout.system_runc.unlink(missing_ok=True)
     node.layout.cni_network.unlink(missing_ok=True)
+    hosts.remove(layout)
     return {}
 
 

@@ -33,6 +33,7 @@ class Layout:
     cni_programs: Path = Path("/opt/cni/bin")
     runtime: Path = Path("/etc/hypernetes/runtime.json")
     audit_logs: Path = Path(apiserver_files.AUDIT_LOG_DIRECTORY)
+    hosts: Path = Path("/etc/hosts")
 
     @property
     def binaries(self) -> Path:
@@ -58,6 +59,21 @@ class Layout:
     def encryption_configuration(self) -> Path:
         """Key with which etcd's Secrets are encrypted; made on the node and never sent."""
         return self.cluster_files / PurePath(apiserver_files.ENCRYPTION).name
+
+    @property
+    def patches(self) -> Path:
+        """Directory of kubeadm's patches."""
+        return self.cluster_files / "patches"
+
+    @property
+    def kubelet_key(self) -> Path:
+        """Key of the certificate with which a worker's kubelet joins; the kubelet makes the later ones itself."""
+        return self.kubelet / "pki" / "hypernetes-join.key"
+
+    @property
+    def kubelet_client(self) -> Path:
+        """Link to the kubelet's current certificate and key, where the kubelet keeps them."""
+        return self.kubelet / "pki" / "kubelet-client-current.pem"
 
     @property
     def system_runc(self) -> Path:

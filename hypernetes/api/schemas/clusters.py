@@ -55,4 +55,6 @@ HEALTH = common.closed(
 
 CLUSTERS = common.listing("clusters", CLUSTER)
 
+ADD_NODE = common.closed({"node": common.ID_OR_NAME})
+
 LIST_QUERY = common.list_query(name=common.NAME_FILTER)

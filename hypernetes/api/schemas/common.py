@@ -56,6 +56,10 @@ def listing(collection: str, item: Schema) -> Schema:
     return closed({collection: {"type": "array", "items": item}, "links": LINKS})
 
 
+FORCE_QUERY = closed({"force": {"enum": ["true", "false"], "description": "true or false"}}, optional=("force",))
+"""The query of requests that can give up what does not answer any more."""
+
+
 def list_query(**filters: Schema) -> Schema:
     """Describe the query of a list: its page and its filters."""
     limit = {"type": "string", "pattern": "^[1-9][0-9]{0,5}$", "description": "a number from 1 to 999999"}

@@ -20,6 +20,8 @@ _NODE = {
     "address": common.nullable({"type": "string"}),
     "agent_version": common.nullable({"type": "string"}),
     "boot_id": common.nullable({"type": "string"}),
+    "membership": common.nullable({"enum": [one.value for one in states.Membership]}),
+    "membership_reason": common.nullable({"type": "string"}),
     "disabled": {"type": "boolean"},
     "disabled_reason": common.nullable({"type": "string"}),
     "last_seen_at": common.nullable(common.TIMESTAMP),
@@ -35,7 +37,7 @@ CREATED = common.closed(
 
 NODES = common.listing("nodes", NODE)
 
-LIST_QUERY = common.list_query(name=common.NAME_FILTER)
+LIST_QUERY = common.list_query(name=common.NAME_FILTER, cluster_id=common.UUID)
 
 ENROLL = common.closed(
     {

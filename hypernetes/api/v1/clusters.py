@@ -10,6 +10,7 @@ from hypernetes import policies
 from hypernetes.api import paging
 from hypernetes.api import routing
 from hypernetes.api.v1 import cluster_health
+from hypernetes.api.v1 import nodes
 from hypernetes.api.v1 import timestamps
 from hypernetes.db import api as db_api
 from hypernetes.model import errors
@@ -75,16 +76,37 @@ def retry(call: routing.Call) -> Mapping[str, Any]:
 
 
 def delete(call: routing.Call) -> None:
-    """Request the deletion of the cluster. 409 while it has namespaces."""
-    cluster = call.services.database.clusters.mark_deleting(call.path["id"])
+    """Request the deletion of the cluster. 409 while it has namespaces.
+
+    With ``force`` its namespaces are deleted with it, and nothing is asked of its control node; 409 if that is UP.
+    """
+    clusters = call.services.database.clusters
+    mark = clusters.mark_lost if call.query.get("force") == "true" else clusters.mark_deleting
+    cluster = mark(call.path["id"])
     call.services.wake(kinds.Kind.CLUSTER, cluster.id)
 
 
-def _node_id(database: db_api.Database, text: str) -> ids.NodeId:
+def add_node(call: routing.Call) -> Mapping[str, Any]:
+    """Request that a node become a worker of the cluster. 409 if it belongs to one, or the cluster is not ACTIVE."""
+    database = call.services.database
+    cluster = database.clusters.get(call.path["id"])
+    node = database.nodes.join(_node_id(database, call.body["node"], "node"), cluster.id)
+    call.services.wake(kinds.Kind.NODE, node.id)
+    return nodes.view(node)
+
+
+def remove_node(call: routing.Call) -> None:
+    """Request that a worker leave the cluster. With ``force`` neither its pods nor its agent are waited for."""
+    force = call.query.get("force") == "true"
+    node = call.services.database.nodes.leave(call.path["node_id"], call.path["id"], force=force)
+    call.services.wake(kinds.Kind.NODE, node.id)
+
+
+def _node_id(database: db_api.Database, text: str, field: str = "control_nodes") -> ids.NodeId:
     try:
         node = database.nodes.resolve(text)
     except errors.NotFound as error:
-        raise errors.BadRequest(reason=f"control_nodes: there is no node {text}") from error
+        raise errors.BadRequest(reason=f"{field}: there is no node {text}") from error
     return node.id
 
 

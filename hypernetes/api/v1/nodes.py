@@ -23,7 +23,7 @@ _SECRET_BYTES = 32
 
 def index(call: routing.Call) -> Mapping[str, Any]:
     """List the nodes, one page at a time."""
-    filters = {"name": call.query["name"]} if "name" in call.query else {}
+    filters = {name: call.query[name] for name in ("name", "cluster_id") if name in call.query}
     return paging.page(call, "nodes", call.services.database.nodes.list, view, **filters)
 
 
@@ -64,7 +64,7 @@ def update(call: routing.Call) -> Mapping[str, Any]:
 
 
 def delete(call: routing.Call) -> None:
-    """Request the deletion of the node; its token is invalid at once. 409 while it is a cluster's control node."""
+    """Request the deletion of the node; its token is invalid at once. 409 while it belongs to a cluster."""
     node = call.services.database.nodes.mark_deleting(call.path["id"])
     call.services.wake(kinds.Kind.NODE, node.id)
 
@@ -118,6 +118,8 @@ def view(node: records.Node) -> Mapping[str, Any]:
         "address": node.address,
         "agent_version": node.agent_version,
         "boot_id": node.boot_id,
+        "membership": None if node.membership is None else node.membership.value,
+        "membership_reason": node.membership_reason,
         "disabled": node.disabled,
         "disabled_reason": node.disabled_reason,
         "last_seen_at": timestamps.format(node.last_seen_at),

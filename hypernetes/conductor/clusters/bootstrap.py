@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inputs and outputs of bootstrap phases on a control node: pure functions of records and configuration."""
 
-import json
 from pathlib import Path
 
 from oslo_config import cfg
 
+from hypernetes.conductor import apiservers
 from hypernetes.conductor.clusters import keys
 from hypernetes.kubernetes.bootstrap import apiserver_files
 from hypernetes.kubernetes.bootstrap import kubeadm
@@ -15,8 +15,6 @@ from hypernetes.model import errors
 from hypernetes.model import kinds
 from hypernetes.model import names
 from hypernetes.model import records
-from hypernetes.rpc import codec
-from hypernetes.rpc import messages
 
 SIGN_CLIENT = "sign-client"
 """Name of the phase in which the control node signs the conductor's client certificate."""
@@ -35,6 +33,7 @@ def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, 
     rendered = {order_names.KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
     if phase.name == "prepare":
         rendered |= apiserver_files.control_node_files(*_webhook(conf, cluster))
+        rendered |= apiservers.name_inputs(conf, cluster, node.address)
     return rendered
 
 
@@ -47,6 +46,7 @@ def spec(conf: cfg.ConfigOpts, cluster: records.Cluster, node: records.Node) -> 
         cluster_name=cluster.name,
         node_name=node.name,
         node_address=node.address,
+        endpoint_name=cluster.endpoint,
         kubernetes_version=cluster.kubernetes_version,
         service_subnet=cluster.service_subnet,
         cgroup_root=kubeadm.cgroup_root(node.name),
@@ -68,8 +68,12 @@ def signing_inputs(conf: cfg.ConfigOpts, private_key_pem: str) -> dict[str, str]
     }
 
 
-def signed(private_key_pem: str, outputs: dict[str, str]) -> dict[str, str]:
+def signed(
+    conf: cfg.ConfigOpts, cluster: records.Cluster, private_key_pem: str, outputs: dict[str, str]
+) -> dict[str, str]:
     """Return the record's fields from the outputs of ``sign-client``.
+
+    The apiserver's address is that of its name where the operator's DNS has it.
 
     :raises errors.BadRequest: an output is missing, or the certificate is not for the conductor's key.
     """
@@ -80,22 +84,10 @@ def signed(private_key_pem: str, outputs: dict[str, str]) -> dict[str, str]:
         raise errors.BadRequest(reason="the apiserver's address is not an https URL")
     if not keys.certifies(outputs[order_names.CLIENT_CERTIFICATE], private_key_pem):
         raise errors.BadRequest(reason="the certificate the node signed is not for the conductor's key")
-    return {name: outputs[name] for name in OUTPUTS}
-
-
-def encode_order(order: messages.PhaseOrder) -> str:
-    """Return an order as a node's record stores it."""
-    return json.dumps(codec.encode(order), sort_keys=True)
-
-
-def decode_order(stored: str | None) -> messages.PhaseOrder | None:
-    """Return the order that a node's record stores, or None. An unreadable one counts as none and is sent again."""
-    if stored is None:
-        return None
-    try:
-        return codec.decode(messages.PhaseOrder, json.loads(stored))
-    except ValueError:
-        return None
+    named = (
+        {order_names.API_ADDRESS: apiservers.url(cluster)} if cluster.endpoint and conf.kubernetes.api_domain else {}
+    )
+    return {name: outputs[name] for name in OUTPUTS} | named
 
 
 def _webhook(conf: cfg.ConfigOpts, cluster: records.Cluster) -> tuple[str, str]:

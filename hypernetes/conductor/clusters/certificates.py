@@ -7,9 +7,10 @@ from cryptography import x509
 from oslo_config import cfg
 from oslo_log import log
 
+from hypernetes.conductor import apiservers
 from hypernetes.conductor import dependencies as context
+from hypernetes.conductor import orders
 from hypernetes.conductor.clusters import bootstrap
-from hypernetes.conductor.clusters import phases as cluster_phases
 from hypernetes.db import api as db_api
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.model import errors
@@ -22,7 +23,7 @@ LOG = log.getLogger(__name__)
 
 def approve_serving(dependencies: context.Dependencies, cluster: records.Cluster) -> records.Cluster:
     """Approve the serving certificates that the cluster's nodes ask for."""
-    cluster_phases.approve_serving(dependencies, cluster)
+    apiservers.approve_serving(dependencies, cluster)
     return cluster
 
 
@@ -39,7 +40,7 @@ def renew(dependencies: context.Dependencies, cluster: records.Cluster) -> recor
         return cluster
     LOG.info("Cluster %s: node %s is to renew its certificates", cluster.id, node.name)
     inputs = _inputs(dependencies.conf, dependencies.keys, cluster, node)
-    cluster_phases.send_order(dependencies, node, cluster, phases.RENEW, inputs)
+    orders.send(dependencies, node, cluster, phases.RENEW, inputs)
     return cluster
 
 
@@ -55,11 +56,11 @@ def order_renewal(
     node = database.nodes.get(cluster.control_node_ids[0])
     if node.status is not states.NodeStatus.UP:
         raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason=f"it is {node.status}, not UP")
-    order = bootstrap.decode_order(node.order)
+    order = orders.decode(node.order)
     if order is not None and order.phase != phases.RENEW.name:
         # No lease is held here: what a conductor has ordered must not be replaced.
         raise errors.Conflict(kind=kinds.Kind.NODE, id=node.id, reason=f"it works on phase {order.phase}; try later")
-    cluster_phases.write_order(database, node, cluster, phases.RENEW, _inputs(conf, keys, cluster, node))
+    orders.write(database, node, cluster, phases.RENEW, _inputs(conf, keys, cluster, node))
     return node
 
 

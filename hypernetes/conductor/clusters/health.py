@@ -7,6 +7,7 @@ from typing import Any
 from hypernetes.conductor import dependencies as context
 from hypernetes.conductor.clusters import storage
 from hypernetes.kubernetes import client as clients
+from hypernetes.kubernetes import nodes
 from hypernetes.kubernetes import resources
 from hypernetes.kubernetes import storage as storage_metrics
 from hypernetes.model import errors
@@ -68,7 +69,7 @@ def check_nodes(wanted: Iterable[str], found: Iterable[Any]) -> records.Check:
     """
     by_name = {str(item.metadata.name): item for item in found if item.metadata is not None}
     names = sorted(set(wanted))
-    ready = [name for name in names if name in by_name and _is_ready(by_name[name])]
+    ready = [name for name in names if name in by_name and nodes.is_ready(by_name[name])]
     sentences = [f"{len(ready)} of {len(names)} are Ready."]
     if missing := [name for name in names if name not in ready]:
         sentences.append(f"Not Ready: {', '.join(missing)}.")
@@ -78,8 +79,3 @@ def check_nodes(wanted: Iterable[str], found: Iterable[Any]) -> records.Check:
     if missing:
         health = states.Health.WARNING if ready else states.Health.ERROR
     return records.Check("nodes", health, " ".join(sentences))
-
-
-def _is_ready(item: Any) -> bool:
-    conditions = (item.status.conditions if item.status is not None else None) or []
-    return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)

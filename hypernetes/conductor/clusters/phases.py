@@ -10,31 +10,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from oslo_log import log
-
+from hypernetes.conductor import apiservers
 from hypernetes.conductor import dependencies as context
+from hypernetes.conductor import orders
 from hypernetes.conductor.clusters import bootstrap
 from hypernetes.conductor.clusters import keys
 from hypernetes.conductor.clusters import progress
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
-from hypernetes.db import api as db_api
+from hypernetes.kubernetes import nodes as kubernetes_nodes
 from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes import resources
-from hypernetes.kubernetes import serving_certificates
 from hypernetes.kubernetes import verification
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.kubernetes.objects import install
-from hypernetes.model import errors
-from hypernetes.model import ids
+from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
-from hypernetes.rpc import messages
-
-LOG = log.getLogger(__name__)
-
-ORDER_POLL_SECONDS = 15.0
-"""Interval between two looks at a node's work; its result wakes the cluster earlier."""
 
 _POLL = 2.0
 _NEW_SECONDS = 60.0
@@ -63,27 +55,17 @@ def verify(dependencies: context.Dependencies, cluster: records.Cluster) -> reco
     client = dependencies.clusters.for_cluster(cluster)
     if not client.is_ready():
         raise outcome.Waiting("The apiserver is not ready yet.", _POLL)
-    approved = approve_serving(dependencies, cluster)
+    approved = apiservers.approve_serving(dependencies, cluster)
     for node_id in cluster.control_node_ids[:1]:
         name = dependencies.db.nodes.get(node_id).name
         node = client.find(resources.Node, name)
-        if node is None or not _is_ready(node):
+        if node is None or not kubernetes_nodes.is_ready(node):
             raise outcome.Waiting(f"The control node {name} is not Ready yet.", _POLL)
         if name not in approved and _is_new(node):
             raise outcome.Waiting(f"The kubelet of {name} has not asked for its serving certificate yet.", _POLL)
     if not verification.policies_are_in_force(client):
         raise outcome.Waiting("The admission policies are not in force yet.", _POLL)
     return cluster
-
-
-def approve_serving(dependencies: context.Dependencies, cluster: records.Cluster) -> tuple[str, ...]:
-    """Approve the serving certificates that the cluster's nodes ask for; return the nodes that have one approved."""
-    nodes = [dependencies.db.nodes.get(node_id) for node_id in cluster.control_node_ids]
-    addresses = {node.name: node.address for node in nodes if node.address is not None}
-    result = serving_certificates.approve(dependencies.clusters.for_cluster(cluster), addresses)
-    for sentence in result.refused:
-        LOG.warning("Cluster %s: a request for a serving certificate is left pending: %s", cluster.id, sentence)
-    return result.approved
 
 
 CONDUCTOR_PHASES: dict[str, Callable[[context.Dependencies, records.Cluster], records.Cluster]] = {
@@ -105,7 +87,12 @@ class PhaseStep:
         phase = self.phase
         if cluster.phase is None and phase is phases.PHASES[0]:
             cluster = dependencies.db.clusters.observe(
-                cluster.id, expect=cluster.generation, phase=phase.name, status_reason=progress.sentence(phase)
+                cluster.id,
+                expect=cluster.generation,
+                phase=phase.name,
+                status_reason=progress.sentence(phase),
+                # Recorded before anything is made with it: a later change of the option must not change the cluster.
+                endpoint=names.api_host(cluster.name, dependencies.conf.kubernetes.api_domain),
             )
         if cluster.phase != phase.name or cluster.status is not states.ClusterStatus.CREATING:
             return cluster
@@ -119,38 +106,6 @@ STEPS: tuple[steps.Step[records.Cluster], ...] = tuple(PhaseStep(phase) for phas
 """One step for each phase, in the order of the bootstrap."""
 
 
-def send_order(
-    dependencies: context.Dependencies,
-    node: records.Node,
-    cluster: records.Cluster,
-    phase: phases.Phase,
-    inputs: dict[str, str],
-) -> None:
-    """Have a node carry out a phase: write the order into its record, unless it is there, and cast it."""
-    order = write_order(dependencies.db, node, cluster, phase, inputs)
-    try:
-        dependencies.agents.run_phase(node.name, order)
-    except errors.HypernetesError as error:
-        LOG.info(
-            "The order for node %s could not be cast; its next heartbeat is answered with it: %s", node.name, error
-        )
-
-
-def write_order(
-    database: db_api.Database,
-    node: records.Node,
-    cluster: records.Cluster,
-    phase: phases.Phase,
-    inputs: dict[str, str],
-) -> messages.PhaseOrder:
-    """Write an order into a node's record, with which its next heartbeat is answered, unless it is there."""
-    order = bootstrap.decode_order(node.order)
-    if order is None or order.cluster_id != cluster.id or order.phase != phase.name:
-        order = messages.PhaseOrder(order_id=ids.new_uuid(), cluster_id=cluster.id, phase=phase.name, inputs=inputs)
-        database.nodes.observe(node.id, order=bootstrap.encode_order(order))
-    return order
-
-
 def _order(dependencies: context.Dependencies, cluster: records.Cluster, phase: phases.Phase) -> None:
     """Have the first control node work on a phase.
 
@@ -158,13 +113,13 @@ def _order(dependencies: context.Dependencies, cluster: records.Cluster, phase: 
     """
     node = dependencies.db.nodes.get(cluster.control_node_ids[0])
     if node.status is not states.NodeStatus.UP or node.address is None:
-        raise outcome.Waiting(f"Waiting for the node {node.name}, which is {node.status}.", ORDER_POLL_SECONDS)
+        raise outcome.Waiting(f"Waiting for the node {node.name}, which is {node.status}.", orders.POLL_SECONDS)
     if phase.name == bootstrap.SIGN_CLIENT:
         inputs = bootstrap.signing_inputs(dependencies.conf, _private_key(dependencies, cluster))
     else:
         inputs = bootstrap.inputs(dependencies.conf, phase, cluster, node)
-    send_order(dependencies, node, cluster, phase, inputs)
-    raise outcome.Waiting("", ORDER_POLL_SECONDS)
+    orders.send(dependencies, node, cluster, phase, inputs)
+    raise outcome.Waiting("", orders.POLL_SECONDS)
 
 
 def _private_key(dependencies: context.Dependencies, cluster: records.Cluster) -> str:
@@ -179,8 +134,3 @@ def _is_new(node: resources.Node) -> bool:
     """Return whether a node registered so lately that its kubelet may not have asked yet."""
     made = node.metadata.creationTimestamp if node.metadata is not None else None
     return made is not None and time.time() - made.timestamp() < _NEW_SECONDS
-
-
-def _is_ready(node: resources.Node) -> bool:
-    conditions = (node.status.conditions if node.status is not None else None) or []
-    return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)

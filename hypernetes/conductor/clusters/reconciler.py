@@ -13,6 +13,7 @@ from hypernetes.conductor.clusters import deletion
 from hypernetes.conductor.clusters import phases as bootstrap_phases
 from hypernetes.conductor.clusters import progress
 from hypernetes.conductor.clusters import storage
+from hypernetes.conductor.clusters import strangers
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.engine import steps
 from hypernetes.kubernetes.bootstrap import phases
@@ -35,6 +36,7 @@ STEPS: dict[states.ClusterStatus, tuple[Step, ...]] = {
     states.ClusterStatus.CREATING: bootstrap_phases.STEPS,
     states.ClusterStatus.ACTIVE: (
         bootstrap_phases.install_objects,
+        strangers.remove_strangers,
         certificates.approve_serving,
         certificates.renew,
         storage.report_storage,

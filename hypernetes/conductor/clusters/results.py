@@ -21,11 +21,10 @@ from hypernetes.rpc import messages
 LOG = log.getLogger(__name__)
 
 
-def accept(dependencies: context.Dependencies, node: records.Node, result: messages.PhaseResult) -> None:
-    """Move the cluster on by the result of a node's order; any other order's result is ignored."""
-    order = bootstrap.decode_order(node.order)
-    if order is None or order.order_id != result.order_id:
-        return
+def accept(
+    dependencies: context.Dependencies, node: records.Node, order: messages.PhaseOrder, result: messages.PhaseResult
+) -> None:
+    """Move the cluster on by the result of a node's order."""
     try:
         cluster = dependencies.db.clusters.get(order.cluster_id)
         if order.phase == phases.RESET.name:
@@ -56,7 +55,8 @@ def _accept_phase(
         return
     if phase.name == bootstrap.SIGN_CLIENT:
         try:
-            seen = bootstrap.signed(dependencies.keys.decrypt(cluster.client_key_encrypted or ""), result.outputs)
+            key = dependencies.keys.decrypt(cluster.client_key_encrypted or "")
+            seen = bootstrap.signed(dependencies.conf, cluster, key, result.outputs)
         except errors.HypernetesError as error:
             progress.fail(dependencies, cluster, phase, node.name, progress.cause(error))
             return
@@ -74,7 +74,7 @@ def _accept_renewal(
     if result.ok:
         try:
             key = dependencies.keys.decrypt(cluster.client_key_encrypted or "")
-            seen = bootstrap.signed(key, result.outputs)
+            seen = bootstrap.signed(dependencies.conf, cluster, key, result.outputs)
         except errors.HypernetesError as error:
             reason = progress.cause(error)
         else:
@@ -94,7 +94,7 @@ def _accept_reset(
     if cluster.status is not states.ClusterStatus.DELETING:
         return
     if result.ok:
-        dependencies.db.nodes.observe(node.id, cluster_id=None)
+        dependencies.db.nodes.release(node.id, order=None)
         return
     reason = progress.reason_text(result.message)
     failure = errors.PhaseFailed(phase=phases.RESET.name, node=node.name, reason=reason)

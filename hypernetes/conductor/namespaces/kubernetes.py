@@ -63,8 +63,13 @@ def ensure_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
 
 
 def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
-    """Delete the Kubernetes namespace and wait until its pods are gone. One of another owner is kept."""
+    """Delete the Kubernetes namespace and wait until its pods are gone. One of another owner is kept.
+
+    The apiserver of a lost cluster is not asked.
+    """
     cluster = dependencies.db.clusters.get(namespace.cluster_id)
+    if cluster.lost:
+        return namespace
     client = dependencies.clusters.for_cluster(cluster)
     found = client.find(resources.Namespace, namespace.name)
     if found is None:
@@ -91,6 +96,8 @@ def delete_kubernetes_namespace(dependencies: context.Dependencies, namespace: r
 def forget_service_accounts(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
     """Remove the namespace's service accounts from other namespaces' role bindings, before its name may be reused."""
     cluster = dependencies.db.clusters.get(namespace.cluster_id)
+    if cluster.lost:
+        return namespace
     changed = role_bindings.forget_service_accounts(dependencies.clusters.for_cluster(cluster), namespace.name)
     if changed:
         LOG.info("Namespace %s: its service accounts were removed from %d role bindings", namespace.id, changed)

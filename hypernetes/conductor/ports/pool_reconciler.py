@@ -134,6 +134,7 @@ def _is_needed(dependencies: context.Dependencies, pool: records.PortPool) -> bo
         pools.bounds(dependencies).enabled
         and namespace.status is states.NamespaceStatus.ACTIVE
         and node.status is states.NodeStatus.UP
+        and node.cluster_id == namespace.cluster_id
         and not dependencies.db.port_pools.idle(pool.id, dependencies.conf.port_pool.idle_after)
     )
 

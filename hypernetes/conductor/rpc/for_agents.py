@@ -5,10 +5,11 @@ import ipaddress
 from collections.abc import Mapping
 
 from hypernetes.conductor import dependencies as context
-from hypernetes.conductor.clusters import bootstrap
+from hypernetes.conductor import orders
 from hypernetes.conductor.clusters import results
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.nodes import heartbeats as node_heartbeats
+from hypernetes.conductor.nodes import results as membership_results
 from hypernetes.conductor.ports import allocator
 from hypernetes.conductor.ports import out_of_memory
 from hypernetes.conductor.rpc import caller as callers
@@ -50,11 +51,16 @@ class AgentsEndpoint:
                 problem=_problem(message.services),
             )
         )
-        return messages.HeartbeatAnswer(order=bootstrap.decode_order(node.order))
+        return messages.HeartbeatAnswer(order=orders.decode(node.order))
 
     def phase_result(self, message: messages.PhaseResult) -> messages.Done:
         """Record the result of the node's order; that of any other order is ignored."""
-        results.accept(self._dependencies, self._callers.verify(message.caller), message)
+        node = self._callers.verify(message.caller)
+        order = orders.decode(node.order)
+        if order is None or order.order_id != message.order_id:
+            return messages.Done()
+        if not membership_results.accept(self._dependencies, node, order, message):
+            results.accept(self._dependencies, node, order, message)
         return messages.Done()
 
     def allocate_port(self, message: messages.AllocatePort) -> messages.PortBinding:

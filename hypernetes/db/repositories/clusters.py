@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from hypernetes.db import models
 from hypernetes.db import transactions
 from hypernetes.db.repositories import base
+from hypernetes.db.repositories import nodes
 from hypernetes.model import errors
 from hypernetes.model import kinds
 from hypernetes.model import records
@@ -39,6 +40,36 @@ class Clusters(base.NamedRepository[models.Cluster, records.Cluster]):
 
         return self.change(identifier, decide)
 
+    def mark_lost(self, identifier: str) -> records.Cluster:
+        """Request the deletion of a cluster whose control node does not come back, and of all its namespaces.
+
+        :raises errors.NotFound: when there is no such cluster.
+        :raises errors.Conflict: when its control node is UP.
+        """
+
+        def decide(session: Session, cluster: records.Cluster) -> records.Cluster:
+            control = select(models.Node).where(models.Node.id.in_(cluster.control_node_ids)).with_for_update()
+            alive = [node.name for node in session.scalars(control) if node.status is states.NodeStatus.UP]
+            if alive:
+                reason = f"its control node {alive[0]} is UP; delete it without force"
+                raise errors.Conflict(kind=self.kind, id=identifier, reason=reason)
+            session.execute(
+                update(models.Namespace)
+                .where(
+                    models.Namespace.cluster_id == identifier,
+                    models.Namespace.status != states.NamespaceStatus.DELETING,
+                )
+                .values(
+                    status=states.NamespaceStatus.DELETING,
+                    status_reason=None,
+                    generation=models.Namespace.generation + 1,
+                ),
+                execution_options={"synchronize_session": False},
+            )
+            return dataclasses.replace(cluster, status=self.deleting, status_reason=None, lost=True)
+
+        return self.change(identifier, decide)
+
     @transactions.transaction
     def reencrypt(self, identifier: str, before: str, after: str) -> None:
         """Replace a cluster's encrypted client key, unless a conductor has replaced it meanwhile.
@@ -57,10 +88,10 @@ class Clusters(base.NamedRepository[models.Cluster, records.Cluster]):
         return super()._deleted(session, record)
 
     def _before_create(self, session: Session, record: records.Cluster, **_limits: int) -> None:
-        nodes = session.scalars(
+        rows = session.scalars(
             select(models.Node).where(models.Node.id.in_(record.control_node_ids)).with_for_update()
         ).all()
-        found = {node.id: node for node in nodes}
+        found = {node.id: node for node in rows}
         for node_id in record.control_node_ids:
             node = found.get(node_id)
             if node is None:
@@ -69,6 +100,8 @@ class Clusters(base.NamedRepository[models.Cluster, records.Cluster]):
                 raise errors.Conflict(kind=kinds.Kind.NODE, id=node_id, reason="it already belongs to a cluster")
             if node.status is states.NodeStatus.DELETING:
                 raise errors.Conflict(kind=kinds.Kind.NODE, id=node_id, reason="it is being deleted")
+            if node.order is not None:
+                raise errors.Conflict(kind=kinds.Kind.NODE, id=node_id, reason=nodes.UNFINISHED)
 
     def _after_create(self, session: Session, record: records.Cluster) -> None:
         for position, node_id in enumerate(record.control_node_ids):
@@ -81,4 +114,4 @@ class Clusters(base.NamedRepository[models.Cluster, records.Cluster]):
     def _before_delete(self, session: Session, identifier: str) -> None:
         # With the cluster its Kubernetes nodes are gone, and what was done to them.
         released = update(models.Node).where(models.Node.cluster_id == identifier)
-        session.execute(released.values(cluster_id=None, cordoned=False))
+        session.execute(released.values(**nodes.RELEASED))

@@ -15,12 +15,36 @@ from hypernetes.db import transactions
 from hypernetes.db import types
 from hypernetes.db.repositories import base
 from hypernetes.model import errors
+from hypernetes.model import ids
 from hypernetes.model import kinds
 from hypernetes.model import records
 from hypernetes.model import states
 
 _REVIVABLE = (states.NodeStatus.ENROLLING, states.NodeStatus.DOWN)
 """States of a node that a heartbeat makes UP."""
+
+
+UNFINISHED = "it has not been reset yet since it left its last cluster"
+"""Why a node cannot be claimed that was removed by force, and has not reported since."""
+
+ARRIVING = (
+    states.Membership.PREPARING,
+    states.Membership.JOINING,
+    states.Membership.STARTING,
+    states.Membership.MEMBER,
+)
+LEAVING = tuple(one for one in states.Membership if one not in ARRIVING)
+"""Memberships of nodes that are, or are to be, in their cluster; and of those that are to be removed from it."""
+
+
+RELEASED = {
+    "cluster_id": None,
+    "cordoned": False,
+    "membership": None,
+    "membership_reason": None,
+    "signing_request": None,
+}
+"""Fields of a node that belongs to no cluster."""
 
 
 class Nodes(base.NamedRepository[models.Node, records.Node]):
@@ -106,6 +130,63 @@ class Nodes(base.NamedRepository[models.Node, records.Node]):
 
         return self.change(identifier, decide)
 
+    def join(self, identifier: str, cluster_id: ids.ClusterId) -> records.Node:
+        """Request that the node become a worker of the cluster. Repeating the request changes nothing.
+
+        :raises errors.NotFound: when there is no such node, or no such cluster.
+        :raises errors.Conflict: when the node or the cluster cannot do so.
+        """
+
+        def decide(session: Session, node: records.Node) -> records.Node:
+            if node.cluster_id == cluster_id and node.membership in ARRIVING:
+                return node
+            cluster = session.get(models.Cluster, cluster_id, with_for_update=True)
+            if cluster is None:
+                raise errors.NotFound(kind=kinds.Kind.CLUSTER, id=cluster_id)
+            if cluster.status is not states.ClusterStatus.ACTIVE:
+                inactive = f"it is {cluster.status}, not ACTIVE"
+                raise errors.Conflict(kind=kinds.Kind.CLUSTER, id=cluster_id, reason=inactive)
+            reason = _why_not_free(node)
+            if reason is not None:
+                raise errors.Conflict(kind=self.kind, id=identifier, reason=reason)
+            return dataclasses.replace(node, cluster_id=cluster_id, membership=states.Membership.PREPARING)
+
+        return self.change(identifier, decide)
+
+    def leave(self, identifier: str, cluster_id: str, *, force: bool) -> records.Node:
+        """Request that the worker leave the cluster. Repeating the request changes nothing.
+
+        :param force: do not wait for its pods, nor for its agent, which resets the node if it ever reports again.
+        :raises errors.NotFound: when there is no such node in the cluster.
+        :raises errors.Conflict: when it is a control node.
+        """
+
+        def decide(session: Session, node: records.Node) -> records.Node:
+            if node.cluster_id != cluster_id:
+                raise errors.NotFound(kind=self.kind, id=identifier)
+            if session.get(models.ControlNode, identifier) is not None:
+                raise errors.Conflict(kind=self.kind, id=identifier, reason="it is the cluster's control node")
+            wanted = states.Membership.LOST if force else states.Membership.DRAINING
+            if node.membership is states.Membership.LEAVING or (node.membership in LEAVING and not force):
+                return node
+            return dataclasses.replace(node, membership=wanted, membership_reason=None)
+
+        return self.change(identifier, decide)
+
+    def release(self, identifier: str, **seen: Any) -> records.Node:
+        """Record that nothing connects the node to its cluster any more.
+
+        :param seen: further fields to write.
+        """
+        return self.observe(identifier, **RELEASED, **seen)
+
+    @transactions.transaction
+    def clear_order(self, identifier: str, order: str) -> None:
+        """Remove an order from the node's record, unless another one has replaced it."""
+        done = update(models.Node).where(models.Node.id == identifier, models.Node.order == order).values(order=None)
+        with self._database.writer() as session:
+            session.execute(done, execution_options={"synchronize_session": False})
+
     @transactions.transaction
     def list_cordon_pending(self) -> tuple[records.Node, ...]:
         """Return the nodes of clusters whose cordon is not as the operator wants it."""
@@ -151,8 +232,20 @@ class Nodes(base.NamedRepository[models.Node, records.Node]):
     def _deleted(self, session: Session, record: records.Node) -> records.Node:
         if session.get(models.ControlNode, record.id) is not None:
             raise errors.Conflict(kind=self.kind, id=record.id, reason="it is a cluster's control node")
+        if record.membership is not None:
+            reason = "it is a worker of a cluster; remove it there first"
+            raise errors.Conflict(kind=self.kind, id=record.id, reason=reason)
         # Its agent is locked out from this moment on.
         return dataclasses.replace(super()._deleted(session, record), secret_hash=None, token_hash=None)
+
+
+def _why_not_free(node: records.Node) -> str | None:
+    """Return why a node cannot become a worker, or None."""
+    if node.cluster_id is not None:
+        return "it already belongs to a cluster"
+    if node.status is states.NodeStatus.DELETING:
+        return "it is being deleted"
+    return UNFINISHED if node.order is not None else None
 
 
 def _heartbeats(batch: Sequence[records.NodeReport]) -> Any:

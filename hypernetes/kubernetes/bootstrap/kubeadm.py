@@ -5,6 +5,7 @@ What is set here and why stands beside each value; everything else is kubeadm's 
 apiserver is pointed to are rendered by :mod:`hypernetes.kubernetes.bootstrap.apiserver_files`.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,8 @@ class ClusterSpec:
     """Seconds for which the control plane's certificates are valid; the CAs are kubeadm's ten years."""
     etcd_quota: int = 8 << 30
     """Size of etcd's database in bytes at which it refuses writes."""
+    endpoint_name: str | None = None
+    """DNS name of the apiserver; None for a cluster that has only the address."""
     extra_certificate_names: tuple[str, ...] = ()
     """Further names and addresses under which users reach the apiserver."""
     image_repository: str = "registry.k8s.io"
@@ -68,7 +71,7 @@ def cgroup_root(node_name: str) -> str:
 
 
 def endpoint(address: str) -> str:
-    """Return host and port of the apiserver at an address."""
+    """Return host and port of the apiserver at an address or a name."""
     return f"[{address}]:{API_PORT}" if ":" in address else f"{address}:{API_PORT}"
 
 
@@ -85,21 +88,33 @@ def init_configuration(spec: ClusterSpec) -> dict[str, Any]:
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "InitConfiguration",
         "localAPIEndpoint": {"advertiseAddress": spec.node_address, "bindPort": API_PORT},
-        "nodeRegistration": {
-            "name": spec.node_name,
-            "criSocket": CONTAINERD_SOCKET,
-            "imagePullPolicy": "IfNotPresent",
-            # An empty list is not the same as none: kubeadm taints the control node when the key is missing.
-            "taints": [taint] if spec.taint_control_node else [],
-            "ignorePreflightErrors": list(spec.ignored_preflight_checks),
-            "kubeletExtraArgs": _arguments({"hostname-override": spec.node_name, "node-ip": spec.node_address}),
-        },
+        "nodeRegistration": node_registration(
+            spec.node_name,
+            spec.node_address,
+            spec.ignored_preflight_checks,
+            (taint,) if spec.taint_control_node else (),
+        ),
         "timeouts": {
             "controlPlaneComponentHealthCheck": "5m0s",
             "kubeletHealthCheck": "5m0s",
             # wait-control-plane makes its first call with this limit, so a slow machine would fail after a minute.
             "kubernetesAPICall": "5m0s",
         },
+    }
+
+
+def node_registration(
+    name: str, address: str, ignored_preflight_checks: Iterable[str], taints: Iterable[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """Return how a node registers, as a control node or as a worker."""
+    return {
+        "name": name,
+        "criSocket": CONTAINERD_SOCKET,
+        "imagePullPolicy": "IfNotPresent",
+        # An empty list is not the same as none: kubeadm taints the control node when the key is missing.
+        "taints": list(taints),
+        "ignorePreflightErrors": list(ignored_preflight_checks),
+        "kubeletExtraArgs": _arguments({"hostname-override": name, "node-ip": address}),
     }
 
 
@@ -111,11 +126,12 @@ def cluster_configuration(spec: ClusterSpec) -> dict[str, Any]:
         "clusterName": spec.cluster_name,
         "kubernetesVersion": spec.kubernetes_version,
         "imageRepository": spec.image_repository,
-        "controlPlaneEndpoint": endpoint(spec.node_address),
+        # Never a node's own address if there is a name: it stands in every kubelet's kubeconfig.
+        "controlPlaneEndpoint": endpoint(spec.endpoint_name or spec.node_address),
         "certificateValidityPeriod": f"{spec.certificate_validity}s",
         "networking": {"serviceSubnet": spec.service_subnet},
         "apiServer": {
-            "certSANs": [spec.node_address, *spec.extra_certificate_names],
+            "certSANs": [*filter(None, [spec.endpoint_name]), spec.node_address, *spec.extra_certificate_names],
             "extraArgs": _arguments(api_server_arguments(spec)),
             "extraVolumes": [
                 # kubeadm mounts files one by one, so that the apiserver does not see the rest of /etc.

@@ -3,7 +3,8 @@
 
 Each phase is idempotent: an interrupted one is run again, and a retry resumes at the phase that failed.
 The order of those that call ``kubeadm init phase …`` is kubeadm's own; kube-proxy and CoreDNS are left out (kube-proxy
-would program tenants' overlapping addresses on the host), and so are bootstrap tokens, which only ``join`` will need.
+would program tenants' overlapping addresses on the host), and so are bootstrap tokens, which nothing needs: a worker
+joins with a certificate that the conductor has signed for it (:mod:`hypernetes.kubernetes.bootstrap.join`).
 """
 
 import enum
@@ -135,7 +136,7 @@ RESET = Phase(
     "Look at the agent's log on the node; deleting the cluster again resumes the reset.",
     timeout=300,
 )
-"""The one phase of a deletion."""
+"""The one phase of a deletion, of a cluster or of a worker."""
 
 RENEW = Phase(
     "renew",
@@ -146,7 +147,24 @@ RENEW = Phase(
 )
 """The phase of an ACTIVE cluster, when a third of its certificates' life is left."""
 
-_BY_NAME = {phase.name: phase for phase in (*PHASES, RESET, RENEW)}
+PREPARE_WORKER = Phase(
+    "prepare-worker",
+    "containerd runs; the CNI configuration is in place, and the key of the kubelet's certificate is made.",
+    Where.NODE,
+    "Look at the agent's log on the node.",
+    timeout=300,
+)
+JOIN = Phase(
+    "join",
+    "kubeadm has configured the kubelet as the cluster's, and it runs.",
+    Where.NODE,
+    "Look at the agent's and the kubelet's log on the node.",
+    (("preflight",), ("kubelet-start",)),
+    timeout=300,
+)
+"""The phases of a worker, first to last; the arguments are those after ``kubeadm join phase``."""
+
+_BY_NAME = {phase.name: phase for phase in (*PHASES, RESET, RENEW, PREPARE_WORKER, JOIN)}
 
 
 def get_phase(name: str) -> Phase:

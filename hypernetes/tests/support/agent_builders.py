@@ -59,6 +59,7 @@ def layout(directory: Path) -> layouts.Layout:
         cni_programs=directory / "cni-bin",
         runtime=directory / "runtime.json",
         audit_logs=directory / "audit",
+        hosts=directory / "hosts",
     )
 
 

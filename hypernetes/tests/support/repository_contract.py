@@ -250,6 +250,46 @@ class NodeContract(testtools.TestCase):
         self.assertRaises(errors.Conflict, self.database.nodes.set_disabled, made.id, None)
         self.assertRaises(errors.NotFound, self.database.nodes.set_enabled, ids.new_uuid())
 
+    def test_a_node_joins_one_active_cluster_and_leaves_it(self) -> None:
+        nodes, node = self.database.nodes, builders.node(self.database)
+        first = builders.cluster(self.database)
+        second = builders.cluster(self.database, "second")
+        waiting = builders.cluster(self.database, "third", states.ClusterStatus.CREATING)
+        self.assertRaises(errors.Conflict, nodes.join, node.id, waiting.id)
+        self.assertRaises(errors.NotFound, nodes.join, node.id, ids.ClusterId(ids.new_uuid()))
+        joined = nodes.join(node.id, first.id)
+        self.assertEqual((first.id, states.Membership.PREPARING), (joined.cluster_id, joined.membership))
+        self.assertEqual(joined, nodes.join(node.id, first.id))
+        self.assertRaises(errors.Conflict, nodes.join, node.id, second.id)
+        self.assertRaises(errors.NotFound, nodes.leave, node.id, second.id, force=True)
+        self.assertRaises(errors.Conflict, nodes.mark_deleting, node.id)
+        leaving = nodes.leave(node.id, first.id, force=False)
+        self.assertEqual(states.Membership.DRAINING, leaving.membership)
+        self.assertEqual(leaving, nodes.leave(node.id, first.id, force=False))
+        self.assertRaises(errors.Conflict, nodes.join, node.id, first.id)
+        self.assertEqual(states.Membership.LOST, nodes.leave(node.id, first.id, force=True).membership)
+        nodes.observe(node.id, order="reset")
+        self.assertIsNone(nodes.release(node.id).cluster_id)
+        self.assertRaises(errors.Conflict, nodes.join, node.id, first.id)
+        nodes.clear_order(node.id, "another")
+        self.assertEqual("reset", nodes.get(node.id).order)
+        nodes.clear_order(node.id, "reset")
+        self.assertEqual(second.id, nodes.join(node.id, second.id).cluster_id)
+
+    def test_a_lost_cluster_takes_its_namespaces_along(self) -> None:
+        node = builders.node(self.database, status=states.NodeStatus.UP)
+        cluster = builders.cluster(self.database, nodes=(node.id,))
+        namespace = builders.namespace(self.database, cluster.id)
+        other = builders.namespace(self.database, builders.cluster(self.database, "second").id)
+        self.assertRaises(errors.Conflict, self.database.clusters.mark_lost, cluster.id)
+        self.database.nodes.observe(node.id, status=states.NodeStatus.DOWN)
+        lost = self.database.clusters.mark_lost(cluster.id)
+        self.assertEqual((states.ClusterStatus.DELETING, True), (lost.status, lost.lost))
+        self.assertEqual(lost, self.database.clusters.mark_lost(cluster.id))
+        after = self.database.namespaces.get(namespace.id)
+        self.assertEqual((states.NamespaceStatus.DELETING, 2), (after.status, after.generation))
+        self.assertEqual(other, self.database.namespaces.get(other.id))
+
     def _cordon_pending(self) -> list[str]:
         return [node.id for node in self.database.nodes.list_cordon_pending()]
 

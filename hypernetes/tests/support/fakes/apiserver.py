@@ -25,6 +25,11 @@ class FakeApiserver:
         """Metadata of objects that finalizers keep, by name."""
         self.policies_in_force = True
         self.cordoned_by_kubectl: set[str] = set()
+        self.approved: list[str] = []
+        """Names of certificate signing requests that were approved."""
+        self.evicted: list[str] = []
+        self.unevictable: set[str] = set()
+        """Names of pods whose disruption budget forbids an eviction."""
         self.database_bytes = 1 << 20
         self._numbers = itertools.count(1)
 
@@ -37,11 +42,22 @@ class FakeApiserver:
         return "hypernetes/host-namespaces: no" if in_force else None
 
     def request(self, method: str, path: str, *, body: Any = None, **options: Any) -> Any:
-        """Serve ConfigMaps that are being deleted and have finalizers, and patches of role bindings' subjects."""
+        """Serve ConfigMaps that are being deleted and have finalizers, evictions, approvals of certificates, and
+        patches of role bindings' subjects.
+        """
         if path == "/apis":
             return {"groups": []}
         if path == "/api/v1":
             return {"resources": [{"name": "configmaps", "namespaced": True, "verbs": ["list", "patch"]}]}
+        if path.endswith("/eviction"):
+            *_, namespace, _, name, _ = path.split("/")
+            if name in self.unevictable:
+                raise errors.Unavailable(service="The cluster's apiserver", reason="a disruption budget forbids it")
+            self.evicted.append(f"{namespace}/{name}")
+            return {}
+        if path.endswith("/approval"):
+            self.approved.append(path.split("/")[-2])
+            return {}
         if method == "PATCH" and "/rolebindings/" in path:
             *_, namespace, _, name = path.split("/")
             binding = self.objects[rbac.RoleBinding, namespace, name]

@@ -47,6 +47,8 @@ class Service:
             ],
         )
         """None if the caller may not see it."""
+        self.memberships: list[str | None] = []
+        """How far a node is at each look."""
         self.created: dict[str, Any] = {}
         """What the response to a creation holds besides what was asked for."""
 
@@ -77,6 +79,15 @@ class Service:
             raise sdk.ForbiddenException("Policy does not allow it.", http_status=403)
         return self.health
 
+    def force_delete_cluster(self, identifier: str) -> None:
+        self.calls.append(("force_delete", identifier))
+
+    def add_cluster_node(self, identifier: str, node: str) -> None:
+        self.calls.append(("add", identifier, node))
+
+    def remove_cluster_node(self, identifier: str, node: str, *, force: bool) -> None:
+        self.calls.append(("remove", identifier, node, force))
+
     def retry_cluster(self, identifier: str) -> Any:
         self.calls.append(("retry", identifier))
         return self._find(Cluster, identifier, ignore_missing=False)
@@ -89,6 +100,8 @@ class Service:
 
     def _get(self, kind: Any, identifier: str) -> Any:
         found = self._find(kind, identifier, ignore_missing=False)
+        if kind is Node and self.memberships:
+            return Node(**{**found.to_dict(computed=False), "membership": self.memberships.pop(0)})
         if not self.states:
             return found
         state = self.states.pop(0)

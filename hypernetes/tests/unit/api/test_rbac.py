@@ -28,6 +28,7 @@ class RbacTest(testtools.TestCase):
             method, path = request.split()
             kind = path.split("/")[2].rstrip("s")
             names = ("cluster", "failed") if kind == "cluster" else (kind,)
+            path = path.replace("{node_id}", "worker")
             written = {f"{method} {path.replace('{id}', name)}" for name in names}
             self.assertTrue(written & told, request)
 
@@ -50,7 +51,9 @@ class RbacTest(testtools.TestCase):
             cluster = builders.cluster(database)
             failed = builders.cluster(database, "failed", states.ClusterStatus.ERROR)
             builders.node(database, "free")
+            worker = database.nodes.join(builders.node(database, "worker").id, cluster.id)
             ids = {
+                "worker": worker.id,
                 "cluster": cluster.id,
                 "failed": failed.id,
                 "node": builders.node(database).id,

@@ -9,7 +9,7 @@ import testtools
 from cryptography import fernet
 
 from hypernetes.cmd import manage
-from hypernetes.conductor.clusters import bootstrap
+from hypernetes.conductor import orders
 from hypernetes.conductor.clusters import keys
 from hypernetes.db import api as db_api
 from hypernetes.db import migration
@@ -146,7 +146,7 @@ class ManageTest(testtools.TestCase):
     def test_a_renewal_replaces_no_other_order(self) -> None:
         database, cluster = self.active_cluster()
         node_id = cluster.control_node_ids[0]
-        other = bootstrap.encode_order(messages.PhaseOrder("o", cluster.id, "reset"))
+        other = orders.encode(messages.PhaseOrder("o", cluster.id, "reset"))
         database.nodes.observe(node_id, order=other)
         self.useFixture(fixtures.MonkeyPatch("sys.stderr", self.output))
         self.assertEqual(1, self.run_command("certificates", "renew", cluster.id))

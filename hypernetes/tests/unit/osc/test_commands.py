@@ -13,6 +13,7 @@ from osc_lib import exceptions
 from osc_lib.command import command
 
 from hypernetes.osc import cluster
+from hypernetes.osc import cluster_node
 from hypernetes.osc import namespace
 from hypernetes.osc import node
 from hypernetes.sdk.cluster import Cluster
@@ -80,6 +81,34 @@ class CommandsTest(testtools.TestCase):
         self.service.states = ["DELETING", None]
         cloud.run(cluster.DeleteCluster, self.app, "demo", "--wait")
         self.assertEqual([("delete", Cluster, cloud.CLUSTER_ID)], self.service.calls)
+
+    def test_a_lost_cluster_is_deleted_by_force(self) -> None:
+        cloud.run(cluster.DeleteCluster, self.app, "demo", "--force")
+        self.assertEqual([("force_delete", cloud.CLUSTER_ID)], self.service.calls)
+
+    def test_a_worker_is_added_and_waited_for(self) -> None:
+        self.service.memberships = ["PREPARING", "JOINING", "MEMBER"]
+        made = cloud.record(cloud.run(cluster_node.AddClusterNode, self.app, "demo", "node1", "--wait"))
+        self.assertEqual([("add", cloud.CLUSTER_ID, "n1")], self.service.calls)
+        self.assertEqual("node1", made["name"])
+        self.assertEqual([], self.service.memberships)
+
+    def test_a_worker_is_removed_and_waited_for(self) -> None:
+        self.service.memberships = ["DRAINING", None]
+        cloud.run(cluster_node.RemoveClusterNode, self.app, "demo", "node1", "--wait", "--force")
+        self.assertEqual([("remove", cloud.CLUSTER_ID, "n1", True)], self.service.calls)
+        self.assertEqual([], self.service.memberships)
+
+    def test_the_nodes_of_a_cluster_are_listed_with_their_roles(self) -> None:
+        self.service.items = [
+            cloud.cluster(control_node_ids=["n1"]),
+            Node(id="n1", name="node1", status="UP"),
+            Node(id="n2", name="node2", status="UP", membership="MEMBER"),
+        ]
+        headers, rows = cloud.run(cluster_node.ListClusterNode, self.app, "demo")
+        self.assertEqual(("ID", "Name", "Role", "Status", "Membership"), headers[:5])
+        self.assertEqual([("n1", "node1", "control"), ("n2", "node2", "worker")], [row[:3] for row in rows])
+        self.assertEqual([("nodes", {"cluster_id": cloud.CLUSTER_ID})], self.service.calls)
 
     def test_what_is_not_there_is_an_error_of_the_command(self) -> None:
         self.assertRaises(exceptions.CommandError, cloud.run, node.ShowNode, self.app, "nothing")
@@ -184,7 +213,7 @@ class EntryPointsTest(testtools.TestCase):
         f"kube_{noun}_{verb}"
         for noun, more in (("cluster", ("health", "retry")), ("node", ("set",)), ("namespace", ("set", "unset")))
         for verb in ("create", "list", "show", "delete", *more)
-    } | {"kube_config"}
+    } | {"kube_config", "kube_cluster_node_add", "kube_cluster_node_list", "kube_cluster_node_remove"}
 
     def test_every_command_is_found_and_has_an_example(self) -> None:
         found = {point.name: point for point in importlib.metadata.entry_points(group="openstack.kube.v1")}

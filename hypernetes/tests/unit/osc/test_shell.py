@@ -56,6 +56,9 @@ TABLE = {
     "kube cluster health": Row("demo", "UPPER", f"{NO['Cluster']} UPPER"),
     "kube cluster retry": Row("broken", "a/b", f"{NO['Cluster']} a/b"),
     "kube cluster delete": Row("broken", "none", f"{NO['Cluster']} none", prints=False),
+    "kube cluster node add": Row("demo node5", "demo none", f"{NO['Node']} none"),
+    "kube cluster node list": Row("demo", "none", f"{NO['Cluster']} none"),
+    "kube cluster node remove": Row("demo worker1", "demo none", f"{NO['Node']} none", prints=False),
     "kube node create": Row("node3", "UPPER", "lower-case"),
     "kube node list": Row("--long", "--marker 00000000-0000-4000-8000-000000000000", "is not the ID of"),
     "kube node show": Row("node1", "UPPER", f"{NO['Node']} UPPER"),
@@ -86,7 +89,7 @@ class ShellTest(testtools.TestCase):
         for name in ("OS_CLOUD", "OS_CLIENT_CONFIG_FILE"):
             self.useFixture(fixtures.EnvironmentVariable(name))
         store = self.api.application.database
-        for name in ("node1", "node2", "node4"):
+        for name in ("node1", "node2", "node4", "node5"):
             database.node(store, name, status=states.NodeStatus.UP)
         operator = self.api.connection("operator").kubernetes
         for name, status in (("demo", states.ClusterStatus.ACTIVE), ("broken", states.ClusterStatus.ERROR)):
@@ -95,6 +98,8 @@ class ShellTest(testtools.TestCase):
             store.clusters.observe(
                 cluster.id, status=status, api_address="https://198.51.100.11:6443", ca_certificate="PEM"
             )
+        worker = database.node(store, "worker1", status=states.NodeStatus.UP)
+        operator.add_cluster_node(operator.find_cluster("demo").id, worker.id)
         self.api.connection("red_member").kubernetes.create_namespace(name="web", cluster="demo")
 
     def keep_logging(self) -> None:

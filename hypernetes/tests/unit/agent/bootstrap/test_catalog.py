@@ -11,7 +11,7 @@ from hypernetes.kubernetes.bootstrap import phases
 class CatalogTest(testtools.TestCase):
     def test_every_phase_a_node_may_be_ordered_to_carry_out_has_its_function(self) -> None:
         wanted = {phase.name for phase in phases.PHASES if phase.where is phases.Where.NODE}
-        wanted |= {phases.RESET.name, phases.RENEW.name}
+        wanted |= {phases.RESET.name, phases.RENEW.name, phases.PREPARE_WORKER.name, phases.JOIN.name}
         self.assertEqual(wanted, set(catalog.PHASES))
 
     def test_every_call_of_kubeadm_is_one_of_its_phases(self) -> None:

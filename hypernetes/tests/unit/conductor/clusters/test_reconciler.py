@@ -15,12 +15,13 @@ from lightkube.models import meta_v1 as meta
 from lightkube.resources import core_v1 as core
 from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
-from hypernetes.conductor.clusters import bootstrap
+from hypernetes.conductor import orders
 from hypernetes.conductor.clusters import keys
 from hypernetes.conductor.clusters import progress
 from hypernetes.conductor.clusters import reconciler
-from hypernetes.conductor.clusters import results
 from hypernetes.conductor.engine import outcome
+from hypernetes.conductor.nodes import heartbeats
+from hypernetes.conductor.rpc import for_agents
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.kubernetes.objects import flowcontrol
 from hypernetes.model import ids
@@ -71,7 +72,7 @@ class ClusterTest(testtools.TestCase):
         )
 
     def order(self) -> messages.PhaseOrder:
-        order = bootstrap.decode_order(self.db.nodes.get(self.node_id).order)
+        order = orders.decode(self.db.nodes.get(self.node_id).order)
         assert order is not None
         return order
 
@@ -79,7 +80,12 @@ class ClusterTest(testtools.TestCase):
         self, order: messages.PhaseOrder, outputs: dict[str, str] | None = None, *, ok: bool = True, message: str = ""
     ) -> None:
         result = messages.PhaseResult(messages.Caller("n", "t"), order.order_id, ok, message, outputs or {})
-        results.accept(self.fixture.dependencies, self.db.nodes.get(self.node_id), result)
+        node = self.db.nodes.get(self.node_id)
+        endpoint = for_agents.AgentsEndpoint(
+            self.fixture.dependencies, heartbeats.Heartbeats(self.fixture.dependencies)
+        )
+        with fixtures.MonkeyPatch("hypernetes.conductor.rpc.caller.Callers.verify", lambda *_: node):
+            endpoint.phase_result(result)
 
     def now(self) -> records.Cluster:
         return self.db.clusters.get(self.cluster.id)
@@ -118,6 +124,23 @@ class ClusterTest(testtools.TestCase):
         self.assertEqual((states.ClusterStatus.ACTIVE, None, None), (now.status, now.phase, now.status_reason))
         self.assertEqual("https://192.0.2.11:6443", now.api_address)
         self.assertTrue(self.fixture.apiserver.apiserver.objects)
+
+    def test_a_cluster_keeps_the_name_it_began_with(self) -> None:
+        self.carry_out(up_to="prepare")
+        inputs = self.order().inputs
+        self.assertEqual("demo.hypernetes.internal", self.now().endpoint)
+        self.assertIn("controlPlaneEndpoint: demo.hypernetes.internal:6443", inputs["kubeadm.yaml"])
+        self.assertEqual(("demo.hypernetes.internal", "192.0.2.11"), (inputs["api_host"], inputs["api_host_address"]))
+        self.fixture.conf.set_override("api_domain", "k8s.example.org", group="kubernetes")
+        self.carry_out(up_to="certs")
+        self.assertIn("controlPlaneEndpoint: demo.hypernetes.internal:6443", self.order().inputs["kubeadm.yaml"])
+
+    def test_with_a_domain_of_the_operator_users_get_the_name_and_nodes_no_hosts_file(self) -> None:
+        self.fixture.conf.set_override("api_domain", "k8s.example.org", group="kubernetes")
+        self.carry_out(up_to="prepare")
+        self.assertNotIn("api_host", self.order().inputs)
+        self._activate()
+        self.assertEqual("https://demo.k8s.example.org:6443", self.now().api_address)
 
     def _activate(self) -> None:
         self.make_ready_node()
@@ -294,6 +317,6 @@ class ClusterTest(testtools.TestCase):
 
     def test_results_of_a_cluster_that_is_gone_clear_the_order(self) -> None:
         order = messages.PhaseOrder("o", ids.new_uuid(), "certs")
-        self.db.nodes.observe(self.node_id, order=bootstrap.encode_order(order))
+        self.db.nodes.observe(self.node_id, order=orders.encode(order))
         self.answer(order)
         self.assertIsNone(self.db.nodes.get(self.node_id).order)

@@ -7,7 +7,7 @@ from unittest import mock
 import testtools
 from lightkube.resources import core_v1 as core
 
-from hypernetes.conductor.clusters import bootstrap
+from hypernetes.conductor import orders
 from hypernetes.conductor.engine import outcome
 from hypernetes.conductor.nodes import heartbeats
 from hypernetes.conductor.nodes import reconciler
@@ -128,7 +128,7 @@ class AgentsEndpointTest(EndpointCase):
     def test_a_heartbeat_is_answered_with_the_nodes_order(self) -> None:
         self.assertIsNone(self.beat().order)
         order = messages.PhaseOrder("o", ids.new_uuid(), "certs", {"a.yaml": "b"})
-        self.db.nodes.observe(self.node.id, order=bootstrap.encode_order(order))
+        self.db.nodes.observe(self.node.id, order=orders.encode(order))
         self.assertEqual(order, self.beat().order)
 
     def test_a_released_port_is_marked_and_an_unknown_one_is_fine(self) -> None:

@@ -30,6 +30,18 @@ class ConfigurationTest(testtools.TestCase):
         document = kubeadm.init_configuration(builders.cluster_spec())
         self.assertEqual({"advertiseAddress": "198.51.100.11", "bindPort": 6443}, document["localAPIEndpoint"])
 
+    def test_the_endpoint_is_a_name_that_the_certificate_has(self) -> None:
+        spec = builders.cluster_spec(endpoint_name="demo.hypernetes.internal", extra_certificate_names=("lb.test",))
+        document = kubeadm.cluster_configuration(spec)
+        self.assertEqual("demo.hypernetes.internal:6443", document["controlPlaneEndpoint"])
+        names = document["apiServer"]["certSANs"]
+        self.assertEqual(["demo.hypernetes.internal", "198.51.100.11", "lb.test"], names)
+
+    def test_the_endpoint_of_a_cluster_without_a_name_is_the_address(self) -> None:
+        document = kubeadm.cluster_configuration(builders.cluster_spec())
+        self.assertEqual("198.51.100.11:6443", document["controlPlaneEndpoint"])
+        self.assertEqual(["198.51.100.11"], document["apiServer"]["certSANs"][:1])
+
     def test_an_untainted_control_node_says_so_with_an_empty_list(self) -> None:
         registration = kubeadm.init_configuration(builders.cluster_spec())["nodeRegistration"]
         self.assertEqual([], registration["taints"])
