@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where everything listens: one bridge of our own, default ports, addresses from the documentation range of RFC 5737.
+"""Where everything listens: two bridges of our own, default ports, addresses from documentation ranges of RFC 5737.
 
-The bridge's address is in no routing table but this machine's, so nothing here is reachable from elsewhere.
+The bridges' addresses are in no routing table but this machine's, so nothing here is reachable from elsewhere.
 """
 
 BRIDGE = "hn0"
@@ -9,7 +9,12 @@ CONTROL = "198.51.100.1"
 INTERNAL = "127.51.100.1"
 """Of the services that no node needs: nodes cannot reach it, and Debian's own services listen on 127.0.0.1."""
 PREFIX_LENGTH = 24
-NODES = {"node1": "198.51.100.11"}
+NODES = {f"node{number}": f"198.51.100.{10 + number}" for number in (1, 2, 3)}
+"""Every node that `up --nodes` may ask for; the first is the cluster's control node."""
+
+UNDERLAY = "hn1"
+"""The bridge that carries the nodes' tunnels and nothing else."""
+TUNNELS = {name: f"203.0.113.{10 + number}" for number, name in enumerate(NODES, 1)}
 
 MARIADB_PORT = 3306
 RABBITMQ_PORT = 5671

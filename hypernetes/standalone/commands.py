@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from hypernetes.standalone import addresses
 from hypernetes.standalone import cleanup
 from hypernetes.standalone import component
 from hypernetes.standalone import machine
@@ -21,6 +22,7 @@ from hypernetes.standalone import machine_lock
 from hypernetes.standalone import ownership
 from hypernetes.standalone import runner
 from hypernetes.standalone import table
+from hypernetes.standalone.components import worker
 from hypernetes.standalone.installation import Installation
 from hypernetes.standalone.layout import Layout
 
@@ -56,8 +58,18 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         dest="chosen",
         default=[],
-        choices=sorted(name for name, one in table.COMPONENTS.items() if one.optional),
+        choices=sorted(
+            name
+            for name, one in table.COMPONENTS.items()
+            if one.optional and name not in table.of_workers(worker.WORKERS)
+        ),
         help="also start this component, now and in each later `up`; may be repeated",
+    )
+    up.add_argument(
+        "--nodes",
+        type=int,
+        choices=range(1, len(addresses.NODES) + 1),
+        help="how many nodes the cluster has, now and in each later `up`; 1 at first. Those above are removed",
     )
     verbs.add_parser("status", help="show what is ready; exit status 3 if anything is not")
     env = verbs.add_parser("env", help='print shell exports for a user: eval "$(tools/quickstart env red)"')
@@ -90,6 +102,8 @@ def main(arguments: Sequence[str]) -> int:
             ownership.claim(installation.layout)
             # `up` may be left out, and then has no options.
             installation.record("with", *getattr(options, "chosen", ()))
+            if getattr(options, "nodes", None):
+                installation.remember("nodes", str(options.nodes))
             return up(installation, options.until)
     except (machine.StandaloneError, component.TableInvalid) as error:
         sys.stderr.write(f"quickstart: {error}\n")
@@ -107,6 +121,10 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
     installation.say = _say
     wanted = component.closure(table.COMPONENTS, until or chosen(installation))
     results = runner.start_all(table.COMPONENTS, wanted, installation, runner.Progress(_say))
+    if until is None and not any(result.error for result in results):
+        for name in set(installation.nodes()) & set(worker.WORKERS) - set(installation.workers()):
+            _say(f"  removing {name}\n")
+            worker.retire(installation, name)
     failed = [result.name for result in results if result.error]
     if failed:
         _say(f"failed: {', '.join(failed)}; logs are in {installation.layout.log}\n")
@@ -118,6 +136,7 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
 def chosen(installation: Installation) -> list[str]:
     """Return the components of the installation: all but the optional ones that no ``up`` has named."""
     named = installation.recorded("with")
+    named += table.of_workers(installation.workers())
     return [name for name, one in table.COMPONENTS.items() if not one.optional or name in named]
 
 

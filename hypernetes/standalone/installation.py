@@ -55,6 +55,11 @@ class Installation:
             log_inside=Path("/var/log/hypernetes"),
         )
 
+    def workers(self) -> list[str]:
+        """Return the nodes that the last ``up --nodes`` has asked for, without the control node."""
+        wanted = self.recorded("nodes")
+        return list(addresses.NODES)[1 : int(wanted[-1]) if wanted else 1]
+
     def nodes(self) -> list[str]:
         """Return the nodes that have a state directory."""
         return [name for name in addresses.NODES if self.layout.node(name).is_dir()]
@@ -85,6 +90,10 @@ class Installation:
             fresh = [value for value in values if value not in known]
             if fresh:
                 machine.write(self._record(name), "".join(f"{value}\n" for value in [*known, *fresh]))
+
+    def remember(self, name: str, value: str) -> None:
+        """Record one value in place of an earlier one."""
+        machine.write(self._record(name), f"{value}\n")
 
     def recorded(self, name: str) -> list[str]:
         """Return what was recorded under a name, in that order."""

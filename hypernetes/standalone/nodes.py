@@ -26,6 +26,9 @@ APISERVER_PORT = 6443
 CONNECTIONS_PER_SOURCE = 64
 """To a node's apiserver, as the load balancer of a real one allows them (etc/hypernetes/haproxy.cfg)."""
 DIST_MOUNT = Path("/usr/lib/hypernetes")
+TUNNEL_DEVICE = "eth1"
+HOSTS = Path("/etc/hosts")
+FIRST_HOSTS = "127.0.0.1 localhost\n"
 
 # Directory below the node's state → path inside. What begins with `run` is emptied at each start, as at a boot.
 BINDS = {
@@ -64,6 +67,21 @@ class Node:
         return addresses.NODES[self.name]
 
     @property
+    def is_worker(self) -> bool:
+        """Whether it is not the cluster's control node."""
+        return self.name != next(iter(addresses.NODES))
+
+    @property
+    def tunnel_address(self) -> str:
+        """Its address as the end of tunnels between nodes."""
+        return addresses.TUNNELS[self.name]
+
+    @property
+    def tunnel_device(self) -> str:
+        """The host's end of the cable that carries the tunnels."""
+        return f"ht-{self.name}"
+
+    @property
     def network_namespace(self) -> Path:
         """Where its network namespace is pinned; ``ip netns`` knows it as ``hypernetes-<node>``."""
         return NETNS_DIRECTORY / f"hypernetes-{self.name}"
@@ -92,6 +110,7 @@ def inside(installation: Installation, node: Node) -> list[str | Path]:
 def fstab(directory: Path, dist: Path, hidden: Iterable[Path]) -> str:
     """The node's mounts as mount(8) reads them; what is hidden comes last, since the sources lie below it."""
     lines = [f"{directory / source} {target} none bind 0 0" for source, target in BINDS.items()]
+    lines.append(f"{directory / 'etc/hypernetes/hosts'} {HOSTS} none bind 0 0")
     lines.append(f"{dist} {DIST_MOUNT} none bind,ro 0 0")
     lines += [f"tmpfs {path} tmpfs ro,size=4k,mode=0555 0 0" for path in hidden]
     return "\n".join(lines) + "\n"
@@ -108,6 +127,7 @@ def create(installation: Installation, node: Node) -> None:
     shutil.rmtree(directory / "run", ignore_errors=True)
     for source in BINDS:
         (directory / source).mkdir(parents=True, exist_ok=True)
+    _write_hosts(installation, node)
     installation.layout.dist.mkdir(parents=True, exist_ok=True)
     for target in (*BINDS.values(), str(DIST_MOUNT)):
         _create_directory(installation, Path(target))
@@ -130,6 +150,20 @@ def _create_network(installation: Installation, node: Node) -> None:
     machine.run([*enter, "ip", "address", "add", f"{node.address}/{addresses.PREFIX_LENGTH}", "dev", "eth0"])
     machine.run([*enter, "ip", "link", "set", "eth0", "up"])
     machine.run([*enter, "ip", "route", "add", "default", "via", addresses.CONTROL])
+
+
+def ensure_tunnel(node: Node) -> None:
+    """Connect the node to the network of the tunnels, if it is not; the switch does the rest."""
+    enter = ["nsenter", f"--net={node.network_namespace}"]
+    if machine.succeeds([*enter, "ip", "link", "show", "dev", TUNNEL_DEVICE]):
+        return
+    name = node.network_namespace.name
+    machine.run(["ip", "link", "add", node.tunnel_device, "type", "veth", "peer", "name", TUNNEL_DEVICE, "netns", name])
+    machine.run(["ip", "link", "set", node.tunnel_device, "master", addresses.UNDERLAY, "up"])
+    machine.run([*enter, "ip", "link", "set", TUNNEL_DEVICE, "up"])
+    # A switch in user space gets frames as the sender left them, without the checksum that a device would fill in.
+    machine.run(["ethtool", "-K", node.tunnel_device, "tx", "off"])
+    machine.run([*enter, "ethtool", "-K", TUNNEL_DEVICE, "tx", "off"])
 
 
 def connection_limit() -> list[str]:
@@ -176,6 +210,23 @@ def ensure_dist(installation: Installation, node: Node) -> None:
         machine.run([*enter, "mount", "-o", "bind,ro", installation.layout.dist, DIST_MOUNT])
 
 
+def ensure_hosts(installation: Installation, node: Node) -> None:
+    """Have the node see a hosts file of its own, also one that was created when nodes shared the machine's."""
+    own = _write_hosts(installation, node)
+    enter = ["nsenter", f"--mount={mount_namespace(installation, node)}"]
+    wanted = own.stat()
+    if machine.run([*enter, "stat", "--format=%d:%i", HOSTS]).strip() != f"{wanted.st_dev}:{wanted.st_ino}":
+        # By its path inside: there the state directory is hidden.
+        machine.run([*enter, "mount", "--bind", Path("/etc/hypernetes") / own.name, HOSTS])
+
+
+def _write_hosts(installation: Installation, node: Node) -> Path:
+    path = installation.layout.node(node.name) / "etc/hypernetes/hosts"
+    if not path.exists():
+        machine.write(path, FIRST_HOSTS)
+    return path
+
+
 def remove(installation: Installation, node: Node) -> None:
     """Stop everything in the node and remove its namespaces, link and cgroups; its files stay."""
     pin = mount_namespace(installation, node)
@@ -189,12 +240,14 @@ def remove(installation: Installation, node: Node) -> None:
         return list(found.values())
 
     cgroups.end_processes(members, grace=5)
-    machine.run(["umount", pin], check=False)
+    # The pin alone: beside it are those of other nodes.
+    mounts.unmount_below(pin)
     pin.unlink(missing_ok=True)
-    mounts.unmount_below(pin.parent)
+    pin.with_suffix(".fstab").unlink(missing_ok=True)
     if node.network_namespace.exists():
         machine.run(["ip", "netns", "delete", node.network_namespace.name])
-    machine.run(["ip", "link", "delete", node.host_device], check=False)
+    for device in (node.host_device, node.tunnel_device):
+        machine.run(["ip", "link", "delete", device], check=False)
     for root in cgroups.node_roots(node.name):
         cgroups.remove(root)
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hypernetes.standalone import component
 from hypernetes.standalone.components import agent
 from hypernetes.standalone.components import bridge
@@ -28,6 +30,7 @@ from hypernetes.standalone.components import registry
 from hypernetes.standalone.components import supervisor
 from hypernetes.standalone.components import tenants
 from hypernetes.standalone.components import tls
+from hypernetes.standalone.components import worker
 
 COMPONENTS = component.by_name(
     (
@@ -43,17 +46,25 @@ COMPONENTS = component.by_name(
         ovn.COMPONENT,
         neutron.COMPONENT,
         registry.COMPONENT,
-        node.component("node1"),
+        node.component(cluster.CONTROL_NODE),
+        *(node.component(name, optional=True) for name in worker.WORKERS),
         hypernetes_database.COMPONENT,
         proxy.COMPONENT,
         hypernetes_api.COMPONENT,
         hypernetes_webhook.COMPONENT,
         hypernetes_conductor.COMPONENT,
-        agent.component("node1"),
+        agent.component(cluster.CONTROL_NODE),
+        *(agent.component(name, optional=True) for name in worker.WORKERS),
         horizon.COMPONENT,
         tenants.COMPONENT,
         cluster.COMPONENT,
+        *(worker.component(name) for name in worker.WORKERS),
         demonstration.COMPONENT,
         evidence.COMPONENT,
     )
 )
+
+
+def of_workers(names: Iterable[str]) -> list[str]:
+    """Return the names of the components of workers."""
+    return [part for name in names for part in (name, f"agent-{name}", f"worker-{name}")]

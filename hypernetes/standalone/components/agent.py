@@ -21,6 +21,12 @@ PROGRAM = "hypernetes-agent"
 CONFIGURATION = Path("/etc/hypernetes/agent.conf")
 # The API honors a secret for an hour; an older one would make the agent try in vain.
 SECRET_USABLE_SECONDS = 3000
+# Of the apiserver, which workers do not have.
+WEBHOOK_CLIENT: dict[str, ini.Value] = {
+    "webhook_client_cert_file": "/etc/hypernetes/webhook-client.crt",
+    "webhook_client_key_file": "/etc/hypernetes/webhook-client.key",
+}
+UID_BASE, UID_COUNT = 200000, 65536
 # Every other registry, too: tenants choose the names, and the node must not connect to what they resolve to.
 MIRRORED = ("registry.k8s.io", "docker.io", containerd.ANY_HOST)
 
@@ -35,8 +41,10 @@ def configuration(node: Node, node_id: str) -> ini.Sections:
             "address": node.address,
             "registry_mirrors": mirrors,
             "registry_ca_file": "/etc/hypernetes/ca.pem",
-            "webhook_client_cert_file": "/etc/hypernetes/webhook-client.crt",
-            "webhook_client_key_file": "/etc/hypernetes/webhook-client.key",
+            **({} if node.is_worker else WEBHOOK_CLIENT),
+            # Nodes share this machine, and with it the kernel's users.
+            "uid_base": str(UID_BASE + UID_COUNT * list(addresses.NODES).index(node.name)),
+            "uid_count": str(UID_COUNT),
             # Emulated processors boot slowly.
             "templates": "project",
             "templates_grace": "60",
@@ -49,9 +57,12 @@ def start(installation: Installation, node: Node) -> None:
     """Enroll the node unless it is, start the agent."""
     nodes.ensure_dist(installation, node)
     etc = installation.layout.node(node.name) / "etc/hypernetes"
-    certificate, key = installation.webhook_clients.issue(f"apiserver-{node.name}")
-    machine.write(etc / "webhook-client.key", key.read_text(), mode=0o600)
-    machine.write(etc / "webhook-client.crt", certificate.read_text())
+    files = []
+    if not node.is_worker:
+        certificate, key = installation.webhook_clients.issue(f"apiserver-{node.name}")
+        machine.write(etc / "webhook-client.key", key.read_text(), mode=0o600)
+        machine.write(etc / "webhook-client.crt", certificate.read_text())
+        files.append(etc / "webhook-client.crt")
     node_id = _ensure_record(installation, node)
     path = etc / CONFIGURATION.name
     machine.write(path, ini.render(configuration(node, node_id)), mode=0o600)
@@ -59,7 +70,7 @@ def start(installation: Installation, node: Node) -> None:
         Program(
             name=PROGRAM,
             command=[installation.executable(PROGRAM), "--config-file", CONFIGURATION],
-            files=[path, etc / "webhook-client.crt", *installation.layout.sources()],
+            files=[path, *files, *installation.layout.sources()],
             stop_seconds=20,
             # It stops what it started, such as kubeadm, itself; containers are not its children.
             whole_group=False,
@@ -95,7 +106,7 @@ def ready(installation: Installation, node: Node) -> bool:
     return record is not None and record["status"] == "UP"
 
 
-def component(name: str) -> Component:
+def component(name: str, *, optional: bool = False) -> Component:
     """The table's row for one node's agent."""
     node = Node(name)
     return Component(
@@ -104,4 +115,5 @@ def component(name: str) -> Component:
         needs=(name, "distribution", "registry", "proxy", "hypernetes-conductor"),
         start=lambda installation: start(installation, node),
         ready=lambda installation: ready(installation, node),
+        optional=optional,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bridge ``hn0``: the network between control services and nodes."""
+"""The bridges: ``hn0`` between control services and nodes, ``hn1`` for the tunnels between nodes."""
 
 from __future__ import annotations
 
@@ -25,28 +25,34 @@ def link(name: str) -> dict[str, Any] | None:
 
 
 def start(_installation: Installation) -> None:
-    """Create the bridge and assign its address.
+    """Create the bridges, and assign the address of the control services.
 
-    :raises StandaloneError: when a device of that name exists that was not created here.
+    :raises StandaloneError: when a device of such a name exists that was not created here.
     """
-    device = link(addresses.BRIDGE)
-    if device and device.get("ifalias") != OWNER_MARK:
-        raise machine.StandaloneError(
-            f"a network device {addresses.BRIDGE} exists that was not created here; rename or remove it"
-        )
-    if device is None:
-        machine.run(["ip", "link", "add", addresses.BRIDGE, "type", "bridge"])
-        machine.run(["ip", "link", "set", addresses.BRIDGE, "alias", OWNER_MARK])
+    for name in (addresses.BRIDGE, addresses.UNDERLAY):
+        _ensure(name)
     machine.run(["ip", "address", "replace", f"{addresses.CONTROL}/{addresses.PREFIX_LENGTH}", "dev", addresses.BRIDGE])
-    machine.run(["ip", "link", "set", addresses.BRIDGE, "up"])
     machine.run(["ip", "link", "set", "lo", "up"])
 
 
+def _ensure(name: str) -> None:
+    device = link(name)
+    if device and device.get("ifalias") != OWNER_MARK:
+        raise machine.StandaloneError(f"a network device {name} exists that was not created here; rename or remove it")
+    if device is None:
+        machine.run(["ip", "link", "add", name, "type", "bridge"])
+        machine.run(["ip", "link", "set", name, "alias", OWNER_MARK])
+    machine.run(["ip", "link", "set", name, "up"])
+
+
 def stop(_installation: Installation) -> None:
-    """Remove the bridge if it was created here."""
-    device = link(addresses.BRIDGE)
-    if device and device.get("ifalias") == OWNER_MARK:
-        machine.run(["ip", "link", "delete", addresses.BRIDGE])
+    """Remove the bridges that were created here."""
+    for name in (addresses.BRIDGE, addresses.UNDERLAY):
+        device = link(name)
+        if device and device.get("ifalias") == OWNER_MARK:
+            machine.run(["ip", "link", "delete", name])
 
 
-COMPONENT = Component(name="bridge", summary="bridge hn0 for control services and nodes", start=start, stop=stop)
+COMPONENT = Component(
+    name="bridge", summary="bridges hn0 for control services and nodes, hn1 for tunnels", start=start, stop=stop
+)

@@ -92,7 +92,7 @@ def start(installation: Installation) -> None:
     machine.write(path, ini.render(configuration(installation)), mode=0o600)
     wanted = os.environ.get("HYPERNETES_CONDUCTORS")
     if wanted:
-        installation.record("conductors", str(int(wanted)))
+        installation.remember("conductors", str(int(wanted)))
     command: list[str | Path] = [installation.executable(NAME), "--config-file", path]
     files = [path, *installation.layout.sources()]
     for name in programs(installation):

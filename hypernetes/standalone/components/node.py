@@ -18,6 +18,7 @@ from hypernetes.standalone.supervision import Program
 
 SWITCH_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 SWITCH_SOCKET = "/run/openvswitch/db.sock"
+UNDERLAY = "br-tunnel"
 QUIET = ["-vconsole:warn", "-vfile:off", "-vsyslog:off"]
 
 
@@ -28,7 +29,7 @@ def external_ids(node: Node) -> dict[str, str]:
         "hostname": node.name,
         "ovn-remote": f"ssl:{addresses.CONTROL}:{addresses.OVN_SOUTHBOUND_PORT}",
         "ovn-encap-type": "geneve",
-        "ovn-encap-ip": node.address,
+        "ovn-encap-ip": node.tunnel_address,
         "ovn-bridge-datapath-type": "netdev",
     }
 
@@ -63,7 +64,23 @@ def programs(installation: Installation, node: Node) -> list[Program]:
             ],
             files=[certificate],
         ),
+        Program(name="underlay", command=["/bin/sh", "-c", underlay_script(node)]),
     ]  # fmt: skip
+
+
+def underlay_script(node: Node) -> str:
+    """Return what gives the bridge of the tunnels its address, also after the switch was started again.
+
+    A bridge in user space is a device of the switch's process (ovs-vswitchd.conf.db(5), datapath_type): the switch
+    finds the way to another node's tunnel by the address on it.
+    """
+    address = f"{node.tunnel_address}/{addresses.PREFIX_LENGTH}"
+    return (
+        "while :; do "
+        f"ip address show dev {UNDERLAY} 2>/dev/null | grep -q ' {address} ' || {{ "
+        f"ip address replace {address} dev {UNDERLAY} && ip link set {UNDERLAY} up && ethtool -K {UNDERLAY} tx off; "
+        "} >/dev/null 2>&1; sleep 2; done"
+    )
 
 
 def switch(installation: Installation, node: Node) -> list[str | Path]:
@@ -79,6 +96,8 @@ def start(installation: Installation, node: Node) -> None:
         supervisor.end(grace=10)
         nodes.remove(installation, node)
         nodes.create(installation, node)
+    nodes.ensure_hosts(installation, node)
+    nodes.ensure_tunnel(node)
     nodes.limit_connections(node)
     directory = installation.layout.node(node.name)
     _issue_chassis(installation, node)
@@ -98,7 +117,9 @@ def start(installation: Installation, node: Node) -> None:
         supervisor.apply(program)
     machine.run(
         [*switch(installation, node), "--may-exist", "add-br", "br-int", "--", "set", "bridge", "br-int",
-         "datapath_type=netdev", "fail_mode=secure"]
+         "datapath_type=netdev", "fail_mode=secure", "--", "--may-exist", "add-br", UNDERLAY, "--", "set", "bridge",
+         UNDERLAY, "datapath_type=netdev", "fail_mode=standalone", "--", "--may-exist", "add-port", UNDERLAY,
+         nodes.TUNNEL_DEVICE]
     )  # fmt: skip
 
 
@@ -138,11 +159,16 @@ def ready(installation: Installation, node: Node) -> bool:
          f"name={node.name}"],
         check=False,
     )  # fmt: skip
+    if not nodes.exists(installation, node) or found.strip() != node.name:
+        return False
+    shown = machine.run(
+        ["nsenter", f"--net={node.network_namespace}", "ip", "address", "show", "dev", UNDERLAY], check=False
+    )
     bridge = [*switch(installation, node), "br-exists", "br-int"]
-    return nodes.exists(installation, node) and found.strip() == node.name and machine.succeeds(bridge)
+    return node.tunnel_address in shown and machine.succeeds(bridge)
 
 
-def component(name: str) -> Component:
+def component(name: str, *, optional: bool = False) -> Component:
     """The table's row for one node."""
     node = Node(name)
     return Component(
@@ -153,4 +179,5 @@ def component(name: str) -> Component:
         ready=lambda installation: ready(installation, node),
         stop=lambda installation: nodes.remove(installation, node),
         timeout=60,
+        optional=optional,
     )

@@ -64,6 +64,18 @@ class StatusTest(unittest.TestCase):
         with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
             commands.parser().parse_args(["up", "--with", "mariadb"])
 
+    def test_the_workers_are_those_of_the_last_number_of_nodes(self) -> None:
+        for count, workers in ((1, []), (3, ["node2", "node3"]), (1, []), (3, ["node2", "node3"]), (2, ["node2"])):
+            self.installation.remember("nodes", str(count))
+            self.assertEqual(workers, self.installation.workers())
+            parts = commands.chosen(self.installation)
+            self.assertEqual(workers, [name for name in ("node2", "node3") if f"worker-{name}" in parts])
+
+    def test_the_parts_of_workers_are_not_chosen_one_by_one(self) -> None:
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
+            commands.parser().parse_args(["up", "--with", "node2"])
+        self.assertEqual(2, commands.parser().parse_args(["up", "--nodes", "2"]).nodes)
+
     def test_what_lacks_a_need_is_not_asked(self) -> None:
         code, said = self.status(
             self.row("child", "parent", ready=lambda: True), self.row("parent", ready=lambda: False)
