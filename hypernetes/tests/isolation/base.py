@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base of the isolation tests: the running deployment, seen by its users and by root on the node."""
 
+import abc
 import json
 import subprocess
 import time
@@ -164,7 +165,54 @@ def password_token(user_id: str, password: str, project_id: str) -> str:
     return answer.headers["X-Subject-Token"]
 
 
-class Namespace:
+class Pods(abc.ABC):
+    """A namespace as kubectl sees it."""
+
+    name: str
+
+    @abc.abstractmethod
+    def kubectl(self, *words: str, stdin: str | None = None, timeout: float = 240) -> Result:
+        """Run kubectl in it."""
+
+    def get(self, *words: str) -> Any:
+        """Run ``kubectl get`` in it and read the answer; a refusal is an error."""
+        done = self.kubectl("get", *words, "-o", "json")
+        if done.status:
+            raise AssertionError(f"kubectl get {' '.join(words)} in {self.name}: {done.text}")
+        return json.loads(done.output)
+
+    def start_pod(self, name: str, *, address: str | None = None, **spec: Any) -> None:
+        """Ask for a pod of the demo image; it serves HTTP on port 8080."""
+        created = self.kubectl("create", "-f", "-", stdin=json.dumps(pod(name, address=address, **spec)))
+        if created.status:
+            raise AssertionError(f"pod {name}: {created.text}")
+
+    def wait_running(self, *names: str, timeout: float = POD_START_SECONDS) -> None:
+        """Wait until pods are ready."""
+        done = self.kubectl(
+            "wait",
+            "--for=condition=Ready",
+            f"--timeout={timeout:.0f}s",
+            *(f"pod/{name}" for name in names),
+            timeout=timeout + 30,
+        )
+        if done.status:
+            raise AssertionError(f"{names}: {done.text}\n{self.kubectl('describe', 'pods').output[-3000:]}")
+
+    def exec(self, pod_name: str, *words: str, timeout: float = 120) -> Result:
+        """Run a command in a pod."""
+        return self.kubectl("exec", pod_name, "--", *words, timeout=timeout)
+
+    def address(self, pod_name: str) -> str:
+        """The pod's address."""
+        return str(self.get("pod", pod_name)["status"]["podIP"])
+
+    def uid(self, pod_name: str) -> str:
+        """The pod's uid."""
+        return str(self.get("pod", pod_name)["metadata"]["uid"])
+
+
+class Namespace(Pods):
     """A tenant's namespace for the length of a test class."""
 
     def __init__(self, who: str, prefix: str, *, cidr: str | None = None, network_id: str | None = None) -> None:
@@ -208,36 +256,6 @@ class Namespace:
     def kubectl(self, *words: str, stdin: str | None = None, timeout: float = 240) -> Result:
         """kubectl as its owner, in it."""
         return kubectl(self.who, "-n", self.name, *words, stdin=stdin, timeout=timeout)
-
-    def start_pod(self, name: str, *, address: str | None = None, **spec: Any) -> None:
-        """Ask for a pod of the demo image; it serves HTTP on port 8080."""
-        created = self.kubectl("create", "-f", "-", stdin=json.dumps(pod(name, address=address, **spec)))
-        if created.status:
-            raise AssertionError(f"pod {name}: {created.text}")
-
-    def wait_running(self, *names: str, timeout: float = POD_START_SECONDS) -> None:
-        """Wait until pods are ready."""
-        done = self.kubectl(
-            "wait",
-            "--for=condition=Ready",
-            f"--timeout={timeout:.0f}s",
-            *(f"pod/{name}" for name in names),
-            timeout=timeout + 30,
-        )
-        if done.status:
-            raise AssertionError(f"{names}: {done.text}\n{self.kubectl('describe', 'pods').output[-3000:]}")
-
-    def exec(self, pod_name: str, *words: str, timeout: float = 120) -> Result:
-        """Run a command in a pod."""
-        return self.kubectl("exec", pod_name, "--", *words, timeout=timeout)
-
-    def address(self, pod_name: str) -> str:
-        """The pod's address."""
-        return str(kubectl_json(self.who, "-n", self.name, "get", "pod", pod_name)["status"]["podIP"])
-
-    def uid(self, pod_name: str) -> str:
-        """The pod's uid."""
-        return str(kubectl_json(self.who, "-n", self.name, "get", "pod", pod_name)["metadata"]["uid"])
 
 
 def pod(name: str, *, address: str | None = None, image: str = "busybox", **spec: Any) -> dict[str, Any]:

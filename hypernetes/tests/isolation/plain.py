@@ -113,6 +113,20 @@ WRITER = "echo c >/empty/file; mkdir -p /empty/a/part; echo d >/empty/a/part/mad
 """Run by an init container, so that a subPath names a file and a directory that are there."""
 
 
+class System(base.Pods):
+    """The system's namespace, as an administrator uses it."""
+
+    name = NAMESPACE
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+
+    def kubectl(self, *words: str, stdin: str | None = None, timeout: float = 240) -> base.Result:
+        """Run kubectl as the administrator, in it."""
+        argv = ["kubectl", f"--kubeconfig={self.kubeconfig}", "-n", self.name, *words]
+        return base.run(argv, env=base.settings("red"), stdin=stdin, timeout=timeout)
+
+
 def pod(
     name: str,
     *,

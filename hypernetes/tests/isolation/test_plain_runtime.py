@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from typing import ClassVar
 
@@ -75,33 +74,27 @@ PODS = (
 
 class PlainRuntimeTest(base.IsolationTest):
     red: ClassVar[base.Namespace]
-    administrator: ClassVar[Path]
+    plain: ClassVar[plain.System]
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.administrator = cls.enterClassContext(plain.administrator())
+        cls.plain = plain.System(cls.enterClassContext(plain.administrator()))
         cls.red = cls.namespace("red", "plain").wait_active()
         cls.addClassCleanup(
-            cls.plain, "delete", "pods,configmaps,secrets", f"--selector={plain.SELECTOR}", "--timeout=60s"
+            cls.plain.kubectl, "delete", "pods,configmaps,secrets", f"--selector={plain.SELECTOR}", "--timeout=60s"
         )
         # All at once: a machine takes longer to boot than its pod to run.
-        for kubectl, pods in ((cls.red.kubectl, PODS), (cls.plain, plain.on_the_node(PODS))):
+        for kubectl, pods in ((cls.red.kubectl, PODS), (cls.plain.kubectl, plain.on_the_node(PODS))):
             items = [*plain.OBJECTS, *pods]
             made = kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
             if made.status:
                 raise AssertionError(made.text)
 
-    @classmethod
-    def plain(cls, *words: str, stdin: str | None = None, timeout: float = 240) -> base.Result:
-        """Run kubectl as administrator in the system's namespace."""
-        argv = ["kubectl", f"--kubeconfig={cls.administrator}", "-n", plain.NAMESPACE, *words]
-        return base.run(argv, env=base.settings("red"), stdin=stdin, timeout=timeout)
-
     def ended(self, name: str) -> dict[str, dict[str, Any]]:
         """Wait for the end of a pod on both sides and return both."""
         found = {}
-        for side, kubectl in (("plain", self.plain), ("machine", self.red.kubectl)):
+        for side, kubectl in (("plain", self.plain.kubectl), ("machine", self.red.kubectl)):
 
             def pod(name: str = name, kubectl: Any = kubectl) -> dict[str, Any] | None:
                 pod = json.loads(kubectl("get", "pod", name, "-o", "json").output or "{}")
@@ -113,7 +106,7 @@ class PlainRuntimeTest(base.IsolationTest):
     def assert_equal_facts(self, name: str) -> None:
         """Compare what a probe found on both sides: no more differs than may."""
         self.ended(name)
-        reference = plain.facts(self.plain("logs", name, "-c", "main").output)
+        reference = plain.facts(self.plain.kubectl("logs", name, "-c", "main").output)
         machine = plain.facts(self.red.kubectl("logs", name, "-c", "main").output)
         self.assertGreater(len(reference), 110, "the probe has ended early")
         self.assertEqual(reference.keys(), machine.keys())

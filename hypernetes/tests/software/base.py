@@ -84,45 +84,50 @@ def remarks(program: Program, output: str) -> list[str]:
 
 
 class SoftwareTest(base.IsolationTest):
-    """Base of the tests: a namespace of project red, with the recipe's image in the registry."""
+    """Base of the tests: a namespace, of project red by default, with the recipe's image in the registry."""
 
     recipe: ClassVar[image.Recipe]
-    red: ClassVar[base.Namespace]
+    pods: ClassVar[base.Pods]
     reference: ClassVar[str]
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.reference = image.provide(cls.recipe, base.LAYOUT, lambda _line: None)
-        cls.red = cls.namespace("red", "software").wait_active()
+        cls.pods = cls.provide_pods()
+
+    @classmethod
+    def provide_pods(cls) -> base.Pods:
+        """Return where the pods run."""
+        return cls.namespace("red", "software").wait_active()
 
     @classmethod
     def create(cls, pod: Mapping[str, Any]) -> None:
         """Ask for a pod."""
-        created = cls.red.kubectl("create", "-f", "-", stdin=json.dumps(pod))
+        created = cls.pods.kubectl("create", "-f", "-", stdin=json.dumps(pod))
         if created.status:
             raise AssertionError(created.text)
 
     def assert_never_restarted(self, pod: str) -> None:
         """Check that the pod's machine and its containers live since their first start."""
-        found = base.kubectl_json("red", "-n", self.red.name, "get", "pod", pod)["status"]
+        found = self.pods.get("pod", pod)["status"]
         containers = found.get("containerStatuses", [])
         self.assertEqual(
             [("running", 0)],
             [(state, container["restartCount"]) for container in containers for state in container["state"]],
-            f"{containers}\n{self.red.kubectl('get', 'events').output[-3000:]}",
+            f"{containers}\n{self.pods.kubectl('get', 'events').output[-3000:]}",
         )
 
     def run_program(self, pod: str, program: Program, directory: str) -> Outcome:
         """Run a row of the table in a pod, and wait for its end."""
         results = f"{EMPTY_DIR}/results"
         started = time.monotonic()
-        begun = self.red.exec(pod, "sh", "-c", DETACHED, "sh", results, *shell(program, directory))
+        begun = self.pods.exec(pod, "sh", "-c", DETACHED, "sh", results, *shell(program, directory))
         if begun.status:
             return Outcome(False, time.monotonic() - started, begun.text)
         status = self._wait_for_status(pod, f"{results}/status", program.seconds + 60)
         seconds = time.monotonic() - started
-        output = self.red.exec(pod, "cat", f"{results}/output").output
+        output = self.pods.exec(pod, "cat", f"{results}/output").output
         passed = status == "0" and re.search(program.expected, output) is not None
         return Outcome(passed, seconds, f"status {status}\n{output}")
 
@@ -131,7 +136,7 @@ class SoftwareTest(base.IsolationTest):
         began = time.monotonic()
         while (elapsed := time.monotonic() - began) < seconds:
             # An answer that fails says nothing of the program: the apiserver may be restarted meanwhile.
-            if status := self.red.exec(pod, "cat", path).output.strip():
+            if status := self.pods.exec(pod, "cat", path).output.strip():
                 return status
             time.sleep(min(max(elapsed / 10, 0.5), 10))
         return "none"

@@ -42,12 +42,12 @@ class QuickTest(base.SoftwareTest):
                 security={"runAsUser": 1000, "runAsGroup": 1000, "allowPrivilegeEscalation": False},
             )
         )
-        cls.red.wait_running(UNLIMITED, USER, timeout=living.POD_START_SECONDS + base.PULL_SECONDS)
+        cls.pods.wait_running(UNLIMITED, USER, timeout=living.POD_START_SECONDS + base.PULL_SECONDS)
 
     def output(self, pod: str, *words: str, stdin: str | None = None) -> str:
         """Run a command in a pod, which must succeed, and return its output."""
         arguments = ["exec", *(["-i"] if stdin is not None else []), pod, "--", *words]
-        done = self.red.kubectl(*arguments, stdin=stdin, timeout=120)
+        done = self.pods.kubectl(*arguments, stdin=stdin, timeout=120)
         self.assertEqual(0, done.status, done.text)
         return done.output
 

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole table, run by hand: each program without resources and with limits, on both file systems.
+"""The whole table, run by hand: each program without resources, with limits and under plain runc, on both file systems.
 
 Its results are rows of ``software.tsv`` beside the quickstart's logs, and end up in doc/source/reference/software.rst.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from hypernetes.tests.isolation import base as living
+from hypernetes.tests.isolation import plain
 from hypernetes.tests.software import base
 from hypernetes.tests.software import image
 from hypernetes.tests.software import programs
 from hypernetes.tests.software.programs import Program
 
+PLAIN = "plain"
 UNLIMITED = "unlimited"
 LIMITED = "limited"
 LIMITS = {"limits": {"cpu": "2", "memory": "2Gi"}, "requests": base.SMALL_REQUESTS}
@@ -25,8 +28,13 @@ class WholeTest(base.SoftwareTest):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.create(base.manifest(cls.pod, cls.reference, resources=cls.resources))
-        cls.red.wait_running(cls.pod, timeout=living.POD_START_SECONDS + base.PULL_SECONDS)
+        cls.create(cls.manifest())
+        cls.pods.wait_running(cls.pod, timeout=living.POD_START_SECONDS + base.PULL_SECONDS)
+
+    @classmethod
+    def manifest(cls) -> dict[str, Any]:
+        """Return the pod of the class."""
+        return base.manifest(cls.pod, cls.reference, resources=cls.resources)
 
 
 def rows(pod: str) -> Iterator[tuple[Program, str, str]]:
@@ -50,3 +58,22 @@ class LimitedTest(WholeTest):
 
     pod = LIMITED
     resources = LIMITS
+
+
+@base.table(rows(PLAIN))
+class PlainTest(WholeTest):
+    """The reference: containerd's plain runc on the same node. What fails here too is not a fault of the machine."""
+
+    pod = PLAIN
+    resources = LIMITS
+
+    @classmethod
+    def provide_pods(cls) -> living.Pods:
+        system = plain.System(cls.enterClassContext(plain.administrator()))
+        cls.addClassCleanup(system.kubectl, "delete", "pod", PLAIN, "--ignore-not-found", "--timeout=60s")
+        return system
+
+    @classmethod
+    def manifest(cls) -> dict[str, Any]:
+        (made,) = plain.on_the_node([super().manifest()])
+        return made
