@@ -134,10 +134,12 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
 
 
 def chosen(installation: Installation) -> list[str]:
-    """Return the components of the installation: all but the optional ones that no ``up`` has named."""
+    """Return the components of the installation: all but the optional ones that nothing named by an ``up`` needs."""
     named = installation.recorded("with")
     named += table.of_workers(installation.workers())
-    return [name for name, one in table.COMPONENTS.items() if not one.optional or name in named]
+    wanted = [name for name, one in table.COMPONENTS.items() if not one.optional or name in named]
+    needed = component.closure(table.COMPONENTS, wanted)
+    return [name for name in table.COMPONENTS if name in needed]
 
 
 def status(installation: Installation) -> int:

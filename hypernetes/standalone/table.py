@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from hypernetes.standalone import component
 from hypernetes.standalone.components import agent
 from hypernetes.standalone.components import bridge
+from hypernetes.standalone.components import ceph
+from hypernetes.standalone.components import cinder
 from hypernetes.standalone.components import cluster
 from hypernetes.standalone.components import demonstration
 from hypernetes.standalone.components import distribution
@@ -56,6 +58,8 @@ COMPONENTS = component.by_name(
         agent.component(cluster.CONTROL_NODE),
         *(agent.component(name, optional=True) for name in worker.WORKERS),
         horizon.COMPONENT,
+        ceph.COMPONENT,
+        cinder.COMPONENT,
         tenants.COMPONENT,
         cluster.COMPONENT,
         *(worker.component(name) for name in worker.WORKERS),

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from hypernetes.standalone import addresses
 from hypernetes.standalone import machine
+from hypernetes.standalone import packages
 from hypernetes.standalone import probes
 from hypernetes.standalone import wsgi
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
-NAME = "horizon"
-INSTALL_TIMEOUT = 900
+NAME = PROJECT = "horizon"
 STATIC_TIMEOUT = 600
 SETTINGS = "openstack_dashboard.settings"
 
@@ -68,38 +68,9 @@ def local_settings(installation: Installation) -> str:
     )
 
 
-def version(installation: Installation) -> str:
-    """Return the version of Horizon that is pinned."""
-    lines = (installation.layout.repository / "hypernetes/standalone/constraints.txt").read_text().splitlines()
-    return next(line.partition("==")[2] for line in lines if line.startswith("horizon=="))
-
-
-def _install(installation: Installation) -> None:
-    """Install Horizon into the quickstart's environment, unless it is there."""
-    layout = installation.layout
-    if list(layout.venv.glob(f"lib/python3*/site-packages/horizon-{version(installation)}.dist-info")):
-        return
-    scratch = layout.cache / "uv-cache/tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    machine.run(
-        [
-            layout.cache / "uv/bin/uv", "pip", "install", "--python", layout.venv / "bin/python",
-            "--constraint", layout.repository / "hypernetes/standalone/constraints.txt",
-            "--editable", f"{layout.repository}[standalone,dashboard]",
-        ],
-        timeout=INSTALL_TIMEOUT,
-        environment={
-            **machine.package_client_environment(),
-            "UV_CACHE_DIR": str(layout.cache / "uv-cache"),
-            "UV_SYSTEM_CERTS": "true",
-            "TMPDIR": str(scratch),
-        },
-    )  # fmt: skip
-
-
 def start(installation: Installation) -> None:
     """Install, configure, collect the static files, start."""
-    _install(installation)
+    packages.install_extra(installation, "dashboard", PROJECT)
     layout = installation.layout
     directory = layout.service(NAME)
     path = directory / "local/local_settings.py"
@@ -113,7 +84,7 @@ def start(installation: Installation) -> None:
         machine.run([layout.venv / "bin/python", *words], timeout=STATIC_TIMEOUT, environment=environment)
 
     # The first page compresses them.
-    installation.once("horizon-static", [version(installation), str(directory)], collect)
+    installation.once("horizon-static", [packages.pinned(installation, PROJECT), str(directory)], collect)
     service = wsgi.Service(
         name=NAME,
         module="openstack_dashboard.wsgi:application",

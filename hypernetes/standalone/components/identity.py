@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -149,21 +150,31 @@ def grant(
 
 def start(installation: Installation) -> None:
     """Make service users, their roles and the catalog."""
-    passwords = {user.name: installation.password(f"keystone-{user.name}") for user in USERS}
-    installation.once("identity", [USERS, CATALOG, sorted(passwords)], lambda: _fill(installation))
+    register(installation, "identity", USERS, CATALOG)
     write_clouds(installation, {"admin": "admin"})
 
 
-def _fill(installation: Installation) -> None:
+def register(
+    installation: Installation, step: str, users: Sequence[ServiceUser], catalog: Sequence[CatalogEntry]
+) -> None:
+    """Make the accounts and the catalog's entries of services.
+
+    :param step: the name by which the installation remembers that it was done.
+    """
+    passwords = {user.name: installation.password(f"keystone-{user.name}") for user in users}
+    installation.once(step, [users, catalog, sorted(passwords)], lambda: _fill(installation, users, catalog))
+
+
+def _fill(installation: Installation, users: Sequence[ServiceUser], catalog: Sequence[CatalogEntry]) -> None:
     admin = administrator(installation)
     project = ensure_project(admin, SERVICE_PROJECT, "Accounts of services")
-    for user in USERS:
+    for user in users:
         user_id = ensure_user(admin, user.name, installation.password(f"keystone-{user.name}"))
         for role in user.project_roles:
             grant(admin, user_id, role, project=project)
         for role in user.domain_roles:
             grant(admin, user_id, role, domain=DOMAIN)
-    for entry in CATALOG:
+    for entry in catalog:
         service = keystone(admin).find_service(entry.name) or keystone(admin).create_service(
             name=entry.name, type=entry.type, description=entry.description
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pymysql
@@ -80,8 +81,13 @@ def start(installation: Installation) -> None:
         )
     )
     machine.wait_until(lambda: _answers(directory), "mariadb", timeout=60)
-    with _connect(directory) as connection, connection.cursor() as cursor:
-        for name in DATABASES:
+    ensure_databases(installation, DATABASES)
+
+
+def ensure_databases(installation: Installation, names: Iterable[str]) -> None:
+    """Create what is missing of each service's database and its account."""
+    with _connect(installation.layout.service("mariadb")) as connection, connection.cursor() as cursor:
+        for name in names:
             password = installation.password(f"mariadb-{name}")
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{name}`")
             cursor.execute(f"CREATE USER IF NOT EXISTS `{name}`@'%%' IDENTIFIED BY %s", (password,))

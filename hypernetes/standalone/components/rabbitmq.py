@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http
 import json
 import os
 import pwd
 import ssl
-import urllib.error
 import urllib.request
+from collections.abc import Mapping
 
 from hypernetes.standalone import addresses
 from hypernetes.standalone import machine
@@ -46,10 +47,10 @@ PERMISSIONS = {
 }
 
 
-def url(installation: Installation, user: str) -> str:
+def url(installation: Installation, user: str, virtual_host: str = VIRTUAL_HOST) -> str:
     """The oslo.messaging transport address of an account; it holds the password."""
     host = f"{addresses.CONTROL}:{addresses.RABBITMQ_PORT}"
-    return f"rabbit://{user}:{installation.password(f'rabbitmq-{user}')}@{host}/{VIRTUAL_HOST}"
+    return f"rabbit://{user}:{installation.password(f'rabbitmq-{user}')}@{host}/{virtual_host}"
 
 
 def client_options(installation: Installation) -> dict[str, str | int | float | bool]:
@@ -158,18 +159,38 @@ def start(installation: Installation) -> None:
     )
 
 
-def ready(installation: Installation) -> bool:
-    """Return whether the virtual host works: RabbitMQ's own check sends a message through it."""
-    url = f"{addresses.RABBITMQ_MANAGEMENT_URL}/api/health/checks/virtual-hosts"
-    request = urllib.request.Request(url)  # noqa: S310 - https
+def ensure_virtual_host(installation: Installation, name: str) -> None:
+    """Create a virtual host and an account of the same name that may do all in it, and nothing elsewhere."""
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    _manage(installation, f"vhosts/{name}", {})
+    _manage(installation, f"users/{name}", {"password": installation.password(f"rabbitmq-{name}"), "tags": ""})
+    _manage(installation, f"permissions/{name}/{name}", everything)
+
+
+def _manage(installation: Installation, path: str, body: Mapping[str, str] | None = None) -> int:
+    """PUT a body at RabbitMQ's management interface, or GET; return the status.
+
+    :raises OSError: when it is unreachable or refuses.
+    """
+    request = urllib.request.Request(  # noqa: S310 - https
+        f"{addresses.RABBITMQ_MANAGEMENT_URL}/api/{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        method="GET" if body is None else "PUT",
+    )
     password = installation.password(f"rabbitmq-{MANAGEMENT_USER}")
     basic = base64.b64encode(f"{MANAGEMENT_USER}:{password}".encode()).decode()
     request.add_header("Authorization", f"Basic {basic}")
+    request.add_header("Content-Type", "application/json")
     trust = ssl.create_default_context(cafile=str(installation.layout.ca_certificate))
+    with urllib.request.urlopen(request, timeout=5, context=trust) as answer:  # noqa: S310 - https
+        return int(answer.status)
+
+
+def ready(installation: Installation) -> bool:
+    """Return whether the virtual host works: RabbitMQ's own check sends a message through it."""
     try:
-        with urllib.request.urlopen(request, timeout=5, context=trust) as answer:  # noqa: S310 - https
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        return _manage(installation, "health/checks/virtual-hosts") == http.HTTPStatus.OK
+    except OSError:
         return False
 
 

@@ -9,7 +9,7 @@ from hypernetes.standalone import addresses
 from hypernetes.standalone.component import Component
 from hypernetes.standalone.installation import Installation
 
-SERVERS = ("registry", "ovn-southbound", "hypernetes-api", "hypernetes-webhook", "horizon")
+SERVERS = ("registry", "ovn-southbound", "hypernetes-api", "hypernetes-webhook", "horizon", "cinder")
 
 
 def start(installation: Installation) -> None:

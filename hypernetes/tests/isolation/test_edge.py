@@ -44,6 +44,10 @@ DOCUMENTED = {
     addresses.OVN_SOUTHBOUND_PORT: "OVN's southbound database, with the chassis' certificate",
     addresses.REGISTRY_PORT: "the image registry, read-only",
     addresses.HORIZON_PORT: "Horizon, if it was started: a public page",
+    addresses.CINDER_PORT: "Cinder, if it was started: a public API",
+    **dict.fromkeys(
+        (addresses.CEPH_MONITOR_PORT, *addresses.CEPH_DAEMON_PORTS), "Ceph, if it was started, with a client's key"
+    ),
 }
 """What nodes reach, as doc/source/admin/compromised-node.rst lists it."""
 

@@ -58,6 +58,16 @@ class StatusTest(unittest.TestCase):
         self.assertEqual(commands.NOT_READY, code)
         self.assertIn("extra", said)
 
+    def test_what_a_chosen_part_needs_is_chosen_with_it(self) -> None:
+        rows = (
+            dataclasses.replace(self.row("below", ready=lambda: True), optional=True),
+            dataclasses.replace(self.row("extra", "below", ready=lambda: True), optional=True),
+        )
+        self.installation.record("with", "extra")
+        code, said = self.status(*rows)
+        self.assertEqual((commands.READY, ["below", "extra"]), (code, self.asked))
+        self.assertIn("below", said)
+
     def test_only_what_is_optional_can_be_chosen(self) -> None:
         self.assertEqual(["horizon"], commands.parser().parse_args(["up", "--with", "horizon"]).chosen)
         self.assertEqual([], commands.parser().parse_args(["up"]).chosen)
