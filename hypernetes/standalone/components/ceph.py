@@ -108,10 +108,11 @@ def command(installation: Installation, *words: str, timeout: float = 60) -> str
 
 def grant(installation: Installation, client: str, **capabilities: str) -> None:
     """Create a client with these capabilities and write its key where only root reads it."""
+    # Together they would be refused where an earlier release has granted others.
+    key = command(installation, "auth", "get-or-create", f"client.{client}")
     words = [word for pair in capabilities.items() for word in pair]
-    known = command(installation, "auth", "get-or-create", f"client.{client}", *words)
     command(installation, "auth", "caps", f"client.{client}", *words)
-    machine.write(keyring(installation, client), known, mode=0o600)
+    machine.write(keyring(installation, client), key, mode=0o600)
 
 
 def start(installation: Installation) -> None:
@@ -122,6 +123,7 @@ def start(installation: Installation) -> None:
     for path in (directory, *(directory / name for name in ("run", "mon", "mgr", "osd"))):
         path.mkdir(mode=0o755 if path == directory else 0o700, parents=True, exist_ok=True)
         os.chown(path, account.pw_uid, account.pw_gid)
+    # Not a secret, but made once and kept in the same way.
     cluster = uuid.uuid5(uuid.NAMESPACE_OID, installation.password("ceph-cluster"))
     machine.write(configuration_file(installation), ini.render(configuration(directory, cluster)))
     installation.once("ceph-monitor", str(cluster), lambda: _make_monitor(installation, cluster))

@@ -54,7 +54,7 @@ def configuration(installation: Installation) -> ini.Sections:
         "keystone_authtoken": identity.token_middleware(installation, NAME),
         "oslo_concurrency": {"lock_path": str(directory / "lock")},
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),
-        "oslo_policy": {"enforce_new_defaults": True, "enforce_scope": True},
+        "oslo_policy": {"policy_file": str(_policy(installation)), "enforce_new_defaults": True, "enforce_scope": True},
         BACKEND: {
             "volume_driver": "cinder.volume.drivers.rbd.RBDDriver",
             "volume_backend_name": BACKEND,
@@ -65,6 +65,11 @@ def configuration(installation: Installation) -> ini.Sections:
             "report_discard_supported": True,
         },
     }
+
+
+def _policy(installation: Installation) -> Path:
+    """Return the rules that keep tenants from cutting attachments off."""
+    return installation.layout.repository / "etc/cinder/policy-hypernetes.yaml"
 
 
 def start(installation: Installation) -> None:
@@ -98,7 +103,7 @@ def _run(installation: Installation, path: Path) -> None:
         port=addresses.CINDER_PORT,
         certificate=(tls / f"{NAME}.crt", tls / f"{NAME}.key"),
         arguments=f"--config-file {path}",
-        files=[path],
+        files=[path, _policy(installation)],
     )
     installation.control.apply(wsgi.program(installation, service))
     for worker in WORKERS:

@@ -2,9 +2,12 @@
 """Volumes of tenants, where ``tools/quickstart up --with cinder`` has started Cinder."""
 
 import json
+import re
 import tempfile
 import unittest
 import uuid
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,12 @@ from openstack import exceptions
 from hypernetes.standalone import addresses
 from hypernetes.standalone import probes
 from hypernetes.standalone.components import ceph
+from hypernetes.standalone.components import identity
 from hypernetes.standalone.installation import Installation
 from hypernetes.tests.isolation import base
+
+VERSION = "3.54"
+CONNECTOR = {"host": "node1", "ip": "198.51.100.11", "multipath": False, "platform": "x86_64", "os_type": "linux"}
 
 
 def available() -> bool:
@@ -48,15 +55,42 @@ class VolumeTest(unittest.TestCase):
         self.assertEqual((1, "standard"), (volume.size, volume.volume_type))
         self.delete("red", volume.id)
 
+    def test_the_owner_does_not_cut_an_attachment_of_a_service(self) -> None:
+        # Cinder's own policy lets it, since the attachment has no server (CVE-2023-2088).
+        volume = self.create("red")
+        storage = base.cloud("red").block_storage
+        attachment = attach(storage, volume.id)
+        self.addCleanup(release, storage, attachment["id"])
+        self.assertEqual(f"{ceph.POOL}/volume-{volume.id}", attachment["connection_info"]["name"])
+        keys = re.findall(r"key = (\S+)", ceph.keyring(Installation(base.LAYOUT), "cinder").read_text())
+        self.assertEqual([False], [key in json.dumps(attachment) for key in keys], "Cinder gave its key to a tenant")
+        action, one = f"/volumes/{volume.id}/action", f"/attachments/{attachment['id']}"
+        attempts: dict[str, tuple[str, str, Any]] = {
+            "delete": ("DELETE", one, None),
+            "update": ("PUT", one, {"attachment": {"connector": CONNECTOR | {"host": "elsewhere"}}}),
+            "detach": ("POST", action, {"os-detach": {"attachment_id": attachment["id"]}}),
+            "begin": ("POST", action, {"os-begin_detaching": {}}),
+            "roll": ("POST", action, {"os-roll_detaching": {}}),
+            "terminate": ("POST", action, {"os-terminate_connection": {"connector": CONNECTOR}}),
+            "unreserve": ("POST", action, {"os-unreserve": {}}),
+        }
+        for name, (method, path, body) in attempts.items():
+            with self.subTest(name):
+                answer = storage.request(path, method, json=body, microversion=VERSION)
+                self.assertEqual(403, answer.status_code, answer.text)
+        self.assertEqual("in-use", storage.get_volume(volume.id).status)
+        release(storage, attachment["id"])
+        base.eventually(lambda: self.settled("red", volume.id), "the released volume", timeout=60)
+
     def test_another_tenant_neither_sees_nor_changes_nor_attaches_it(self) -> None:
         own, theirs = self.create("blue"), self.create("red")
         storage = base.cloud("blue").block_storage
         self.assertIn(own.id, [volume.id for volume in storage.volumes()])
         self.assertNotIn(theirs.id, [volume.id for volume in storage.volumes()])
-        attempts = {
+        attempts: dict[str, Callable[[Any], object]] = {
             "show": lambda volume: storage.get_volume(volume.id),
             "extend": lambda volume: storage.extend_volume(volume.id, 2),
-            "attach": lambda volume: attach(storage, volume.id),
+            "attach": lambda volume: release(storage, attach(storage, volume.id)["id"]),
             "delete": lambda volume: storage.delete_volume(volume.id, ignore_missing=False),
         }
         for name, attempt in attempts.items():
@@ -82,12 +116,24 @@ class VolumeTest(unittest.TestCase):
         self.assertEqual(0, list_images("--id", "cinder").status)
 
 
-def attach(storage: Any, volume_id: str) -> None:
-    """Reserve a volume for a machine that is not Nova's, and release it again."""
-    body = {"attachment": {"volume_uuid": volume_id}}
-    answer = storage.post("/attachments", json=body, microversion="3.54")
+def attach(storage: Any, volume_id: str) -> Any:
+    """Attach a volume as a service without Nova does, and return the attachment."""
+    body = {"attachment": {"volume_uuid": volume_id, "connector": CONNECTOR}}
+    answer = storage.post("/attachments", json=body, microversion=VERSION)
     exceptions.raise_from_response(answer)
-    storage.delete_attachment(answer.json()["attachment"]["id"])
+    attachment = answer.json()["attachment"]
+    complete = storage.post(f"/attachments/{attachment['id']}/action", json={"os-complete": {}}, microversion=VERSION)
+    exceptions.raise_from_response(complete)
+    return attachment
+
+
+def release(storage: Any, attachment_id: str) -> None:
+    """Delete an attachment as a service: with its own token beside the user's."""
+    service = identity.cloud(Installation(base.LAYOUT), "hypernetes", project=identity.SERVICE_PROJECT)
+    headers = {"X-Service-Token": service.auth_token}
+    answer = storage.delete(f"/attachments/{attachment_id}", headers=headers, microversion=VERSION)
+    if answer.status_code != HTTPStatus.NOT_FOUND:
+        exceptions.raise_from_response(answer)
 
 
 def list_images(*words: str) -> base.Result:
