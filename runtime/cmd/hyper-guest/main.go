@@ -15,7 +15,6 @@ import (
 	"hypernetes.org/runtime/internal/channel"
 	"hypernetes.org/runtime/internal/guest/boot"
 	"hypernetes.org/runtime/internal/guest/container"
-	"hypernetes.org/runtime/internal/guest/pressure"
 	"hypernetes.org/runtime/internal/guest/reaper"
 	"hypernetes.org/runtime/internal/guest/service"
 )
@@ -77,7 +76,6 @@ func run() error {
 		}
 	}
 	go func() { ended <- guest.Run(context.Background(), reaper.New()) }()
-	go func() { boot.Complain(pressure.Watch(boot.PodCgroup)) }()
 	return fmt.Errorf("the host is gone: %w", <-ended)
 }
 

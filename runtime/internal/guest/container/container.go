@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -65,6 +66,8 @@ type container struct {
 	ownPid bool
 	init   *process
 	oom    bool // set before init is stopped
+	// starved says that EndGreediest has ended it.
+	starved atomic.Bool
 
 	mu    sync.Mutex // guards execs
 	execs map[string]*execution
@@ -267,7 +270,7 @@ func (s *Set) initEnded(in *container) {
 		// The cgroup exists until Delete, so this can only fail on a dead machine.
 		_ = os.WriteFile(filepath.Join(cgroup, "cgroup.kill"), []byte("1"), 0)
 	}
-	in.oom = readKeyed(filepath.Join(cgroup, "memory.events"))["oom_kill"] > 0
+	in.oom = in.starved.Load() || readKeyed(filepath.Join(cgroup, "memory.events"))["oom_kill"] > 0
 }
 
 // Wait blocks until a process has exited or ctx ends.

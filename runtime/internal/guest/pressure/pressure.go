@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,21 +33,21 @@ const (
 	fewFileBytes = 8 << 20
 )
 
-const (
-	freezePatience = 5 * time.Second
-	freezePause    = 10 * time.Millisecond
-)
+// Watch calls relieve each time when the processes below a cgroup keep each other from
+// running for want of memory. It returns only on an error.
+func Watch(dir string, relieve func() error) error {
+	err := watch(dir, relieve)
+	return fmt.Errorf("watch the memory pressure: %w", err)
+}
 
-// Watch has a process killed each time when the processes below a cgroup keep each other
-// from running for want of memory. It returns only on an error.
-func Watch(dir string) error {
+func watch(dir string, relieve func() error) error {
 	file, err := os.OpenFile(filepath.Join(dir, "memory.pressure"), os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("watch the memory pressure: %w", err)
+		return err
 	}
 	defer file.Close()
 	if _, err := file.WriteString(trigger + "\n"); err != nil {
-		return fmt.Errorf("watch the memory pressure: %w", err)
+		return err
 	}
 	fds := []unix.PollFd{{Fd: int32(file.Fd()), Events: unix.POLLPRI}}
 	for {
@@ -60,48 +59,20 @@ func Watch(dir string) error {
 			err = errors.New("the cgroup is gone")
 		}
 		if err == nil {
-			err = relieve(dir)
+			err = act(dir, relieve)
 		}
 		if err != nil {
-			return fmt.Errorf("watch the memory pressure: %w", err)
+			return err
 		}
 	}
 }
 
-// relieve leaves the choice to the kernel: with a limit below what the cgroup can give up,
-// it kills as in any other want of memory, by oom_score_adj and memory.oom.group. Meanwhile
-// nothing runs that would take more or read its program again.
-func relieve(dir string) (err error) {
+func act(dir string, relieve func() error) error {
 	now, err := read(dir)
 	if err != nil || !now.want() {
 		return err
 	}
-	if err := set(dir, "cgroup.freeze", "1"); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, set(dir, "cgroup.freeze", "0")) }()
-	waitFrozen(dir)
-	if now, err = read(dir); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, set(dir, "memory.max", strconv.FormatInt(now.limit, 10))) }()
-	// Ends when enough is free.
-	return set(dir, "memory.max", strconv.FormatInt(now.least(), 10))
-}
-
-// waitFrozen waits until no process runs. One that does not stop in time only makes the
-// kernel's work longer.
-func waitFrozen(dir string) {
-	for deadline := time.Now().Add(freezePatience); time.Now().Before(deadline); time.Sleep(freezePause) {
-		text, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
-		if err != nil || strings.Contains(string(text), "frozen 1") {
-			return
-		}
-	}
-}
-
-func set(dir, name, value string) error {
-	return os.WriteFile(filepath.Join(dir, name), []byte(value), 0)
+	return relieve()
 }
 
 // state is a cgroup's memory, in bytes.
@@ -113,9 +84,6 @@ type state struct {
 func (s state) want() bool {
 	return s.limit > 0 && s.current > s.limit/100*fullPercent && s.file < max(s.limit/100*filePercent, fewFileBytes)
 }
-
-// least is a limit that the cgroup can only keep when something ends.
-func (s state) least() int64 { return max(s.current-s.file-(1<<20), 0) }
 
 func read(dir string) (state, error) {
 	var s state

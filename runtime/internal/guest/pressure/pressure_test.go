@@ -29,15 +29,6 @@ func TestACgroupIsInWantWithoutPagesOfPrograms(t *testing.T) {
 	}
 }
 
-func TestALimitThatOnlyAnEndKeeps(t *testing.T) {
-	if least := (state{limit: 100 * mebi, current: 99 * mebi, file: 3 * mebi}).least(); least != 95*mebi {
-		t.Error(least)
-	}
-	if least := (state{limit: mebi, current: mebi, file: mebi}).least(); least != 0 {
-		t.Error(least)
-	}
-}
-
 func cgroup(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,24 +40,26 @@ func cgroup(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestAfterwardsTheGroupRunsWithItsLimit(t *testing.T) {
-	dir := cgroup(t, map[string]string{
-		"memory.max": "104857600\n", "memory.current": "104800000\n", "cgroup.freeze": "0", "cgroup.events": "populated 1\nfrozen 1\n",
-		"memory.stat": "anon 100000000\nfile 1003520\nactive_file 4096\ninactive_file 8192\n",
-	})
-	if err := relieve(dir); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"memory.max": "104857600", "cgroup.freeze": "0"} {
-		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(text) != want {
-			t.Errorf("%s: %q, %v", name, text, err)
+func TestItIsRelievedOnlyInWant(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit, file string
+		relieved    int
+	}{
+		"in want":           {"104857600\n", "8192", 1},
+		"with other memory": {"1048576000\n", "8192", 0},
+		"with pages":        {"104857600\n", "20000000", 0},
+		"without a limit":   {"max\n", "0", 0},
+	} {
+		dir := cgroup(t, map[string]string{
+			"memory.max": test.limit, "memory.current": "104800000\n",
+			"memory.stat": "anon 80000000\nfile 1003520\nactive_file 4096\ninactive_file " + test.file + "\n",
+		})
+		count := 0
+		if err := act(dir, func() error { count++; return nil }); err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func TestWithoutALimitNothingIsDone(t *testing.T) {
-	dir := cgroup(t, map[string]string{"memory.max": "max\n", "memory.current": "5\n", "memory.stat": "active_file 0\n"})
-	if err := relieve(dir); err != nil {
-		t.Fatal(err)
+		if count != test.relieved {
+			t.Errorf("%s: relieved %d times", name, count)
+		}
 	}
 }

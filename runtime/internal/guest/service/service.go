@@ -24,6 +24,7 @@ import (
 	"hypernetes.org/runtime/internal/guest/container"
 	"hypernetes.org/runtime/internal/guest/forward"
 	"hypernetes.org/runtime/internal/guest/network"
+	"hypernetes.org/runtime/internal/guest/pressure"
 	"hypernetes.org/runtime/internal/guest/probe"
 	"hypernetes.org/runtime/internal/guest/reaper"
 	"hypernetes.org/runtime/internal/guest/scratch"
@@ -63,6 +64,7 @@ func (s *Service) Run(ctx context.Context, reaper *reaper.Reaper) error {
 		return err
 	}
 	go disks.Trim(ctx) // as long as the guest answers
+	go func() { boot.Complain(pressure.Watch(boot.PodCgroup, s.containers.EndGreediest)) }()
 	close(s.ready)
 	server, err := ttrpc.NewServer()
 	if err != nil {
