@@ -134,14 +134,13 @@ func TestTheHostIsOutOfReach(t *testing.T) {
 		"hostNetwork": func(c *cri.LinuxSandboxSecurityContext) { c.NamespaceOptions.Network = cri.NamespaceMode_NODE },
 		"hostPID":     func(c *cri.LinuxSandboxSecurityContext) { c.NamespaceOptions.Pid = cri.NamespaceMode_NODE },
 		"hostIPC":     func(c *cri.LinuxSandboxSecurityContext) { c.NamespaceOptions.Ipc = cri.NamespaceMode_NODE },
-		"privileged":  func(c *cri.LinuxSandboxSecurityContext) { c.Privileged = true },
 	} {
 		_, err := n.tryPod(t, func(c *cri.PodSandboxConfig) { change(c.Linux.SecurityContext) })
 		if err == nil || !strings.Contains(err.Error(), fault) {
 			t.Errorf("%s: %v", fault, err)
 		}
 	}
-	p := n.newPod(t, nil)
+	p := n.newPod(t, func(c *cri.PodSandboxConfig) { c.Linux.SecurityContext.Privileged = true })
 	cases := []struct {
 		name, fault string
 		change      func(*cri.ContainerConfig)
@@ -157,12 +156,17 @@ func TestTheHostIsOutOfReach(t *testing.T) {
 		}},
 	}
 	for i, c := range cases {
-		id, err := p.tryContainer(fmt.Sprintf("refused-%d", i), "true", c.change)
-		if err == nil {
-			err = p.tryStart(id)
-		}
-		if err == nil || !strings.Contains(err.Error(), c.fault) {
-			t.Errorf("%s: %v", c.name, err)
+		for _, privileged := range []bool{false, true} {
+			id, err := p.tryContainer(fmt.Sprintf("refused-%d-%t", i, privileged), "true", func(config *cri.ContainerConfig) {
+				config.Linux.SecurityContext.Privileged = privileged
+				c.change(config)
+			})
+			if err == nil {
+				err = p.tryStart(id)
+			}
+			if err == nil || !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("%s, privileged %t: %v", c.name, privileged, err)
+			}
 		}
 	}
 	if status := p.exits(p.run("ordinary", "exit 0", nil)); status.GetExitCode() != 0 {
