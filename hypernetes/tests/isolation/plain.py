@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from hypernetes.standalone import addresses
+from hypernetes.standalone import nodes
 from hypernetes.tests.isolation import base
 
 NAMESPACE = "kube-system"
@@ -185,8 +189,12 @@ def administrator() -> Iterator[Path]:
     )
     if made.status:
         raise AssertionError(made.text)
+    configuration = yaml.safe_load(made.output)
+    # Only nodes know the apiserver's name, unless the operator's DNS has it.
+    for one in configuration["clusters"]:
+        one["cluster"]["server"] = f"https://{addresses.NODES[base.NODE]}:{nodes.APISERVER_PORT}"
     with tempfile.NamedTemporaryFile("w", prefix="plain-runtime.") as file:
-        file.write(made.output)
+        yaml.safe_dump(configuration, file)
         file.flush()
         yield Path(file.name)
 
