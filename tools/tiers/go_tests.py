@@ -30,6 +30,7 @@ SUITES = (
 # and says where each goroutine was; the second limit is for a suite that does not end then.
 LIMIT_MINUTES = 20
 LIMIT_SECONDS = (LIMIT_MINUTES + 3) * 60
+GRACE_SECONDS = 5.0
 
 
 def run(names: Sequence[str]) -> Count:
@@ -58,7 +59,7 @@ def execute(
 ) -> tuple[int, str, str]:
     """Run a program and return its status and what it wrote, also when it does not end within ``limit`` seconds.
 
-    It is killed then, with whatever it started: a daemon of a test must not live on and keep the output open.
+    It is killed then, with what it started in its session.
     """
     with subprocess.Popen(
         command,
@@ -74,9 +75,17 @@ def execute(
             output, errors = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            output, errors = process.communicate()
+            try:
+                output, errors = process.communicate(timeout=GRACE_SECONDS)
+            except subprocess.TimeoutExpired as again:
+                # A daemon in a session of its own lives on and has the output open. What was read is bytes here.
+                output, errors = _text(again.stdout), _text(again.stderr)
             return 1, output, f"{errors}\n{command[0]} did not end within {limit:g} s and was killed\n"
         return process.returncode, output, errors
+
+
+def _text(read: bytes | str | None) -> str:
+    return read.decode(errors="replace") if isinstance(read, bytes) else read or ""
 
 
 def _events(output: str) -> list[dict[str, str]]:

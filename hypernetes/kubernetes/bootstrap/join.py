@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Renders kubeadm's configuration of a worker node, without I/O. What it shares with others, it reads from the cluster.
 
-A worker joins without a bootstrap token. Whoever holds one may ask for the certificate of any node that does not exist
-yet; here the agent makes the kubelet's key, which never leaves the node, and the conductor has the cluster sign a
-certificate for this node's name and no other.
+A worker joins without a bootstrap token. Anyone who holds one may ask for the certificate of any node that does not
+exist yet; here the agent makes the kubelet's key, which never leaves the node, and the conductor has the cluster sign
+a certificate for this node's name and no other.
 """
 
 from dataclasses import dataclass

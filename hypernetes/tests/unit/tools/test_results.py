@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import fixtures
 import testtools
 
 from tools.tiers import go_tests
@@ -65,6 +66,13 @@ class GoTest(testtools.TestCase):
         )
         self.assertEqual((1, "before\n"), (status, output))
         self.assertIn("sh did not end within 0.5 s", errors)
+
+    def test_a_daemon_that_keeps_the_output_open_holds_nobody_up(self) -> None:
+        self.useFixture(fixtures.MockPatchObject(go_tests, "GRACE_SECONDS", 0.5))
+        status, output, _ = go_tests.execute(
+            ["sh", "-c", "echo before; setsid sleep 20"], Path("/"), dict(os.environ), limit=0.5
+        )
+        self.assertEqual((1, "before\n"), (status, output))
 
     def test_names_are_refused(self) -> None:
         self.assertIn("-run TestA", str(self.assertRaises(ValueError, go_tests.run, ["TestA"])))

@@ -3,6 +3,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,6 +35,9 @@ func allDevices(rules []specs.LinuxDeviceCgroup) bool {
 func devices(dir string) ([]specs.LinuxDevice, error) {
 	var found []specs.LinuxDevice
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name != dir {
+			return nil // unplugged meanwhile, with another container
+		}
 		if err != nil {
 			return err
 		}
@@ -45,7 +49,9 @@ func devices(dir string) ([]specs.LinuxDevice, error) {
 			return nil
 		}
 		var stat unix.Stat_t
-		if err := unix.Lstat(name, &stat); err != nil {
+		if err := unix.Lstat(name, &stat); errors.Is(err, unix.ENOENT) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 		kind, mode := "b", os.FileMode(stat.Mode&0o777)

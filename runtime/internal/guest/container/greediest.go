@@ -3,7 +3,9 @@
 package container
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,8 +19,13 @@ func (s *Set) EndGreediest() error {
 	if chosen == nil {
 		return nil
 	}
+	return s.end(chosen)
+}
+
+func (s *Set) end(chosen *container) error {
 	chosen.starved.Store(true)
-	if err := os.WriteFile(filepath.Join(s.cgroup(chosen.id), "cgroup.kill"), []byte("1"), 0); err != nil {
+	err := os.WriteFile(filepath.Join(s.cgroup(chosen.id), "cgroup.kill"), []byte("1"), 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
 		return fmt.Errorf("end a container for want of memory: %w", err)
 	}
 	return nil

@@ -37,4 +37,8 @@ func TestTheContainerOfTheHighestScoreEnds(t *testing.T) {
 	if chosen := s.greediest(proc); chosen == nil || chosen.id != "b" {
 		t.Errorf("got %+v", chosen)
 	}
+	// The watch must not end with a container that is deleted meanwhile.
+	if err := s.end(&container{id: "deleted"}); err != nil {
+		t.Error(err)
+	}
 }
