@@ -7,6 +7,7 @@ from oslo_log import log
 from hypernetes.auth import answers
 from hypernetes.auth import validator
 from hypernetes.auth import webhook
+from hypernetes.auth import write_pace
 from hypernetes.conf import opts
 
 
@@ -32,4 +33,5 @@ def load_application(files: list[str]) -> webhook.Webhook:
         unknown_waiting=conf.webhook.unknown_waiting,
         known_validations=conf.webhook.known_validations,
     )
-    return webhook.Webhook(validator.KeystoneValidator(conf, "webhook"), settings)
+    pace = write_pace.WritePace(write_pace.Settings(conf.webhook.write_rate, conf.webhook.writes_waiting))
+    return webhook.Webhook(validator.KeystoneValidator(conf, "webhook"), settings, pace=pace)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The TokenReview webhook as a WSGI application.
+"""The webhook of apiservers as a WSGI application.
 
 ``POST /v1/clusters/<cluster id>/tokenreview`` with a TokenReview answers 200 with one, whatever the token is worth;
 503 while Keystone is unavailable, so that the apiserver neither trusts nor caches anything, but retries.
+``POST /v1/clusters/<cluster id>/write-pace`` with an AdmissionReview answers 200 with one, after the time that a write
+of its size takes.
 ``GET /healthcheck`` answers 200.
 """
 
@@ -17,6 +19,7 @@ from typing import Any
 from hypernetes.auth import answers
 from hypernetes.auth import review
 from hypernetes.auth import validator as validators
+from hypernetes.auth import write_pace
 from hypernetes.model import ids
 from hypernetes.model import names
 
@@ -25,7 +28,9 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 RETRY_AFTER = "1"
 """Seconds. Without this header the apiserver does not retry after a 503, but answers its own client 401."""
 
-_PATH = re.compile(names.TOKEN_REVIEW_PATH.format(cluster_id="(?P<cluster>[0-9a-f-]{36})"))
+_CLUSTER = "(?P<cluster>[0-9a-f-]{36})"
+_TOKEN_REVIEW = re.compile(names.TOKEN_REVIEW_PATH.format(cluster_id=_CLUSTER))
+_WRITE_PACE = re.compile(names.WRITE_PACE_PATH.format(cluster_id=_CLUSTER))
 
 
 class HttpError(Exception):
@@ -45,9 +50,11 @@ class Webhook:
         settings: answers.Settings,
         now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
         clock: Callable[[], float] = time.monotonic,
+        pace: write_pace.WritePace | None = None,
     ) -> None:
         self._audiences = settings.audiences
         self._now = now
+        self._pace = pace or write_pace.WritePace(write_pace.Settings())
         self._answers = answers.Answers(validator, settings, clock)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -71,14 +78,16 @@ class Webhook:
         path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]
         if path == "/healthcheck" and method in ("GET", "HEAD"):
             return {"status": "ok"}
-        matched = _PATH.fullmatch(path)
+        matched = _TOKEN_REVIEW.fullmatch(path) or _WRITE_PACE.fullmatch(path)
         if matched is None or not ids.is_uuid(matched["cluster"]):
             raise HttpError("404 Not Found", "the requested path does not exist")
         if method != "POST":
             raise HttpError("405 Method Not Allowed", "only POST is allowed")
         try:
-            asked = review.parse(_body(environ))
-        except review.Malformed as error:
+            if matched.re is _WRITE_PACE:
+                return self._pace.review(_body(environ, write_pace.MAX_BODY))
+            asked = review.parse(_body(environ, review.MAX_BODY))
+        except (review.Malformed, write_pace.Malformed) as error:
             raise HttpError("400 Bad Request", str(error)) from error
         return self._authenticate(asked, ids.ClusterId(matched["cluster"]))
 
@@ -99,13 +108,13 @@ class Webhook:
         return review.accepted(answer, audiences)
 
 
-def _body(environ: dict[str, Any]) -> bytes:
-    """Return the body of a request; it has at most the size of a TokenReview."""
+def _body(environ: dict[str, Any], most: int) -> bytes:
+    """Return the body of a request, which may have ``most`` bytes."""
     try:
         length = int(environ.get("CONTENT_LENGTH") or "")
     except ValueError:
         raise HttpError("411 Length Required", "Content-Length is missing") from None
-    if length < 0 or length > review.MAX_BODY:
-        raise HttpError("413 Content Too Large", f"the body may have {review.MAX_BODY} bytes")
+    if length < 0 or length > most:
+        raise HttpError("413 Content Too Large", f"the body may have {most} bytes")
     body: bytes = environ["wsgi.input"].read(length)
     return body

@@ -31,8 +31,9 @@ OPTIONS: list[cfg.Opt] = [
         min=1,
         max=100,
         help="Share of each lane of tenants' writes in the apiservers' concurrency (nominalConcurrencyShares). A "
-        "project's writes are in one of 16 lanes, which limits it: with the default to 8 requests at a time of the "
-        "apiserver's 600. Lower it where a single tenant's large writes delay others, as on small control nodes.",
+        "project's writes have a lane of their own, which limits it: with the default to 10 requests at a time of the "
+        "apiserver's 600, and to fewer the more projects there are. Lower it where a single tenant's writes delay "
+        "others, as on small control nodes. See also [webhook] write_rate.",
     ),
     cfg.IntOpt(
         "etcd_quota",

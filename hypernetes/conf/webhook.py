@@ -73,6 +73,22 @@ OPTIONS = [
         help="Number of validations in progress at Keystone, per process, of tokens that were valid within the last "
         "hour; no other token can use them.",
     ),
+    cfg.IntOpt(
+        "write_rate",
+        default=2 << 20,
+        min=64 << 10,
+        help="Bytes per second of a tenant's large writes for each seat of its lane in an apiserver ([kubernetes] "
+        "tenant_write_shares); an update counts the old object and the new one, and 64 KiB are free. A write takes at "
+        "least the time that follows from its size. Lower it where a single tenant's large writes delay others.",
+    ),
+    cfg.IntOpt(
+        "writes_waiting",
+        default=16,
+        min=1,
+        help="Maximum number of large writes, per process, that wait as write_rate says; more are refused with 429. "
+        "Each holds a thread, so keep the sum of this, unknown_validations, unknown_waiting and known_validations "
+        "below the process' threads.",
+    ),
     *service_user.options(timeout=10),
 ]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps each project's flow schemas in a cluster; what they are for stands in the module of their builders."""
+"""Keeps each project's flow schemas and lane in a cluster; what they are for stands in the module of their builders."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -22,19 +22,32 @@ def by_project(namespaces: Iterable[records.Namespace]) -> dict[ids.ProjectId, l
 
 
 def apply_project_flows(
-    client: kubernetes.ClusterClient, namespaces: Mapping[ids.ProjectId, Iterable[str]], *, complete: bool = False
+    client: kubernetes.ClusterClient,
+    namespaces: Mapping[ids.ProjectId, Iterable[str]],
+    write_shares: int,
+    *,
+    complete: bool = False,
 ) -> None:
-    """Apply the schemas of projects.
+    """Apply the schemas and lanes of projects.
 
     :param namespaces: the names of all of a project's namespaces in the cluster.
-    :param complete: whether these are all projects of the cluster, so that the schemas of others are deleted.
+    :param write_shares: see ``[kubernetes] tenant_write_shares``.
+    :param complete: whether these are all projects of the cluster, so that the schemas and lanes of others are deleted.
     """
-    found = client.list(flow.FlowSchema, labels={labels.MANAGED_BY: labels.FIELD_MANAGER})
+    mine_only = {labels.MANAGED_BY: labels.FIELD_MANAGER}
+    found = client.list(flow.FlowSchema, labels=mine_only)
     taken = flowcontrol.lanes_taken(found)
+    if complete:
+        # Before lanes are given to new projects.
+        taken = {project_id: lane for project_id, lane in taken.items() if project_id in namespaces}
     for project_id, mine in namespaces.items():
         taken[project_id] = flowcontrol.lane_of(project_id, taken)
+        # First: a schema of a level that does not exist is ignored.
+        client.apply(flowcontrol.lane_level(taken[project_id], write_shares))
         for schema in flowcontrol.project_schemas(project_id, mine, taken[project_id]):
             client.apply(schema)
     if complete:
         for name in flowcontrol.leftover(found, namespaces):
             client.delete(flow.FlowSchema, name)
+        for name in flowcontrol.unused_lanes(client.list(flow.PriorityLevelConfiguration, labels=mine_only), taken):
+            client.delete(flow.PriorityLevelConfiguration, name)

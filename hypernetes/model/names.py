@@ -21,6 +21,7 @@ SERVICE_TYPE = "kubernetes"
 """Type of the service in Keystone's catalog, and in application credentials' access rules."""
 
 TOKEN_REVIEW_PATH = "/v1/clusters/{cluster_id}/tokenreview"  # noqa: S105 - a path
+WRITE_PACE_PATH = "/v1/clusters/{cluster_id}/write-pace"
 """Path of hypernetes-webhook for a cluster; also what stands for a login in the access rules of credentials.
 
 Kubeconfigs that users have name it: a change locks them out.
@@ -89,6 +90,11 @@ def api_host(cluster_name: str, domain: str | None) -> str:
 def token_review_path(cluster_id: ids.ClusterId) -> str:
     """Return the path of hypernetes-webhook for a cluster."""
     return TOKEN_REVIEW_PATH.format(cluster_id=cluster_id)
+
+
+def write_pace_path(cluster_id: ids.ClusterId) -> str:
+    """Return the path of hypernetes-webhook that paces a cluster's writes."""
+    return WRITE_PACE_PATH.format(cluster_id=cluster_id)
 
 
 def group_of(project_id: ids.ProjectId, role: str) -> str:

@@ -16,7 +16,7 @@ from hypernetes.api import errors
 from hypernetes.standalone import addresses
 
 LARGEST_BODY = 64 * 1024
-"""Bytes; as the API's own limit, and far above a TokenReview."""
+"""Bytes; as the API's own limit."""
 BUFFER = 160 * 1024
 """Bytes: a body and its headers, which a Keystone token may make long."""
 REQUEST_SECONDS = 5
@@ -28,7 +28,7 @@ _TITLES = {
     400: ("hypernetes.request.invalid", "Bad Request", "The request is not valid HTTP."),
     408: (errors.OTHER_CODE, "Request Timeout", f"The request did not arrive within {REQUEST_SECONDS} s."),
     411: (errors.OTHER_CODE, "Length Required", "Set the header Content-Length."),
-    413: ("hypernetes.request.too_large", "Content Too Large", f"A body may have {LARGEST_BODY} bytes."),
+    413: ("hypernetes.request.too_large", "Content Too Large", "The body is larger than this service accepts."),
     502: ("hypernetes.backend.unavailable", "Bad Gateway", "The service is being restarted. Try again."),
     503: ("hypernetes.backend.unavailable", "Service Unavailable", "The service is busy. Try again."),
     504: ("hypernetes.backend.unavailable", "Gateway Timeout", "The service did not answer in time. Try again."),
@@ -46,6 +46,8 @@ class Frontend:
     workers: int
     server_seconds: int
     clients: Path | None = None
+    largest_body: int = LARGEST_BODY
+    """Bytes. Of a body that is larger than :data:`BUFFER`, the service gets the rest as the client sends it."""
 
 
 def render(frontends: Iterable[Frontend], *, address: str = addresses.CONTROL) -> str:
@@ -93,7 +95,7 @@ def _frontend(frontend: Frontend, address: str) -> list[str]:
         "    tcp-request connection track-sc0 src",
         f"    tcp-request connection reject if {{ sc0_conn_cur gt {CONNECTIONS_PER_SOURCE} }}",
         f"    http-request {_answer(411)} if {{ req.fhdr(transfer-encoding) -m found }}",
-        f"    http-request {_answer(413)} if {{ req.hdr_val(content-length) gt {LARGEST_BODY} }}",
+        f"    http-request {_answer(413)} if {{ req.hdr_val(content-length) gt {frontend.largest_body} }}",
         # Only what the proxy itself says about the client may reach the service.
         "    http-request del-header Forwarded",
         "    http-request del-header X-Forwarded- -m beg",

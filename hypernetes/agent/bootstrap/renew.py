@@ -17,7 +17,9 @@ import yaml
 from hypernetes.agent import bootstrap
 from hypernetes.agent import files
 from hypernetes.agent.bootstrap import kubeadm
+from hypernetes.agent.bootstrap import prepare
 from hypernetes.agent.bootstrap import sign_client
+from hypernetes.agent.bootstrap import webhook_client
 from hypernetes.agent.host import node as nodes
 from hypernetes.agent.host import services
 from hypernetes.kubernetes.bootstrap import kubeadm as configurations
@@ -32,6 +34,10 @@ STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedu
 def run(node: nodes.Node, inputs: Mapping[str, str]) -> bootstrap.Outputs:
     """Renew, restart what uses the certificates, wait until it answers, and sign the conductor's."""
     kubeadm.refresh_configuration(node, inputs)
+    # The new arguments may name files that an earlier release did not write.
+    rendered = {name: text for name, text in inputs.items() if name.endswith(".yaml")}
+    prepare.write_cluster_files(node, rendered)
+    webhook_client.install(node)
     path = str(node.layout.kubeadm_configuration)
     timeout = phases.RENEW.timeout / 2
     kubeadm.run(node, ["certs", "renew", "all", "--config", path], "certs renew", timeout)

@@ -11,6 +11,7 @@ from hypernetes.kubernetes.bootstrap import apiserver_files
 from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.kubernetes.bootstrap import order_names
 from hypernetes.kubernetes.bootstrap import phases
+from hypernetes.kubernetes.objects import write_pace
 from hypernetes.model import errors
 from hypernetes.model import kinds
 from hypernetes.model import names
@@ -31,8 +32,10 @@ def inputs(conf: cfg.ConfigOpts, phase: phases.Phase, cluster: records.Cluster, 
     if not (phase.kubeadm or phase.name in ("prepare", phases.RENEW.name)):
         return {}
     rendered = {order_names.KUBEADM_FILE: kubeadm.configuration(spec(conf, cluster, node))}
-    if phase.name == "prepare":
+    if phase.name in ("prepare", phases.RENEW.name):
+        # On renewal as well: the apiserver's arguments may name files that an earlier release did not write.
         rendered |= apiserver_files.control_node_files(*_webhook(conf, cluster))
+    if phase.name == "prepare":
         rendered |= apiservers.name_inputs(conf, cluster, node.address)
     return rendered
 
@@ -90,7 +93,21 @@ def signed(
     return {name: outputs[name] for name in OUTPUTS} | named
 
 
+def write_pace_endpoint(conf: cfg.ConfigOpts, cluster: records.Cluster) -> write_pace.Endpoint:
+    """Return where the cluster's apiserver has tenants' writes paced.
+
+    :raises errors.Refused: the conductor's configuration does not say where the webhook is.
+    """
+    url, ca_pem = _webhook_base(conf)
+    return write_pace.Endpoint(f"{url}{names.write_pace_path(cluster.id)}", ca_pem)
+
+
 def _webhook(conf: cfg.ConfigOpts, cluster: records.Cluster) -> tuple[str, str]:
+    url, ca_pem = _webhook_base(conf)
+    return f"{url}{names.token_review_path(cluster.id)}", ca_pem
+
+
+def _webhook_base(conf: cfg.ConfigOpts) -> tuple[str, str]:
     options = conf.kubernetes
     if not options.webhook_url or not options.webhook_ca_file:
         reason = "[kubernetes] webhook_url and webhook_ca_file are not set in the conductor's configuration"
@@ -100,4 +117,4 @@ def _webhook(conf: cfg.ConfigOpts, cluster: records.Cluster) -> tuple[str, str]:
     except OSError as error:
         reason = f"the file of [kubernetes] webhook_ca_file cannot be read ({error.strerror})"
         raise errors.Refused(service="The conductor", reason=reason) from error
-    return f"{options.webhook_url.rstrip('/')}{names.token_review_path(cluster.id)}", ca_pem
+    return options.webhook_url.rstrip("/"), ca_pem

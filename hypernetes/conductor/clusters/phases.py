@@ -39,14 +39,16 @@ def install_objects(dependencies: context.Dependencies, cluster: records.Cluster
     for item in install.cluster_objects(
         options.pod_overhead_memory,
         options.pod_overhead_cpu,
-        options.tenant_write_shares,
         cluster.service_subnet,
         tuple(options.image_registries),
         options.privileged_containers,
+        bootstrap.write_pace_endpoint(dependencies.conf, cluster),
     ):
         client.apply(item)
     namespaces = dependencies.db.namespaces.list(cluster_id=cluster.id)
-    project_flows.apply_project_flows(client, project_flows.by_project(namespaces), complete=True)
+    project_flows.apply_project_flows(
+        client, project_flows.by_project(namespaces), options.tenant_write_shares, complete=True
+    )
     return cluster
 
 

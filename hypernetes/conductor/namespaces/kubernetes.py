@@ -145,7 +145,7 @@ def apply_contents(dependencies: context.Dependencies, namespace: records.Namesp
     for item in namespace_objects.contents(namespace, {**namespace_objects.DEFAULT_QUOTA, **capacity}):
         client.apply(item)
     mine = dependencies.db.namespaces.list(cluster_id=namespace.cluster_id, project_id=namespace.project_id)
-    project_flows.apply_project_flows(client, project_flows.by_project(mine))
+    project_flows.apply_project_flows(client, project_flows.by_project(mine), options.tenant_write_shares)
     return namespace
 
 

@@ -7,6 +7,7 @@ order and hold nothing secret; that one is rendered on the node itself, so that 
 
 import base64
 from typing import Any
+from urllib import parse
 
 import yaml
 
@@ -17,6 +18,7 @@ AUDIT_LOG_DIRECTORY = "/var/log/kubernetes/audit"
 WEBHOOK = f"{DIRECTORY}/webhook.yaml"
 CLIENT_CERTIFICATE = f"{DIRECTORY}/webhook-client.crt"
 CLIENT_KEY = f"{DIRECTORY}/webhook-client.key"
+ADMISSION = f"{DIRECTORY}/admission.yaml"
 AUTHENTICATION = f"{DIRECTORY}/authentication.yaml"
 AUDIT_POLICY = f"{DIRECTORY}/audit-policy.yaml"
 ENCRYPTION = f"{DIRECTORY}/encryption.yaml"
@@ -28,9 +30,12 @@ _HEALTH_PATHS = ("/livez", "/readyz", "/healthz")
 
 
 def webhook_kubeconfig(url: str, ca_pem: str) -> str:
-    """Return the kubeconfig with which kube-apiserver calls the TokenReview webhook.
+    """Return the kubeconfig with which kube-apiserver calls hypernetes-webhook.
 
-    :param url: https URL of the webhook for this cluster.
+    Its current context is for TokenReviews. An admission webhook's URL stands in an object of the apiserver, and only
+    its client certificate here, as that of the user who is named as the URL's host.
+
+    :param url: https URL of the TokenReview webhook for this cluster.
     :param ca_pem: the CA that signed the webhook's certificate; public.
     :raises ValueError: the URL is not https, so tokens would travel in the clear.
     """
@@ -42,7 +47,7 @@ def webhook_kubeconfig(url: str, ca_pem: str) -> str:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "hypernetes", "cluster": {"server": url, "certificate-authority-data": ca}}],
-            "users": [{"name": "kube-apiserver", "user": {}}],
+            "users": [{"name": "kube-apiserver", "user": {}}, {"name": parse.urlsplit(url).netloc, "user": {}}],
             "contexts": [{"name": "webhook", "context": {"cluster": "hypernetes", "user": "kube-apiserver"}}],
             "current-context": "webhook",
         }
@@ -55,7 +60,8 @@ def with_client_certificate(kubeconfig: str) -> str:
     It names files, so that a renewed certificate is used without a restart.
     """
     document = yaml.safe_load(kubeconfig)
-    document["users"][0]["user"] = {"client-certificate": CLIENT_CERTIFICATE, "client-key": CLIENT_KEY}
+    for user in document["users"]:
+        user["user"] = {"client-certificate": CLIENT_CERTIFICATE, "client-key": CLIENT_KEY}
     return _yaml(document)
 
 
@@ -66,6 +72,22 @@ def authentication_configuration() -> str:
             "apiVersion": "apiserver.config.k8s.io/v1",
             "kind": "AuthenticationConfiguration",
             "anonymous": {"enabled": True, "conditions": [{"path": path} for path in _HEALTH_PATHS]},
+        }
+    )
+
+
+def admission_configuration() -> str:
+    """Return the configuration that gives admission webhooks the client certificates of :data:`WEBHOOK`."""
+    webhooks = {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "WebhookAdmissionConfiguration",
+        "kubeConfigFile": WEBHOOK,
+    }
+    return _yaml(
+        {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "AdmissionConfiguration",
+            "plugins": [{"name": "ValidatingAdmissionWebhook", "configuration": webhooks}],
         }
     )
 
@@ -126,6 +148,7 @@ def control_node_files(webhook_url: str, webhook_ca_pem: str) -> dict[str, str]:
     """Return the content of every file that may be sent in a phase order, by its name below :data:`DIRECTORY`."""
     return {
         "webhook.yaml": webhook_kubeconfig(webhook_url, webhook_ca_pem),
+        "admission.yaml": admission_configuration(),
         "authentication.yaml": authentication_configuration(),
         "audit-policy.yaml": audit_policy(),
     }

@@ -183,6 +183,7 @@ def api_server_arguments(spec: ClusterSpec) -> dict[str, str]:
         "audit-log-maxsize": "100",
         "audit-log-maxbackup": "10",
         "audit-log-maxage": "30",
+        "admission-control-config-file": apiserver_files.ADMISSION,
         "enable-admission-plugins": ",".join(spec.admission_plugins),
         # etcd keeps every version of an object until then; what is written in between must fit beside what there is.
         "etcd-compaction-interval": "1m0s",

@@ -6,9 +6,11 @@ they are for. A schema for each project says so by groups, which no other tenant
 many flows as a tenant makes service accounts, and one by namespace could be filled by requests that end in 403, since
 requests are queued before they are authorized.
 
-Writes have lanes: priority levels with few seats, that lend and borrow none. A project's writes are in one lane, so
-that a tenant who writes large objects as fast as possible, or sends them slowly, takes no more seats than its lane has,
-and delays the projects of other lanes only as far as etcd and the processors do.
+Writes have lanes: priority levels with few seats, that lend and borrow none. Each project's writes are in a lane of
+their own, made with its first namespace, so that a tenant who writes large objects as fast as possible, or sends them
+slowly, takes no more seats than its lane has, and delays others only as far as etcd and the processors do. What bounds
+that is :mod:`hypernetes.kubernetes.objects.write_pace`. Lanes are not free, since each one's seats are taken from the
+others' share, so there are at most as many as :data:`LANES`; projects beyond that share the least used ones.
 """
 
 from collections.abc import Collection
@@ -26,7 +28,7 @@ from hypernetes.model import names
 TENANTS = "hypernetes-tenants"
 OTHERS = "hypernetes-others"
 CONDUCTOR = "hypernetes-conductor"
-LANES = tuple(f"hypernetes-writes-{number}" for number in range(16))
+LANES = tuple(f"hypernetes-writes-{number}" for number in range(64))
 PROJECT_PREFIX = "hypernetes-project-"
 
 _WRITES = ("create", "update", "patch", "delete", "deletecollection")
@@ -38,16 +40,12 @@ _OTHERS_PRECEDENCE = 1000
 the built-in service-accounts and global-default, so that everything a tenant can send lands here."""
 
 
-def flow_objects(write_shares: int) -> list[flow.PriorityLevelConfiguration | flow.FlowSchema]:
-    """Return the tenants' priority levels and the schemas that are not of one project.
-
-    :param write_shares: a lane's share of the apiserver's concurrency; see ``[kubernetes] tenant_write_shares``.
-    """
+def flow_objects() -> list[flow.PriorityLevelConfiguration | flow.FlowSchema]:
+    """Return the priority levels of tenants' reads and the schemas that are not of one project."""
     return [
         # Half of its seats are the cluster's when tenants do not need them.
         _level(TENANTS, 60, queues=128, lendable=50),
         _level(OTHERS, 5, queues=16, lendable=50),
-        *(_level(lane, write_shares, queues=32, lendable=0, borrowing=0) for lane in LANES),
         _schema(
             CONDUCTOR, _CONDUCTOR_PRECEDENCE, "workload-high", [_group("kubeadm:cluster-admins")], _everything(("*",))
         ),
@@ -56,6 +54,14 @@ def flow_objects(write_shares: int) -> list[flow.PriorityLevelConfiguration | fl
             TENANTS, _OTHERS_PRECEDENCE, OTHERS, [_group("system:authenticated")], _everything(("*",)), by="ByUser"
         ),
     ]
+
+
+def lane_level(lane: str, write_shares: int) -> flow.PriorityLevelConfiguration:
+    """Return the priority level of a lane.
+
+    :param write_shares: its share of the apiserver's concurrency; see ``[kubernetes] tenant_write_shares``.
+    """
+    return _level(lane, write_shares, queues=32, lendable=0, borrowing=0)
 
 
 def project_schemas(project_id: ids.ProjectId, namespaces: Iterable[str], lane: str) -> list[flow.FlowSchema]:
@@ -100,6 +106,15 @@ def lanes_taken(schemas: Iterable[flow.FlowSchema]) -> dict[str, str]:
         if project and level in LANES:
             taken[project] = level
     return taken
+
+
+def unused_lanes(levels: Iterable[flow.PriorityLevelConfiguration], taken: Mapping[str, str]) -> list[str]:
+    """Return the names of the lanes among ``levels`` that no project has.
+
+    :param taken: lanes by project ID.
+    """
+    found = [level.metadata.name for level in levels if level.metadata and level.metadata.name]
+    return [name for name in found if name in LANES and name not in taken.values()]
 
 
 def leftover(schemas: Iterable[flow.FlowSchema], projects: Collection[str]) -> list[str]:

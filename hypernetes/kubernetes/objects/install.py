@@ -9,15 +9,16 @@ from hypernetes.kubernetes.admission import workloads
 from hypernetes.kubernetes.objects import flowcontrol
 from hypernetes.kubernetes.objects import roles
 from hypernetes.kubernetes.objects import runtime_and_priority
+from hypernetes.kubernetes.objects import write_pace
 
 
 def cluster_objects(
     overhead_memory: str,
     overhead_cpu: str,
-    write_shares: int,
     service_subnet: str,
     image_registries: tuple[str, ...] = (),
     privileged: bool = False,
+    pace: write_pace.Endpoint | None = None,
 ) -> list[resource.Resource]:
     """Return everything the conductor applies in phase ``install-objects``.
 
@@ -25,16 +26,17 @@ def cluster_objects(
     the policies exist.
 
     :param overhead_memory: what a pod takes beyond its containers, as a Kubernetes quantity; so with the CPU.
-    :param write_shares: the share of each lane of tenants' writes in the apiserver's concurrency.
     :param service_subnet: the range of the Services' addresses.
     :param image_registries: the only registries from which images may come; empty for every public one.
     :param privileged: whether tenants may run privileged containers.
+    :param pace: where writes are paced; None if nowhere.
     """
     return [
         runtime_and_priority.runtime_class(overhead_memory, overhead_cpu),
         runtime_and_priority.system_runtime_class(),
         *runtime_and_priority.priority_classes(),
-        *flowcontrol.flow_objects(write_shares),
+        *flowcontrol.flow_objects(),
+        *([write_pace.webhook_configuration(pace)] if pace else []),
         *workloads.policies(image_registries, privileged),
         *resources.policies(service_subnet),
         *access.policies(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hypernetes.auth import write_pace
 from hypernetes.standalone import addresses
 from hypernetes.standalone import haproxy
 from hypernetes.standalone import machine
@@ -17,7 +18,7 @@ NAME = "proxy"
 HAPROXY = "/usr/sbin/haproxy"
 API_WORKERS = 8
 WEBHOOK_WORKERS = 96
-"""Threads; at most 68 of them hold unknown tokens, most of which wait ([webhook] unknown_waiting)."""
+"""Threads. At most 68 hold unknown tokens, most of which wait ([webhook] unknown_waiting), and 16 hold large writes."""
 
 
 def socket(installation: Installation, name: str) -> Path:
@@ -46,6 +47,7 @@ def frontends(installation: Installation) -> list[haproxy.Frontend]:
             WEBHOOK_WORKERS,
             server_seconds=12,
             clients=installation.webhook_clients.certificate,
+            largest_body=write_pace.MAX_BODY,
         ),
     ]
 

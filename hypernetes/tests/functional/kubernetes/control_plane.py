@@ -166,7 +166,7 @@ class ControlPlane:
         self._write("apiserver.key", key)
         self._write("service-accounts.key", _key_pem(ec.generate_private_key(ec.SECP256R1())))
         for name, text in apiserver_files.control_node_files(self._webhook_url, self._webhook_authority_pem).items():
-            self._write(name, text)
+            self._write(name, text.replace(apiserver_files.DIRECTORY, str(self.directory)))
         key_bytes = secrets.token_bytes(apiserver_files.ENCRYPTION_KEY_BYTES)
         self._write("encryption.yaml", apiserver_files.encryption_configuration(key_bytes))
         self._run_etcd()

@@ -12,6 +12,7 @@ from hypernetes.kubernetes import client
 from hypernetes.kubernetes import project_flows
 from hypernetes.kubernetes.objects import install
 from hypernetes.kubernetes.objects import namespace_objects
+from hypernetes.kubernetes.objects import write_pace
 from hypernetes.model import ids
 from hypernetes.model import names
 from hypernetes.model import records
@@ -37,10 +38,10 @@ def record(name: str, project: ids.ProjectId) -> records.Namespace:
     )
 
 
-def install_cluster(administrator: client.ClusterClient) -> None:
+def install_cluster(administrator: client.ClusterClient, pace: write_pace.Endpoint | None = None) -> None:
     """Apply everything of a cluster, twice (it must be idempotent), and wait until the policies are in force."""
     for _ in range(2):
-        for item in install.cluster_objects(OVERHEAD_MEMORY, "50m", 5, control_plane.SERVICE_SUBNET):
+        for item in install.cluster_objects(OVERHEAD_MEMORY, "50m", control_plane.SERVICE_SUBNET, pace=pace):
             administrator.apply(item)
 
     def all_checked() -> bool:
@@ -56,7 +57,7 @@ def make_namespace(administrator: client.ClusterClient, name: str, project: ids.
     administrator.create(namespace_objects.namespace(made))
     for item in namespace_objects.contents(made):
         administrator.apply(item)
-    project_flows.apply_project_flows(administrator, {project: [name]})
+    project_flows.apply_project_flows(administrator, {project: [name]}, 5)
     # The controller manager makes it; without it no pod is admitted.
     control_plane.wait_for(
         "the default service account", lambda: administrator.find(core.ServiceAccount, "default", name) is not None

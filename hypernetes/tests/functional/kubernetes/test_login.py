@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 import unittest
+from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
 
@@ -16,9 +17,13 @@ from lightkube.resources import flowcontrol_apiserver_v1 as flow
 
 from hypernetes.auth import answers
 from hypernetes.auth import webhook
+from hypernetes.auth import write_pace
 from hypernetes.kubernetes import storage
 from hypernetes.kubernetes.bootstrap import kubeadm
 from hypernetes.kubernetes.objects import flowcontrol
+from hypernetes.kubernetes.objects import write_pace as objects
+from hypernetes.model import ids
+from hypernetes.model import names
 from hypernetes.tests.functional.kubernetes import control_plane
 from hypernetes.tests.functional.kubernetes import tenant
 from hypernetes.tests.functional.kubernetes import webhook_server
@@ -26,6 +31,8 @@ from hypernetes.tests.support import tokens
 from hypernetes.tests.unit.auth import test_webhook as keystones
 
 CACHE_SECONDS = 2.0
+PACE = 1 << 20
+"""Bytes per second of large writes; the test sleeps for none of them."""
 
 
 def _token(project: str, *roles: str, **changes: Any) -> dict[str, Any]:
@@ -38,6 +45,7 @@ class LoginTest(unittest.TestCase):
     plane: ClassVar[control_plane.ControlPlane]
     keystone: ClassVar[keystones.Keystone]
     http: ClassVar[httpx2.Client]
+    paced: ClassVar[list[float]]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -64,12 +72,16 @@ class LoginTest(unittest.TestCase):
         settings = answers.Settings(
             audiences=("https://kubernetes.default.svc.cluster.local",), cache_seconds=CACHE_SECONDS
         )
-        server = cls.enterClassContext(webhook_server.WebhookServer(webhook.Webhook(cls.keystone, settings)))
+        cls.paced = []
+        pace = write_pace.WritePace(write_pace.Settings(rate=PACE), cls.paced.append)
+        application = webhook.Webhook(cls.keystone, settings, pace=pace)
+        server = cls.enterClassContext(webhook_server.WebhookServer(application))
         url = f"{server.url}/v1/clusters/{tokens.CLUSTER}/tokenreview"
         plane = control_plane.ControlPlane(webhook_url=url, webhook_authority_pem=server.authority.pem)
         cls.plane = cls.enterClassContext(plane)
         administrator = cls.plane.administrator()
-        tenant.install_cluster(administrator)
+        path = names.write_pace_path(ids.ClusterId(tokens.CLUSTER))
+        tenant.install_cluster(administrator, objects.Endpoint(f"{server.url}{path}", server.authority.pem))
         tenant.make_namespace(administrator, "red-one", tenant.RED_PROJECT)
         tenant.make_namespace(administrator, "blue-one", tenant.BLUE_PROJECT)
         trusted = ssl.create_default_context(cafile=str(cls.plane.directory / "ca.crt"))
@@ -149,8 +161,36 @@ class LoginTest(unittest.TestCase):
             )
             return {level: int(limit) for level, limit in found}
 
-        control_plane.wait_for("the lanes", lambda: set(seats()) == set(flowcontrol.LANES))
-        self.assertEqual({8}, set(seats().values()))
+        control_plane.wait_for("the lanes", lambda: set(seats()) == set(taken.values()))
+        self.assertEqual({10}, set(seats().values()))
+
+    def test_a_tenant_s_large_write_takes_time_and_no_other_one_does(self) -> None:
+        path, size = "/api/v1/namespaces/red-one/configmaps", 600 << 10
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "large"}, "data": {"v": "x" * size}}
+        headers = {"Authorization": "Bearer red"}
+
+        def paced(act: Callable[[], Any]) -> list[float]:
+            self.paced.clear()
+            act()
+            return [round(seconds * PACE / size, 1) for seconds in self.paced]
+
+        def send(method: str, path: str, **content: Any) -> None:
+            kind = {"Content-Type": f"application/{'merge-patch+' if method == 'PATCH' else ''}json"}
+            self.http.request(method, path, headers=headers | kind, **content).raise_for_status()
+
+        dry = f"{path}?dryRun=All"
+        control_plane.wait_for(
+            "the admission webhook", lambda: paced(lambda: send("POST", dry, json=manifest)) == [0.9], 30
+        )
+        self.assertEqual([0.9], paced(lambda: send("POST", path, json=manifest)))
+        # A few bytes, with which etcd gets all of it; old and new object count.
+        self.assertEqual([1.9], paced(lambda: send("PATCH", f"{path}/large", json={"data": {"w": "y"}})))
+        self.assertEqual([], paced(lambda: send("DELETE", f"{path}/large")))
+        manifest["data"] = {"v": "small"}
+        self.assertEqual([], paced(lambda: send("POST", path, json=manifest)))
+        administrator = self.plane.administrator()
+        own = tenant.manifest("ConfigMap", "v1", "own", data={"v": "x" * size})
+        self.assertEqual([], paced(lambda: administrator.create(own)))
 
     def test_the_apiserver_reports_the_size_of_etcd_s_database(self) -> None:
         client = self.plane.administrator()

@@ -15,6 +15,7 @@ from hypernetes.auth import cache
 from hypernetes.auth import review
 from hypernetes.auth import validator
 from hypernetes.auth import webhook
+from hypernetes.auth import write_pace
 from hypernetes.tests.support import tokens
 
 AUDIENCE = "https://kubernetes.default.svc.cluster.local"
@@ -70,6 +71,16 @@ class WebhookTest(testtools.TestCase):
         self.assertTrue(answer["status"]["authenticated"])
         self.assertEqual("keystone:u1", answer["status"]["user"]["username"])
         self.assertEqual([AUDIENCE], answer["status"]["audiences"])
+
+    def test_a_write_is_answered_at_a_path_of_its_own(self) -> None:
+        path = f"/v1/clusters/{tokens.CLUSTER}/write-pace"
+        question = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u"}}
+        status, answer = self._send(json.dumps(question).encode(), path)
+        self.assertEqual((200, {"uid": "u", "allowed": True}), (status, answer["response"]))
+        self.assertEqual(400, self._send(b"{}", path)[0])
+        self.assertEqual(400, self._send(json.dumps(question).encode())[0])
+        self.assertEqual(413, self._send(b"", path, length=str(write_pace.MAX_BODY + 1))[0])
+        self.assertEqual(405, self._send(b"", path, method="GET")[0])
 
     def test_an_unknown_token_is_an_answer_too(self) -> None:
         status, answer = self._ask("garbage")

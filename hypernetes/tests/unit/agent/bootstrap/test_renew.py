@@ -45,6 +45,14 @@ class RenewTest(agent_builders.PhaseTest):
         )
         self.assertIn(("install", "kubelet"), self.services.calls)
 
+    def test_files_that_new_arguments_name_are_there_before_the_apiserver_is_replaced(self) -> None:
+        self.inputs["admission.yaml"] = "new"
+        self.programs.failures["control-plane"] = commands.CommandFailed("kubeadm", "ended with status 1", "no")
+        self.assertRaises(bootstrap.NodePhaseFailed, renew.run, self.node, self.inputs)
+        directory = self.layout.cluster_files
+        self.assertEqual("new", (directory / "admission.yaml").read_text())
+        self.assertFalse((directory / "client.csr").exists())
+
     def test_each_static_pod_gets_an_annotation_that_differs_each_time(self) -> None:
         seen = []
         for _ in range(2):

@@ -30,7 +30,10 @@ class WebhookClientTest(agent_builders.PhaseTest):
         self.node.conf.set_override("webhook_client_key_file", str(self.given / "client.key"), group="node")
 
     def _user(self) -> dict[str, str]:
-        return dict(yaml.safe_load(self.kubeconfig.read_text())["users"][0]["user"])
+        one, other = yaml.safe_load(self.kubeconfig.read_text())["users"]
+        # An admission webhook's user is named as its host.
+        self.assertEqual(("192.0.2.1:9519", one["user"]), (other["name"], other["user"]))
+        return dict(one["user"])
 
     def test_without_a_certificate_there_is_none(self) -> None:
         webhook_client.install(self.node)

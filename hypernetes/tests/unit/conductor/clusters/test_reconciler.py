@@ -166,10 +166,13 @@ class ClusterTest(testtools.TestCase):
         apiserver = self.fixture.apiserver.apiserver
         for schema in flowcontrol.project_schemas(ids.ProjectId("gone"), [], flowcontrol.LANES[0]):
             apiserver.apply(schema)
+        apiserver.apply(flowcontrol.lane_level(flowcontrol.LANES[9], 5))
         namespace = database.namespace(self.db, self.cluster.id)
         self.reconcile()
         projects = [s.metadata.labels.get(labels.PROJECT) for s in apiserver.list(flow.FlowSchema)]
         self.assertEqual([namespace.project_id] * 2, [project for project in projects if project])
+        levels = {level.metadata.name for level in apiserver.list(flow.PriorityLevelConfiguration)}
+        self.assertEqual([flowcontrol.LANES[0]], sorted(levels.intersection(flowcontrol.LANES)))
 
     def test_no_order_holds_a_secret(self) -> None:
         self.carry_out()

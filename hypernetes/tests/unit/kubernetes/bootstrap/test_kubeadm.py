@@ -59,7 +59,7 @@ class ConfigurationTest(testtools.TestCase):
         # kubeadm mounts the directory of its certificates by itself.
         mounted = ("/etc/kubernetes/pki", *(volume["mountPath"] for volume in document["apiServer"]["extraVolumes"]))
         paths = [a["value"] for a in document["apiServer"]["extraArgs"] if a["value"].startswith("/")]
-        self.assertEqual(6, len(paths))
+        self.assertEqual(7, len(paths))
         for path in paths:
             self.assertTrue(path.startswith(mounted), path)
 

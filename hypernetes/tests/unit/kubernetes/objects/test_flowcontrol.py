@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fair queuing: a project is one flow, and its writes are in one lane."""
+"""Fair queuing: a project is one flow, and its writes are in a lane of their own."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def _groups(schema: Any) -> list[str]:
 class FlowsTest(testtools.TestCase):
     def test_every_tenant_is_served_after_the_cluster_s_own_components(self) -> None:
         schemas: list[Any] = flowcontrol.project_schemas(RED, ["one"], flowcontrol.LANES[0])
-        schemas += [o for o in flowcontrol.flow_objects(5) if type(o).__name__ == "FlowSchema"]
+        schemas += [o for o in flowcontrol.flow_objects() if type(o).__name__ == "FlowSchema"]
         for schema in schemas:
             if schema.metadata.name != flowcontrol.CONDUCTOR:
                 self.assertGreater(schema.spec.matchingPrecedence, 900)
@@ -41,13 +41,12 @@ class FlowsTest(testtools.TestCase):
         self.assertNotIn("get", writes.rules[0].resourceRules[0].verbs)
 
     def test_a_lane_neither_lends_nor_borrows(self) -> None:
-        objects: list[Any] = flowcontrol.flow_objects(7)
-        levels = {item.metadata.name: item.spec for item in objects}
-        for lane in flowcontrol.LANES:
-            limited = levels[lane].limited
-            self.assertEqual(
-                (7, 0, 0), (limited.nominalConcurrencyShares, limited.lendablePercent, limited.borrowingLimitPercent)
-            )
+        level: Any = flowcontrol.lane_level(flowcontrol.LANES[1], 7)
+        limited = level.spec.limited
+        self.assertEqual(flowcontrol.LANES[1], level.metadata.name)
+        self.assertEqual(
+            (7, 0, 0), (limited.nominalConcurrencyShares, limited.lendablePercent, limited.borrowingLimitPercent)
+        )
 
 
 class LanesTest(testtools.TestCase):
@@ -60,6 +59,12 @@ class LanesTest(testtools.TestCase):
 
     def test_a_lane_that_is_gone_is_replaced(self) -> None:
         self.assertEqual(flowcontrol.LANES[0], flowcontrol.lane_of(RED, {RED: "hypernetes-writes-99"}))
+
+    def test_a_lane_is_unused_when_no_project_has_it(self) -> None:
+        levels: list[Any] = [flowcontrol.lane_level(lane, 1) for lane in flowcontrol.LANES[:3]]
+        levels += [o for o in flowcontrol.flow_objects() if type(o).__name__ == "PriorityLevelConfiguration"]
+        unused = flowcontrol.unused_lanes(levels, {RED: flowcontrol.LANES[1]})
+        self.assertEqual([flowcontrol.LANES[0], flowcontrol.LANES[2]], unused)
 
     def test_what_is_in_the_cluster_is_read_back(self) -> None:
         schemas = flowcontrol.project_schemas(RED, [], flowcontrol.LANES[2])

@@ -138,12 +138,12 @@ class ClusterTest(testtools.TestCase):
         self.assertEqual({"memory": "100Mi", "cpu": "10m"}, made.overhead.podFixed)
 
     def test_tenants_get_in_last(self) -> None:
-        items: list[Any] = install.cluster_objects("96Mi", "50m", 5, "10.96.0.0/12")
+        items: list[Any] = install.cluster_objects("96Mi", "50m", "10.96.0.0/12")
         kinds = [type(item).__name__ for item in items]
         self.assertLess(max(i for i, kind in enumerate(kinds) if "Admission" in kind), kinds.index("ClusterRole"))
         self.assertEqual("ClusterRoleBinding", kinds[-1])
 
     def test_every_object_is_installed_once(self) -> None:
-        items: list[Any] = install.cluster_objects("96Mi", "50m", 5, "10.96.0.0/12")
+        items: list[Any] = install.cluster_objects("96Mi", "50m", "10.96.0.0/12")
         keys = [(type(item).__name__, item.metadata.name) for item in items]
         self.assertEqual(len(keys), len(set(keys)))
