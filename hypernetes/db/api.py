@@ -12,6 +12,7 @@ from hypernetes.db.repositories.port_pools import PortPools
 from hypernetes.db.repositories.port_pools import ReadyPorts
 from hypernetes.db.repositories.ports import Ports
 from hypernetes.db.repositories.projects import Projects
+from hypernetes.db.repositories.volumes import Volumes
 
 
 class Database:
@@ -25,5 +26,6 @@ class Database:
         self.ports = Ports(self.transactions)
         self.port_pools = PortPools(self.transactions)
         self.ready_ports = ReadyPorts(self.transactions)
+        self.volumes = Volumes(self.transactions)
         self.projects = Projects(self.transactions)
         self.leases = Leases(self.transactions)

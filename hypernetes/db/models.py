@@ -213,6 +213,23 @@ class ReadyPort(Timestamped, Base):
     addresses: Mapped[tuple[tuple[str, str], ...]] = mapped_column(types.Pairs)
 
 
+class Volume(Timestamped, Base):
+    """See :class:`hypernetes.model.records.Volume`."""
+
+    __tablename__ = "volumes"
+    __table_args__ = (UniqueConstraint("cluster_id", "name"), UniqueConstraint("volume_id"), _TABLE_OPTIONS)
+
+    id: Mapped[str] = mapped_column(_UUID, primary_key=True)
+    # A cluster that is gone needs no record; the volumes stay with their projects.
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id", ondelete="CASCADE"))
+    project_id: Mapped[str] = mapped_column(_KEYSTONE_ID, index=True)
+    name: Mapped[str] = mapped_column(_NAME)
+    namespace: Mapped[str] = mapped_column(String(63))
+    claim: Mapped[str] = mapped_column(String(253))
+    size: Mapped[int] = mapped_column(Integer)
+    volume_id: Mapped[str | None] = mapped_column(_UUID)
+
+
 class Project(Timestamped, Base):
     """See :class:`hypernetes.model.records.Project`."""
 

@@ -43,6 +43,12 @@ PortPoolId = NewType("PortPoolId", str)
 NeutronPortId = NewType("NeutronPortId", str)
 """A Neutron port."""
 
+VolumeRecordId = NewType("VolumeRecordId", str)
+"""The record of a claim's volume (dashed UUID), not the Cinder volume's ID."""
+
+CinderVolumeId = NewType("CinderVolumeId", str)
+"""A Cinder volume."""
+
 PodUid = NewType("PodUid", str)
 """The uid the apiserver gave a pod."""
 

@@ -25,5 +25,8 @@ class Kind(enum.StrEnum):
     READY_PORT = "ready-port"
     """A port of a pool, which no sandbox uses yet."""
 
+    VOLUME = "volume"
+    """The Cinder volume of a persistent volume claim."""
+
     PROJECT = "project"
     """A Keystone project that uses the service."""

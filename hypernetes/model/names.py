@@ -14,6 +14,15 @@ RUNTIME_CLASS = "hyper"
 RUNTIME_TYPE = "io.containerd.hyper.v2"
 """containerd's runtime type: it looks for the executable containerd-shim-hyper-v2."""
 
+CSI_DRIVER = "cinder.csi.hypernetes.openstack.org"
+"""Name of the CSI driver: the provisioner of the operator's StorageClasses."""
+
+VOLUME_TYPE_PARAMETER = "type"
+"""Parameter of a StorageClass that names Cinder's volume type, by ID or name."""
+
+VOLUMES_USER = "hypernetes:volumes"
+"""The Kubernetes user as which the CSI driver and its sidecars work, by a client certificate."""
+
 PORT_DEVICE_OWNER = "compute:hypernetes"
 """device_owner of a pod's Neutron port; ``compute:`` makes Neutron treat it as an instance's."""
 

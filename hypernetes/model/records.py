@@ -193,6 +193,27 @@ class ReadyPort:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """The Cinder volume of a persistent volume claim, in the project that owned the claim's namespace."""
+
+    id: ids.VolumeRecordId
+    cluster_id: ids.ClusterId
+    project_id: ids.ProjectId
+    name: str
+    """Name of the PersistentVolume, ``pvc-<UID of the claim>``; unique in the cluster, whatever a claim is called."""
+    namespace: str
+    """Name of the claim's namespace, for people."""
+    claim: str
+    """Name of the claim, for people."""
+    size: int
+    """GiB that were asked for."""
+    volume_id: ids.CinderVolumeId | None = None
+    """None until Cinder has answered."""
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """What exists once for a Keystone project that uses the service: its router and its subnet pool."""
 

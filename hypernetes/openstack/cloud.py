@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gives conductors one object for all of OpenStack."""
+"""Gives services one object for all of OpenStack."""
 
 from oslo_config import cfg
 
 from hypernetes.model import ids
+from hypernetes.openstack import cinder
 from hypernetes.openstack import keystone
 from hypernetes.openstack import session
 from hypernetes.openstack.neutron import namespace
@@ -12,7 +13,7 @@ from hypernetes.openstack.neutron import project
 
 
 class Cloud:
-    """Keystone and Neutron with one service user. Safe for threads; connects at the first use."""
+    """Keystone, Neutron and Cinder with one service user. Safe for threads; connects at the first use."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
@@ -27,3 +28,7 @@ class Cloud:
     def networks(self, project_id: ids.ProjectId) -> namespace.NamespaceNetworking:
         """Return access to the resources of a project's namespaces."""
         return namespace.NamespaceNetworking(self._conf, self._sessions, project_id)
+
+    def volumes(self, project_id: ids.ProjectId) -> cinder.ProjectVolumes:
+        """Return access to a project's volumes."""
+        return cinder.ProjectVolumes(self._conf, self._sessions, project_id)

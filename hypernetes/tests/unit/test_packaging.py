@@ -23,6 +23,7 @@ SHIPS: dict[str, tuple[str, ...]] = {
     "api": ("api", "auth", "wsgi"),
     "conductor": ("conductor", "cmd.conductor", "cmd.manage", "cmd.status", "db"),
     "agent": ("agent", "cni", "cmd.agent"),
+    "csi": ("csi", "cmd.csi"),
     "dashboard": ("dashboard",),
     "standalone": ("standalone",),
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An OpenStack in memory: Keystone's grants and a Neutron."""
+"""An OpenStack in memory: Keystone's grants, a Neutron and a Cinder."""
 
 from hypernetes.openstack import failures
 from hypernetes.openstack import keystone
+from hypernetes.tests.support.fakes import cinder
 from hypernetes.tests.support.fakes import fate as fates
 from hypernetes.tests.support.fakes import neutron
 
@@ -43,6 +44,7 @@ class FakeKeystone:
 class FakeCloud:
     def __init__(self, fate: fates.Fate) -> None:
         self.neutron = neutron.FakeNeutron(fate)
+        self.cinder = cinder.FakeCinder(self.neutron)
         self.keystone = FakeKeystone(self.neutron)
         self.ports = neutron.FakePorts(self.neutron)
 
@@ -51,3 +53,6 @@ class FakeCloud:
 
     def networks(self, project_id: str) -> neutron.FakeNamespaceNetworking:
         return neutron.FakeNamespaceNetworking(self.neutron, project_id)
+
+    def volumes(self, project_id: str) -> cinder.FakeProjectVolumes:
+        return cinder.FakeProjectVolumes(self.cinder, project_id)
