@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from distribution.builder import containerd
+from distribution.builder import csi
 from distribution.builder import guest
 from distribution.builder import images
 from distribution.builder import kubernetes
@@ -20,4 +21,5 @@ COMPONENTS: tuple[Component, ...] = (
     runtime.COMPONENT,
     guest.COMPONENT,
     *images.COMPONENTS,
+    csi.COMPONENT,
 )

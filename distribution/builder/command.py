@@ -29,8 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="distribution/build",
         description="Build the distribution, or the named components of it, into a tree.",
         epilog="Components: "
-        + ", ".join(component.name for component in catalog.COMPONENTS)
-        + '. "distribution/build push -h" describes how to push a tree\'s images to a registry.',
+        + ", ".join(component.name + ("*" if component.optional else "") for component in catalog.COMPONENTS)
+        + ' (* only if named). "distribution/build push -h" describes how to push a tree\'s images to a registry.',
     )
     parser.add_argument("--output", type=pathlib.Path, required=True, metavar="DIST", help="the tree to fill")
     parser.add_argument(
@@ -41,8 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="kept between builds: downloads, compiler caches, results (default: %(default)s)",
     )
     parser.add_argument("--jobs", type=int, default=2, help="components built at the same time (default: %(default)s)")
-    parser.add_argument("component", nargs="*", help="what to build (default: everything)")
+    parser.add_argument("component", nargs="*", help="what to build (default: all but those marked *)")
     return parser
+
+
+def default_names() -> list[str]:
+    """Return the components that are built where none is named."""
+    return [component.name for component in catalog.COMPONENTS if not component.optional]
 
 
 def push_parser() -> argparse.ArgumentParser:
@@ -113,6 +118,6 @@ def _build(options: argparse.Namespace) -> None:
         report=_report,
         jobs=options.jobs,
     )
-    names = options.component or [component.name for component in catalog.COMPONENTS]
+    names = options.component or default_names()
     engine.run(build_order(catalog.COMPONENTS, names))
     _report(f"{'distribution':<20} {'complete':<10} {time.monotonic() - started:7.1f} s")

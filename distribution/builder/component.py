@@ -46,6 +46,8 @@ class Component:
     """Whether Go compiles it; the toolchain's version is then part of the key."""
     published: bool = True
     """Whether the result goes into the distribution tree, or only serves other components."""
+    optional: bool = False
+    """Whether it is built only where it is named."""
 
 
 def source_files(root: pathlib.Path, inputs: tuple[str, ...]) -> Iterator[pathlib.Path]:

@@ -52,6 +52,14 @@ OPTIONS: list[cfg.Opt] = [
         "to a registry with their own reach: set this, or send every registry through a proxy with [node] "
         "registry_mirrors, unless nodes are kept from the control network by other means.",
     ),
+    cfg.DictOpt(
+        "storage_classes",
+        default={},
+        help="The StorageClasses of the clusters and their volume types in Cinder, by ID or name, for example "
+        "standard:ceph,fast:ssd; a type must have no comma in its name. The first one is the default class. A class "
+        "that is removed here is removed from the clusters, and existing volumes stay. A project sees every class, "
+        "and needs access to the type to use one. Leave it empty where hypernetes-csi does not run.",
+    ),
     cfg.BoolOpt(
         "privileged_containers",
         default=False,

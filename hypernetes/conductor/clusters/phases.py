@@ -24,6 +24,7 @@ from hypernetes.kubernetes import resources
 from hypernetes.kubernetes import verification
 from hypernetes.kubernetes.bootstrap import phases
 from hypernetes.kubernetes.objects import install
+from hypernetes.kubernetes.objects import volumes
 from hypernetes.model import names
 from hypernetes.model import records
 from hypernetes.model import states
@@ -45,6 +46,7 @@ def install_objects(dependencies: context.Dependencies, cluster: records.Cluster
         bootstrap.write_pace_endpoint(dependencies.conf, cluster),
     ):
         client.apply(item)
+    volumes.apply_storage_classes(client, options.storage_classes)
     namespaces = dependencies.db.namespaces.list(cluster_id=cluster.id)
     project_flows.apply_project_flows(
         client, project_flows.by_project(namespaces), options.tenant_write_shares, complete=True

@@ -9,6 +9,7 @@ from hypernetes.kubernetes.admission import workloads
 from hypernetes.kubernetes.objects import flowcontrol
 from hypernetes.kubernetes.objects import roles
 from hypernetes.kubernetes.objects import runtime_and_priority
+from hypernetes.kubernetes.objects import volumes
 from hypernetes.kubernetes.objects import write_pace
 
 
@@ -45,4 +46,5 @@ def cluster_objects(
         roles.operator_binding(),
         roles.kubelet_api_binding(),
         roles.certificate_binding(),
+        *volumes.access(),
     ]

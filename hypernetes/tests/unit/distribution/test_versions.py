@@ -19,6 +19,7 @@ PINNED = (
     ("containerd", "github.com/containerd/containerd/v2", VERSIONS["containerd"]["version"]),
     ("runc", "github.com/opencontainers/runc", VERSIONS["runc"]["version"]),
     ("registry", "github.com/distribution/distribution/v3", VERSIONS["registry"]["version"]),
+    ("csi", "github.com/kubernetes-csi/external-provisioner/v6", VERSIONS["csi"]["provisioner"]),
     ("crane", "github.com/google/go-containerregistry", VERSIONS["crane"]["version"]),
 )
 
@@ -41,6 +42,10 @@ class Versions(unittest.TestCase):
     def test_every_component_names_sections_that_exist(self) -> None:
         for component in catalog.COMPONENTS:
             self.assertLessEqual(set(component.versions), set(VERSIONS))
+
+    def test_what_few_need_is_built_only_where_it_is_named(self) -> None:
+        left_out = {component.name for component in catalog.COMPONENTS} - set(command.default_names())
+        self.assertEqual({"csi"}, left_out)
 
     def test_programs_state_the_version_in_full_and_in_parts(self) -> None:
         variables = kubernetes.version_variables("v1.37.2")
