@@ -21,6 +21,10 @@ var execs = flag.Int("execs", 48, "how many sessions TestExecsWithUnreadInputLea
 
 const (
 	sessionsAtATime = 8
+	// execsBetweenLooks is how many sessions there are before the next line of the log, so that a leak shows as a trend.
+	execsBetweenLooks = 200
+	// sessionLimit is when a session counts as hung: eight at a time take half a minute on a machine that does much else.
+	sessionLimit = 3 * time.Minute
 	// grownMemory is what the shim may use more of, in KiB: its heap is collected when it has doubled.
 	grownMemory = 6 << 10
 	// grownFiles is what the guest may have open in addition, beside what its own programs open now and then.
@@ -62,10 +66,11 @@ func (p *pod) sessions(id string, count int) {
 		var open [sessionsAtATime]*session
 		for number := range open {
 			open[number] = p.attach(id, false, "sh", "-c", "head -c 1 >/dev/null; echo read")
+			must(p.t, open[number].conn.SetDeadline(time.Now().Add(sessionLimit)))
 			go open[number].sendMegabyte()
 		}
 		for _, s := range open {
-			s.ends()
+			s.endsWithin(sessionLimit)
 			if s.stream(1) != "read\n" || !strings.Contains(s.stream(3), "Success") {
 				p.t.Errorf("stdout %q, status %q", s.stream(1), s.stream(3))
 			}
@@ -90,9 +95,13 @@ func TestExecsWithUnreadInputLeakNothing(t *testing.T) {
 	p.sessions(id, 2*sessionsAtATime) // so that threads and buffers are there
 	before := p.footprint(id)
 	started := time.Now()
-	p.sessions(id, *execs)
+	for done := 0; done < *execs; {
+		part := min(execsBetweenLooks, *execs-done)
+		p.sessions(id, part)
+		done += part
+		t.Logf("%d sessions in %s: %+v", done, time.Since(started).Round(time.Second), p.footprint(id))
+	}
 	var after footprint
-	t.Logf("%d sessions in %s", *execs, time.Since(started).Round(time.Second))
 	eventually(t, "what the sessions held is released", 20*time.Second, func() bool {
 		after = p.footprint(id)
 		return after.shimFiles <= before.shimFiles && after.guestProcesses <= before.guestProcesses

@@ -91,9 +91,14 @@ func (s *session) says(word string) {
 
 func (s *session) ends() {
 	s.t.Helper()
+	s.endsWithin(20 * time.Second)
+}
+
+func (s *session) endsWithin(limit time.Duration) {
+	s.t.Helper()
 	select {
 	case <-s.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(limit):
 		s.t.Fatalf("the session does not end; it said %q and %q", s.stream(1), s.stream(3))
 	}
 }
