@@ -11,6 +11,8 @@ import hashlib
 import json
 import pathlib
 import stat
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 from distribution.builder import cpio
 from distribution.builder import crun
@@ -27,8 +29,21 @@ STAGES = {
     "rest": ("virtio_scsi", "sd_mod", "erofs", "overlay", "virtio_net"),
     "growth": ("virtio_mem",),
 }
+# Loaded only where they are needed, so that they cost neither boot time nor memory: they lie on the root disk.
+LATER_STAGES = {
+    # The addresses of Services.
+    "services": (
+        "nf_tables", "nft_chain_nat", "nft_ct", "nft_nat", "nft_numgen", "nft_reject_inet", "nf_conntrack_netlink",
+    ),
+    # What containers that may change the network expect beside: nft, and iptables on top of it.
+    "netfilter": (
+        "nft_masq", "nft_redir", "nft_hash", "nft_limit", "nft_log", "nft_fib_inet", "nft_objref", "nft_quota",
+        "nft_compat", "nf_log_syslog", "xt_addrtype", "xt_comment", "xt_conntrack", "xt_mark", "xt_MASQUERADE",
+        "xt_multiport", "xt_nat", "xt_REDIRECT", "xt_tcpudp",
+    ),
+}  # fmt: skip
 MOUNT_POINTS = ("dev", "proc", "sys", "run", "tmp")
-DIRECTORIES = (*MOUNT_POINTS, "etc", "usr/bin", "var", "root")
+DIRECTORIES = (*MOUNT_POINTS, "etc", "modules", "usr/bin", "var", "root")
 # Fixed, so that equal inputs produce equal disks.
 ROOT_UUID = "7d1fbd5c-3c4f-4a86-9c0e-0a4c7f0e5d11"
 
@@ -48,8 +63,11 @@ def build(output: pathlib.Path, context: Context) -> None:
     )
     program = context.work / "hyper-guest"
     context.go_build(context.root / "runtime", {"./cmd/hyper-guest": program})
-    (guest / "initramfs").write_bytes(initramfs(program.read_bytes(), kernel.modules(tree)))
-    make_root(context, guest / "root.erofs")
+    available = kernel.modules(tree)
+    loaded: set[str] = set()
+    early = staged(STAGES, available, loaded)
+    (guest / "initramfs").write_bytes(initramfs(program.read_bytes(), early))
+    make_root(context, guest / "root.erofs", staged(LATER_STAGES, available, loaded))
     write_manifest(guest, image.name.removeprefix("vmlinuz-"))
 
 
@@ -67,26 +85,38 @@ def kernel_package(context: Context) -> str:
     raise BuildError(f"the archive has no {META_PACKAGE}; run apt-get update first")
 
 
-def initramfs(program: bytes, available: dict[str, pathlib.Path]) -> bytes:
+def staged(
+    stages: Mapping[str, Sequence[str]], available: Mapping[str, pathlib.Path], loaded: set[str]
+) -> dict[str, bytes]:
+    """Return the modules of stages by file name, each without what is ``loaded`` before.
+
+    What is given is added to ``loaded``.
+    """
+    files: dict[str, bytes] = {}
+    for stage, names in stages.items():
+        for number, name in enumerate(kernel.in_loading_order(names, available, loaded)):
+            files[f"{stage}-{number:02}-{name}.ko"] = kernel.without_signature(available[name].read_bytes())
+    return files
+
+
+def initramfs(program: bytes, modules: Mapping[str, bytes]) -> bytes:
     """Return the initramfs: hyper-guest as init, the modules, and what both need."""
-    loaded: set[str] = set()
     entries = [cpio.directory(name) for name in (*MOUNT_POINTS, "root", "modules")]
     # The kernel has no console here, and Go's runtime needs its standard streams.
     entries.append(cpio.Entry("dev/null", stat.S_IFCHR | 0o666, device=(1, 3)))
-    for stage, names in STAGES.items():
-        for number, name in enumerate(kernel.in_loading_order(names, available, loaded)):
-            module = kernel.without_signature(available[name].read_bytes())
-            entries.append(cpio.file(f"modules/{stage}-{number:02}-{name}.ko", module))
+    entries += [cpio.file(f"modules/{name}", module) for name, module in modules.items()]
     entries.append(cpio.executable("init", program))
     return cpio.archive(entries)
 
 
-def make_root(context: Context, image: pathlib.Path) -> None:
+def make_root(context: Context, image: pathlib.Path, modules: Mapping[str, bytes]) -> None:
     """Create the guest's root file system, read-only and uncompressed: reading it is boot time."""
     root = context.work / "root"
     for directory in DIRECTORIES:
         (root / directory).mkdir(parents=True)
     crun.install(context, root)
+    for name, module in modules.items():
+        (root / "modules" / name).write_bytes(module)
     (root / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/false\n")
     (root / "etc" / "group").write_text("root:x:0:\n")
     (root / "etc" / "resolv.conf").symlink_to("/run/resolv.conf")

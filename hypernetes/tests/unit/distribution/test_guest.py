@@ -12,12 +12,20 @@ from distribution.builder import guest
 from distribution.builder import kernel
 
 
-class InitramfsTest(unittest.TestCase):
+class ModulesTest(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name in [
+            name for stages in (guest.STAGES, guest.LATER_STAGES) for names in stages.values() for name in names
+        ]:
+            (directory / f"{name}.ko").write_bytes(b"\0depends=\0")
+        (directory / "nft_nat.ko").write_bytes(b"\0depends=nf_nat\0")
+        (directory / "nft_masq.ko").write_bytes(b"\0depends=nf_nat\0")
+        (directory / "nf_nat.ko").write_bytes(b"\0depends=\0")
+        self.available = kernel.modules(directory)
+
     def test_modules_are_named_by_stage_and_order(self) -> None:
-        with tempfile.TemporaryDirectory() as directory:
-            for name in [name for names in guest.STAGES.values() for name in names]:
-                (pathlib.Path(directory) / f"{name}.ko").write_bytes(b"\0depends=\0")
-            archive = guest.initramfs(b"program", kernel.modules(pathlib.Path(directory)))
+        archive = guest.initramfs(b"program", guest.staged(guest.STAGES, self.available, set()))
         for part in (
             b"modules/channel-00-virtio_pci.ko\0",
             b"modules/rest-00-virtio_scsi.ko\0",
@@ -25,6 +33,14 @@ class InitramfsTest(unittest.TestCase):
             b"init\0",
         ):
             self.assertIn(part, archive)
+
+    def test_what_is_loaded_later_is_not_in_the_initramfs_and_comes_after_what_it_needs(self) -> None:
+        loaded: set[str] = set()
+        early = guest.staged(guest.STAGES, self.available, loaded)
+        later = list(guest.staged(guest.LATER_STAGES, self.available, loaded))
+        self.assertEqual([], [name for name in early if "nf" in name])
+        self.assertLess(later.index("services-03-nf_nat.ko"), later.index("services-04-nft_nat.ko"))
+        self.assertEqual(1, sum("nf_nat" in name for name in later))
 
 
 class ManifestTest(unittest.TestCase):

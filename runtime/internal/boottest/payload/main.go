@@ -124,6 +124,8 @@ func act(verb string, arguments []string) error {
 			}
 			fmt.Printf("%s %dx%d\n", lines.Text(), size[1], size[0])
 		}
+	case "masquerade": // prints the packet filter's tables, with one of its own
+		return masquerade()
 	case "serve": // echo, over TCP
 		return serve(arguments[0])
 	default:

@@ -25,17 +25,6 @@ import (
 	"hypernetes.org/runtime/internal/ident"
 )
 
-// Errors a caller distinguishes.
-var (
-	ErrNotFound = errors.New("no such container or process")
-	ErrExists   = errors.New("the container or process already exists")
-	ErrInvalid  = errors.New("invalid")
-	ErrState    = errors.New("not possible in this state")
-	ErrRuntime  = errors.New("crun failed")
-)
-
-func errState(why string) error { return fmt.Errorf("%w: %s", ErrState, why) }
-
 // Dirs are the directories of a Set.
 type Dirs struct {
 	State   string // bundles, layers, crun's state: memory
@@ -52,6 +41,8 @@ type Set struct {
 	volumes *volume.Set
 	scratch *scratch.Disks
 	layers  *layers
+	// netfilter loads what a container expects that may change the network.
+	netfilter func() error
 
 	mu         sync.Mutex
 	containers map[string]*container
@@ -78,9 +69,11 @@ type execution struct {
 	dir string
 }
 
-// NewSet prepares the directories.
-func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set, disks *scratch.Disks) (*Set, error) {
+// NewSet prepares the directories. A container that may change the pod's network is
+// created once netfilter has returned.
+func NewSet(dirs Dirs, r *reaper.Reaper, volumes *volume.Set, disks *scratch.Disks, netfilter func() error) (*Set, error) {
 	set := &Set{
+		netfilter:  netfilter,
 		dirs:       dirs,
 		reaper:     r,
 		crun:       &crun{reaper: r, root: filepath.Join(dirs.State, "crun")},
@@ -120,6 +113,12 @@ func (s *Set) Create(request *guestv1.CreateContainerRequest) (err error) {
 		return err
 	}
 	spec.Process.Terminal = request.GetTerminal()
+	if changesNetwork(spec.Process) {
+		// The kernel cannot load them itself: the guest has no modprobe.
+		if err := s.netfilter(); err != nil {
+			return err
+		}
+	}
 	// The directory's name is the lock on the ID.
 	if err := os.Mkdir(made.bundle, 0o700); errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%w: %s", ErrExists, id)

@@ -72,6 +72,11 @@ func prepare(raw []byte, place placement) (*specs.Spec, error) {
 	return &spec, nil
 }
 
+// changesNetwork says whether a process may change the pod's addresses and packet filters.
+func changesNetwork(process *specs.Process) bool {
+	return process.Capabilities != nil && slices.Contains(process.Capabilities.Bounding, "CAP_NET_ADMIN")
+}
+
 // completeProcess adds what a process must have in this guest.
 func completeProcess(process *specs.Process) {
 	if process.Cwd == "" {

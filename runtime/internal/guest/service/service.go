@@ -59,7 +59,7 @@ func (s *Service) Run(ctx context.Context, reaper *reaper.Reaper) error {
 	var err error
 	s.containers, err = container.NewSet(container.Dirs{
 		State: boot.StateDir, Scratch: boot.WritableDir, Shared: boot.SharedDir, Cgroup: boot.CgroupDir,
-	}, reaper, s.volumes, disks)
+	}, reaper, s.volumes, disks, boot.LoadNetfilter)
 	if err != nil {
 		return err
 	}
