@@ -59,6 +59,10 @@ func run() error {
 		if err := system(); err != nil {
 			return err
 		}
+		// Clones share the memory of what is loaded here, and lose no time with it.
+		if err := boot.LoadServices(); err != nil {
+			return err
+		}
 		if err := boot.Fork(port); err != nil {
 			return err
 		}

@@ -16,9 +16,16 @@ type rpc struct{ *Guest }
 
 func empty() (*guestv1.Empty, error) { return &guestv1.Empty{}, nil }
 
-func (g rpc) Configure(context.Context, *guestv1.ConfigureRequest) (*guestv1.ConfigureResponse, error) {
+func (g rpc) Configure(_ context.Context, r *guestv1.ConfigureRequest) (*guestv1.ConfigureResponse, error) {
 	g.note("Configure")
+	g.setServices(r.GetServices())
 	return &guestv1.ConfigureResponse{KernelRelease: "fake"}, nil
+}
+
+func (g rpc) SetServices(_ context.Context, r *guestv1.Services) (*guestv1.Empty, error) {
+	g.note("SetServices")
+	g.setServices(r)
+	return empty()
 }
 
 func (g rpc) CreateVolume(_ context.Context, r *guestv1.CreateVolumeRequest) (*guestv1.Empty, error) {

@@ -46,8 +46,9 @@ type Guest struct {
 	Calls     []string // names of the calls, in order
 	Volumes   map[string]*guestv1.CreateVolumeRequest
 	Files     map[string][]byte // what GetFile answers, by volume
-	silent    map[string]bool   // calls that get no answer
-	deaf      atomic.Bool       // reads no more calls
+	services  *guestv1.Services
+	silent    map[string]bool // calls that get no answer
+	deaf      atomic.Bool     // reads no more calls
 	conn      net.Conn
 	rpc       net.Conn // the guest's end of the stream of calls
 	done      chan struct{}
@@ -66,6 +67,19 @@ type Process struct {
 func New() *Guest {
 	return &Guest{processes: map[string]*Process{}, Volumes: map[string]*guestv1.CreateVolumeRequest{},
 		Files: map[string][]byte{}, silent: map[string]bool{}, done: make(chan struct{})}
+}
+
+// Services is the table it was last given; nil: none.
+func (g *Guest) Services() *guestv1.Services {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.services
+}
+
+func (g *Guest) setServices(table *guestv1.Services) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.services = table
 }
 
 // Start implements vmm.Driver.

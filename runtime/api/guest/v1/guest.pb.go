@@ -126,7 +126,7 @@ func (x CreateVolumeRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CreateVolumeRequest_Kind.Descriptor instead.
 func (CreateVolumeRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{5, 0}
+	return file_guest_proto_rawDescGZIP(), []int{8, 0}
 }
 
 type FileEntry_Type int32
@@ -175,7 +175,7 @@ func (x FileEntry_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FileEntry_Type.Descriptor instead.
 func (FileEntry_Type) EnumDescriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{7, 0}
+	return file_guest_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type Empty struct {
@@ -222,7 +222,9 @@ type ConfigureRequest struct {
 	// only (net., kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.).
 	Sysctls map[string]string `protobuf:"bytes,5,rep,name=sysctls,proto3" json:"sysctls,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The host's wall clock, nanoseconds since 1970 UTC; 0 leaves the guest's.
-	TimeUnixNano  int64 `protobuf:"varint,6,opt,name=time_unix_nano,json=timeUnixNano,proto3" json:"time_unix_nano,omitempty"`
+	TimeUnixNano int64 `protobuf:"varint,6,opt,name=time_unix_nano,json=timeUnixNano,proto3" json:"time_unix_nano,omitempty"`
+	// Where Services are from the start; absent: no Service is known yet.
+	Services      *Services `protobuf:"bytes,7,opt,name=services,proto3" json:"services,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,6 +287,190 @@ func (x *ConfigureRequest) GetTimeUnixNano() int64 {
 	return 0
 }
 
+func (x *ConfigureRequest) GetServices() *Services {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
+// Services are all Services of the pod's network with addresses of their own. At most
+// 16 ranges, 4096 ports and 65536 endpoints.
+type Services struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CIDR, "10.96.0.0/12": the addresses of Services. What is sent to one of them that
+	// no port below has is refused.
+	Ranges        []string       `protobuf:"bytes,1,rep,name=ranges,proto3" json:"ranges,omitempty"`
+	Ports         []*ServicePort `protobuf:"bytes,2,rep,name=ports,proto3" json:"ports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Services) Reset() {
+	*x = Services{}
+	mi := &file_guest_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Services) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Services) ProtoMessage() {}
+
+func (x *Services) ProtoReflect() protoreflect.Message {
+	mi := &file_guest_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Services.ProtoReflect.Descriptor instead.
+func (*Services) Descriptor() ([]byte, []int) {
+	return file_guest_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Services) GetRanges() []string {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+func (x *Services) GetPorts() []*ServicePort {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
+type ServicePort struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Address  string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`    // IPv4, "10.96.12.7"
+	Protocol uint32                 `protobuf:"varint,2,opt,name=protocol,proto3" json:"protocol,omitempty"` // IANA's number: 6 TCP, 17 UDP
+	Port     uint32                 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	// Each new connection goes to one of them by chance; it is refused if there is none.
+	Endpoints     []*ServiceEndpoint `protobuf:"bytes,4,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServicePort) Reset() {
+	*x = ServicePort{}
+	mi := &file_guest_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServicePort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServicePort) ProtoMessage() {}
+
+func (x *ServicePort) ProtoReflect() protoreflect.Message {
+	mi := &file_guest_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServicePort.ProtoReflect.Descriptor instead.
+func (*ServicePort) Descriptor() ([]byte, []int) {
+	return file_guest_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ServicePort) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ServicePort) GetProtocol() uint32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
+}
+
+func (x *ServicePort) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *ServicePort) GetEndpoints() []*ServiceEndpoint {
+	if x != nil {
+		return x.Endpoints
+	}
+	return nil
+}
+
+type ServiceEndpoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"` // IPv4
+	Port          uint32                 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceEndpoint) Reset() {
+	*x = ServiceEndpoint{}
+	mi := &file_guest_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceEndpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceEndpoint) ProtoMessage() {}
+
+func (x *ServiceEndpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_guest_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceEndpoint.ProtoReflect.Descriptor instead.
+func (*ServiceEndpoint) Descriptor() ([]byte, []int) {
+	return file_guest_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ServiceEndpoint) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ServiceEndpoint) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
 type Interface struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Mac           string                 `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`             // finds the NIC, "fa:16:3e:00:00:01"
@@ -298,7 +484,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_guest_proto_msgTypes[2]
+	mi := &file_guest_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -310,7 +496,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[2]
+	mi := &file_guest_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -323,7 +509,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{2}
+	return file_guest_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Interface) GetMac() string {
@@ -371,7 +557,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_guest_proto_msgTypes[3]
+	mi := &file_guest_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -383,7 +569,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[3]
+	mi := &file_guest_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -396,7 +582,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{3}
+	return file_guest_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Route) GetDestination() string {
@@ -423,7 +609,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_guest_proto_msgTypes[4]
+	mi := &file_guest_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +621,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[4]
+	mi := &file_guest_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +634,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{4}
+	return file_guest_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConfigureResponse) GetKernelRelease() string {
@@ -482,7 +668,7 @@ type CreateVolumeRequest struct {
 
 func (x *CreateVolumeRequest) Reset() {
 	*x = CreateVolumeRequest{}
-	mi := &file_guest_proto_msgTypes[5]
+	mi := &file_guest_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -494,7 +680,7 @@ func (x *CreateVolumeRequest) String() string {
 func (*CreateVolumeRequest) ProtoMessage() {}
 
 func (x *CreateVolumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[5]
+	mi := &file_guest_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -507,7 +693,7 @@ func (x *CreateVolumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateVolumeRequest.ProtoReflect.Descriptor instead.
 func (*CreateVolumeRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{5}
+	return file_guest_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateVolumeRequest) GetId() string {
@@ -576,7 +762,7 @@ type PutFilesRequest struct {
 
 func (x *PutFilesRequest) Reset() {
 	*x = PutFilesRequest{}
-	mi := &file_guest_proto_msgTypes[6]
+	mi := &file_guest_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +774,7 @@ func (x *PutFilesRequest) String() string {
 func (*PutFilesRequest) ProtoMessage() {}
 
 func (x *PutFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[6]
+	mi := &file_guest_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +787,7 @@ func (x *PutFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFilesRequest.ProtoReflect.Descriptor instead.
 func (*PutFilesRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{6}
+	return file_guest_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PutFilesRequest) GetVolumeId() string {
@@ -651,7 +837,7 @@ type FileEntry struct {
 
 func (x *FileEntry) Reset() {
 	*x = FileEntry{}
-	mi := &file_guest_proto_msgTypes[7]
+	mi := &file_guest_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -663,7 +849,7 @@ func (x *FileEntry) String() string {
 func (*FileEntry) ProtoMessage() {}
 
 func (x *FileEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[7]
+	mi := &file_guest_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -676,7 +862,7 @@ func (x *FileEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileEntry.ProtoReflect.Descriptor instead.
 func (*FileEntry) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{7}
+	return file_guest_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FileEntry) GetPath() string {
@@ -753,7 +939,7 @@ type GetFileRequest struct {
 
 func (x *GetFileRequest) Reset() {
 	*x = GetFileRequest{}
-	mi := &file_guest_proto_msgTypes[8]
+	mi := &file_guest_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -765,7 +951,7 @@ func (x *GetFileRequest) String() string {
 func (*GetFileRequest) ProtoMessage() {}
 
 func (x *GetFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[8]
+	mi := &file_guest_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -778,7 +964,7 @@ func (x *GetFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFileRequest.ProtoReflect.Descriptor instead.
 func (*GetFileRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{8}
+	return file_guest_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetFileRequest) GetVolumeId() string {
@@ -812,7 +998,7 @@ type GetFileResponse struct {
 
 func (x *GetFileResponse) Reset() {
 	*x = GetFileResponse{}
-	mi := &file_guest_proto_msgTypes[9]
+	mi := &file_guest_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +1010,7 @@ func (x *GetFileResponse) String() string {
 func (*GetFileResponse) ProtoMessage() {}
 
 func (x *GetFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[9]
+	mi := &file_guest_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +1023,7 @@ func (x *GetFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFileResponse.ProtoReflect.Descriptor instead.
 func (*GetFileResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{9}
+	return file_guest_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetFileResponse) GetData() []byte {
@@ -883,7 +1069,7 @@ type CreateContainerRequest struct {
 
 func (x *CreateContainerRequest) Reset() {
 	*x = CreateContainerRequest{}
-	mi := &file_guest_proto_msgTypes[10]
+	mi := &file_guest_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1081,7 @@ func (x *CreateContainerRequest) String() string {
 func (*CreateContainerRequest) ProtoMessage() {}
 
 func (x *CreateContainerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[10]
+	mi := &file_guest_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1094,7 @@ func (x *CreateContainerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateContainerRequest.ProtoReflect.Descriptor instead.
 func (*CreateContainerRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{10}
+	return file_guest_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateContainerRequest) GetId() string {
@@ -1005,7 +1191,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_guest_proto_msgTypes[11]
+	mi := &file_guest_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1203,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[11]
+	mi := &file_guest_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1216,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{11}
+	return file_guest_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Volume) GetCreate() *CreateVolumeRequest {
@@ -1062,7 +1248,7 @@ type VolumeMount struct {
 
 func (x *VolumeMount) Reset() {
 	*x = VolumeMount{}
-	mi := &file_guest_proto_msgTypes[12]
+	mi := &file_guest_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1074,7 +1260,7 @@ func (x *VolumeMount) String() string {
 func (*VolumeMount) ProtoMessage() {}
 
 func (x *VolumeMount) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[12]
+	mi := &file_guest_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1087,7 +1273,7 @@ func (x *VolumeMount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeMount.ProtoReflect.Descriptor instead.
 func (*VolumeMount) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{12}
+	return file_guest_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *VolumeMount) GetVolumeId() string {
@@ -1147,7 +1333,7 @@ type ExecRequest struct {
 
 func (x *ExecRequest) Reset() {
 	*x = ExecRequest{}
-	mi := &file_guest_proto_msgTypes[13]
+	mi := &file_guest_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1345,7 @@ func (x *ExecRequest) String() string {
 func (*ExecRequest) ProtoMessage() {}
 
 func (x *ExecRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[13]
+	mi := &file_guest_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1358,7 @@ func (x *ExecRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecRequest.ProtoReflect.Descriptor instead.
 func (*ExecRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{13}
+	return file_guest_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExecRequest) GetId() string {
@@ -1235,7 +1421,7 @@ type ProcessRequest struct {
 
 func (x *ProcessRequest) Reset() {
 	*x = ProcessRequest{}
-	mi := &file_guest_proto_msgTypes[14]
+	mi := &file_guest_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1433,7 @@ func (x *ProcessRequest) String() string {
 func (*ProcessRequest) ProtoMessage() {}
 
 func (x *ProcessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[14]
+	mi := &file_guest_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1446,7 @@ func (x *ProcessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessRequest.ProtoReflect.Descriptor instead.
 func (*ProcessRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{14}
+	return file_guest_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ProcessRequest) GetId() string {
@@ -1286,7 +1472,7 @@ type ContainerRequest struct {
 
 func (x *ContainerRequest) Reset() {
 	*x = ContainerRequest{}
-	mi := &file_guest_proto_msgTypes[15]
+	mi := &file_guest_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1484,7 @@ func (x *ContainerRequest) String() string {
 func (*ContainerRequest) ProtoMessage() {}
 
 func (x *ContainerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[15]
+	mi := &file_guest_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1497,7 @@ func (x *ContainerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerRequest.ProtoReflect.Descriptor instead.
 func (*ContainerRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{15}
+	return file_guest_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ContainerRequest) GetId() string {
@@ -1330,7 +1516,7 @@ type StartResponse struct {
 
 func (x *StartResponse) Reset() {
 	*x = StartResponse{}
-	mi := &file_guest_proto_msgTypes[16]
+	mi := &file_guest_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1528,7 @@ func (x *StartResponse) String() string {
 func (*StartResponse) ProtoMessage() {}
 
 func (x *StartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[16]
+	mi := &file_guest_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1541,7 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{16}
+	return file_guest_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StartResponse) GetPid() uint32 {
@@ -1376,7 +1562,7 @@ type WaitResponse struct {
 
 func (x *WaitResponse) Reset() {
 	*x = WaitResponse{}
-	mi := &file_guest_proto_msgTypes[17]
+	mi := &file_guest_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1574,7 @@ func (x *WaitResponse) String() string {
 func (*WaitResponse) ProtoMessage() {}
 
 func (x *WaitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[17]
+	mi := &file_guest_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +1587,7 @@ func (x *WaitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitResponse.ProtoReflect.Descriptor instead.
 func (*WaitResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{17}
+	return file_guest_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WaitResponse) GetExitCode() uint32 {
@@ -1437,7 +1623,7 @@ type SignalRequest struct {
 
 func (x *SignalRequest) Reset() {
 	*x = SignalRequest{}
-	mi := &file_guest_proto_msgTypes[18]
+	mi := &file_guest_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +1635,7 @@ func (x *SignalRequest) String() string {
 func (*SignalRequest) ProtoMessage() {}
 
 func (x *SignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[18]
+	mi := &file_guest_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +1648,7 @@ func (x *SignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRequest.ProtoReflect.Descriptor instead.
 func (*SignalRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{18}
+	return file_guest_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SignalRequest) GetId() string {
@@ -1505,7 +1691,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_guest_proto_msgTypes[19]
+	mi := &file_guest_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1703,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[19]
+	mi := &file_guest_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1716,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{19}
+	return file_guest_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeleteResponse) GetExit() *WaitResponse {
@@ -1566,7 +1752,7 @@ type ResizePtyRequest struct {
 
 func (x *ResizePtyRequest) Reset() {
 	*x = ResizePtyRequest{}
-	mi := &file_guest_proto_msgTypes[20]
+	mi := &file_guest_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1764,7 @@ func (x *ResizePtyRequest) String() string {
 func (*ResizePtyRequest) ProtoMessage() {}
 
 func (x *ResizePtyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[20]
+	mi := &file_guest_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +1777,7 @@ func (x *ResizePtyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResizePtyRequest.ProtoReflect.Descriptor instead.
 func (*ResizePtyRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{20}
+	return file_guest_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ResizePtyRequest) GetId() string {
@@ -1632,7 +1818,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_guest_proto_msgTypes[21]
+	mi := &file_guest_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1830,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[21]
+	mi := &file_guest_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1843,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{21}
+	return file_guest_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpdateRequest) GetId() string {
@@ -1688,7 +1874,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_guest_proto_msgTypes[22]
+	mi := &file_guest_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +1886,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[22]
+	mi := &file_guest_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +1899,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22}
+	return file_guest_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StatsResponse) GetCpu() *StatsResponse_Cpu {
@@ -1767,7 +1953,7 @@ type PidsResponse struct {
 
 func (x *PidsResponse) Reset() {
 	*x = PidsResponse{}
-	mi := &file_guest_proto_msgTypes[23]
+	mi := &file_guest_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +1965,7 @@ func (x *PidsResponse) String() string {
 func (*PidsResponse) ProtoMessage() {}
 
 func (x *PidsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[23]
+	mi := &file_guest_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1978,7 @@ func (x *PidsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PidsResponse.ProtoReflect.Descriptor instead.
 func (*PidsResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{23}
+	return file_guest_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PidsResponse) GetPids() []uint32 {
@@ -1814,7 +2000,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_guest_proto_msgTypes[24]
+	mi := &file_guest_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +2012,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[24]
+	mi := &file_guest_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +2025,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{24}
+	return file_guest_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ProbeRequest) GetArguments() []string {
@@ -1867,7 +2053,7 @@ type ProbeResponse struct {
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_guest_proto_msgTypes[25]
+	mi := &file_guest_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +2065,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[25]
+	mi := &file_guest_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +2078,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{25}
+	return file_guest_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ProbeResponse) GetExitCode() uint32 {
@@ -1918,7 +2104,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_guest_proto_msgTypes[26]
+	mi := &file_guest_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +2116,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[26]
+	mi := &file_guest_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +2129,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{26}
+	return file_guest_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ShutdownRequest) GetGraceMilliseconds() uint32 {
@@ -1967,7 +2153,7 @@ type StatsResponse_Cpu struct {
 
 func (x *StatsResponse_Cpu) Reset() {
 	*x = StatsResponse_Cpu{}
-	mi := &file_guest_proto_msgTypes[28]
+	mi := &file_guest_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2165,7 @@ func (x *StatsResponse_Cpu) String() string {
 func (*StatsResponse_Cpu) ProtoMessage() {}
 
 func (x *StatsResponse_Cpu) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[28]
+	mi := &file_guest_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2178,7 @@ func (x *StatsResponse_Cpu) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_Cpu.ProtoReflect.Descriptor instead.
 func (*StatsResponse_Cpu) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 0}
+	return file_guest_proto_rawDescGZIP(), []int{25, 0}
 }
 
 func (x *StatsResponse_Cpu) GetUsage() uint64 {
@@ -2057,7 +2243,7 @@ type StatsResponse_Memory struct {
 
 func (x *StatsResponse_Memory) Reset() {
 	*x = StatsResponse_Memory{}
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2069,7 +2255,7 @@ func (x *StatsResponse_Memory) String() string {
 func (*StatsResponse_Memory) ProtoMessage() {}
 
 func (x *StatsResponse_Memory) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[29]
+	mi := &file_guest_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2268,7 @@ func (x *StatsResponse_Memory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_Memory.ProtoReflect.Descriptor instead.
 func (*StatsResponse_Memory) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 1}
+	return file_guest_proto_rawDescGZIP(), []int{25, 1}
 }
 
 func (x *StatsResponse_Memory) GetUsage() uint64 {
@@ -2179,7 +2365,7 @@ type StatsResponse_ProcessCount struct {
 
 func (x *StatsResponse_ProcessCount) Reset() {
 	*x = StatsResponse_ProcessCount{}
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2377,7 @@ func (x *StatsResponse_ProcessCount) String() string {
 func (*StatsResponse_ProcessCount) ProtoMessage() {}
 
 func (x *StatsResponse_ProcessCount) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[30]
+	mi := &file_guest_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2390,7 @@ func (x *StatsResponse_ProcessCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_ProcessCount.ProtoReflect.Descriptor instead.
 func (*StatsResponse_ProcessCount) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 2}
+	return file_guest_proto_rawDescGZIP(), []int{25, 2}
 }
 
 func (x *StatsResponse_ProcessCount) GetCurrent() uint64 {
@@ -2233,7 +2419,7 @@ type StatsResponse_FileSystem struct {
 
 func (x *StatsResponse_FileSystem) Reset() {
 	*x = StatsResponse_FileSystem{}
-	mi := &file_guest_proto_msgTypes[31]
+	mi := &file_guest_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2431,7 @@ func (x *StatsResponse_FileSystem) String() string {
 func (*StatsResponse_FileSystem) ProtoMessage() {}
 
 func (x *StatsResponse_FileSystem) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[31]
+	mi := &file_guest_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2444,7 @@ func (x *StatsResponse_FileSystem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_FileSystem.ProtoReflect.Descriptor instead.
 func (*StatsResponse_FileSystem) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 3}
+	return file_guest_proto_rawDescGZIP(), []int{25, 3}
 }
 
 func (x *StatsResponse_FileSystem) GetCapacityBytes() uint64 {
@@ -2306,7 +2492,7 @@ type StatsResponse_InterfaceStats struct {
 
 func (x *StatsResponse_InterfaceStats) Reset() {
 	*x = StatsResponse_InterfaceStats{}
-	mi := &file_guest_proto_msgTypes[32]
+	mi := &file_guest_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2318,7 +2504,7 @@ func (x *StatsResponse_InterfaceStats) String() string {
 func (*StatsResponse_InterfaceStats) ProtoMessage() {}
 
 func (x *StatsResponse_InterfaceStats) ProtoReflect() protoreflect.Message {
-	mi := &file_guest_proto_msgTypes[32]
+	mi := &file_guest_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2331,7 +2517,7 @@ func (x *StatsResponse_InterfaceStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse_InterfaceStats.ProtoReflect.Descriptor instead.
 func (*StatsResponse_InterfaceStats) Descriptor() ([]byte, []int) {
-	return file_guest_proto_rawDescGZIP(), []int{22, 4}
+	return file_guest_proto_rawDescGZIP(), []int{25, 4}
 }
 
 func (x *StatsResponse_InterfaceStats) GetName() string {
@@ -2402,17 +2588,29 @@ var File_guest_proto protoreflect.FileDescriptor
 const file_guest_proto_rawDesc = "" +
 	"\n" +
 	"\vguest.proto\x12\x13hypernetes.guest.v1\"\a\n" +
-	"\x05Empty\"\xc0\x02\n" +
+	"\x05Empty\"\xfb\x02\n" +
 	"\x10ConfigureRequest\x12\x1a\n" +
 	"\bhostname\x18\x01 \x01(\tR\bhostname\x12>\n" +
 	"\n" +
 	"interfaces\x18\x02 \x03(\v2\x1e.hypernetes.guest.v1.InterfaceR\n" +
 	"interfaces\x12L\n" +
 	"\asysctls\x18\x05 \x03(\v22.hypernetes.guest.v1.ConfigureRequest.SysctlsEntryR\asysctls\x12$\n" +
-	"\x0etime_unix_nano\x18\x06 \x01(\x03R\ftimeUnixNano\x1a:\n" +
+	"\x0etime_unix_nano\x18\x06 \x01(\x03R\ftimeUnixNano\x129\n" +
+	"\bservices\x18\a \x01(\v2\x1d.hypernetes.guest.v1.ServicesR\bservices\x1a:\n" +
 	"\fSysctlsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x03\x10\x04J\x04\b\x04\x10\x05R\fname_serversR\x06search\"\x95\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x03\x10\x04J\x04\b\x04\x10\x05R\fname_serversR\x06search\"Z\n" +
+	"\bServices\x12\x16\n" +
+	"\x06ranges\x18\x01 \x03(\tR\x06ranges\x126\n" +
+	"\x05ports\x18\x02 \x03(\v2 .hypernetes.guest.v1.ServicePortR\x05ports\"\x9b\x01\n" +
+	"\vServicePort\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1a\n" +
+	"\bprotocol\x18\x02 \x01(\rR\bprotocol\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\rR\x04port\x12B\n" +
+	"\tendpoints\x18\x04 \x03(\v2$.hypernetes.guest.v1.ServiceEndpointR\tendpoints\"?\n" +
+	"\x0fServiceEndpoint\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\rR\x04port\"\x95\x01\n" +
 	"\tInterface\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
@@ -2599,10 +2797,10 @@ const file_guest_proto_rawDesc = "" +
 	"\x03OWN\x10\x00\x12\a\n" +
 	"\x03POD\x10\x01\x12\n" +
 	"\n" +
-	"\x06TARGET\x10\x022\xec\n" +
-	"\n" +
+	"\x06TARGET\x10\x022\xb6\v\n" +
 	"\x05Guest\x12Z\n" +
-	"\tConfigure\x12%.hypernetes.guest.v1.ConfigureRequest\x1a&.hypernetes.guest.v1.ConfigureResponse\x12T\n" +
+	"\tConfigure\x12%.hypernetes.guest.v1.ConfigureRequest\x1a&.hypernetes.guest.v1.ConfigureResponse\x12H\n" +
+	"\vSetServices\x12\x1d.hypernetes.guest.v1.Services\x1a\x1a.hypernetes.guest.v1.Empty\x12T\n" +
 	"\fCreateVolume\x12(.hypernetes.guest.v1.CreateVolumeRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12L\n" +
 	"\bPutFiles\x12$.hypernetes.guest.v1.PutFilesRequest\x1a\x1a.hypernetes.guest.v1.Empty\x12T\n" +
 	"\aGetFile\x12#.hypernetes.guest.v1.GetFileRequest\x1a$.hypernetes.guest.v1.GetFileResponse\x12Z\n" +
@@ -2634,102 +2832,110 @@ func file_guest_proto_rawDescGZIP() []byte {
 }
 
 var file_guest_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_guest_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_guest_proto_goTypes = []any{
 	(PidNamespace)(0),                    // 0: hypernetes.guest.v1.PidNamespace
 	(CreateVolumeRequest_Kind)(0),        // 1: hypernetes.guest.v1.CreateVolumeRequest.Kind
 	(FileEntry_Type)(0),                  // 2: hypernetes.guest.v1.FileEntry.Type
 	(*Empty)(nil),                        // 3: hypernetes.guest.v1.Empty
 	(*ConfigureRequest)(nil),             // 4: hypernetes.guest.v1.ConfigureRequest
-	(*Interface)(nil),                    // 5: hypernetes.guest.v1.Interface
-	(*Route)(nil),                        // 6: hypernetes.guest.v1.Route
-	(*ConfigureResponse)(nil),            // 7: hypernetes.guest.v1.ConfigureResponse
-	(*CreateVolumeRequest)(nil),          // 8: hypernetes.guest.v1.CreateVolumeRequest
-	(*PutFilesRequest)(nil),              // 9: hypernetes.guest.v1.PutFilesRequest
-	(*FileEntry)(nil),                    // 10: hypernetes.guest.v1.FileEntry
-	(*GetFileRequest)(nil),               // 11: hypernetes.guest.v1.GetFileRequest
-	(*GetFileResponse)(nil),              // 12: hypernetes.guest.v1.GetFileResponse
-	(*CreateContainerRequest)(nil),       // 13: hypernetes.guest.v1.CreateContainerRequest
-	(*Volume)(nil),                       // 14: hypernetes.guest.v1.Volume
-	(*VolumeMount)(nil),                  // 15: hypernetes.guest.v1.VolumeMount
-	(*ExecRequest)(nil),                  // 16: hypernetes.guest.v1.ExecRequest
-	(*ProcessRequest)(nil),               // 17: hypernetes.guest.v1.ProcessRequest
-	(*ContainerRequest)(nil),             // 18: hypernetes.guest.v1.ContainerRequest
-	(*StartResponse)(nil),                // 19: hypernetes.guest.v1.StartResponse
-	(*WaitResponse)(nil),                 // 20: hypernetes.guest.v1.WaitResponse
-	(*SignalRequest)(nil),                // 21: hypernetes.guest.v1.SignalRequest
-	(*DeleteResponse)(nil),               // 22: hypernetes.guest.v1.DeleteResponse
-	(*ResizePtyRequest)(nil),             // 23: hypernetes.guest.v1.ResizePtyRequest
-	(*UpdateRequest)(nil),                // 24: hypernetes.guest.v1.UpdateRequest
-	(*StatsResponse)(nil),                // 25: hypernetes.guest.v1.StatsResponse
-	(*PidsResponse)(nil),                 // 26: hypernetes.guest.v1.PidsResponse
-	(*ProbeRequest)(nil),                 // 27: hypernetes.guest.v1.ProbeRequest
-	(*ProbeResponse)(nil),                // 28: hypernetes.guest.v1.ProbeResponse
-	(*ShutdownRequest)(nil),              // 29: hypernetes.guest.v1.ShutdownRequest
-	nil,                                  // 30: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
-	(*StatsResponse_Cpu)(nil),            // 31: hypernetes.guest.v1.StatsResponse.Cpu
-	(*StatsResponse_Memory)(nil),         // 32: hypernetes.guest.v1.StatsResponse.Memory
-	(*StatsResponse_ProcessCount)(nil),   // 33: hypernetes.guest.v1.StatsResponse.ProcessCount
-	(*StatsResponse_FileSystem)(nil),     // 34: hypernetes.guest.v1.StatsResponse.FileSystem
-	(*StatsResponse_InterfaceStats)(nil), // 35: hypernetes.guest.v1.StatsResponse.InterfaceStats
+	(*Services)(nil),                     // 5: hypernetes.guest.v1.Services
+	(*ServicePort)(nil),                  // 6: hypernetes.guest.v1.ServicePort
+	(*ServiceEndpoint)(nil),              // 7: hypernetes.guest.v1.ServiceEndpoint
+	(*Interface)(nil),                    // 8: hypernetes.guest.v1.Interface
+	(*Route)(nil),                        // 9: hypernetes.guest.v1.Route
+	(*ConfigureResponse)(nil),            // 10: hypernetes.guest.v1.ConfigureResponse
+	(*CreateVolumeRequest)(nil),          // 11: hypernetes.guest.v1.CreateVolumeRequest
+	(*PutFilesRequest)(nil),              // 12: hypernetes.guest.v1.PutFilesRequest
+	(*FileEntry)(nil),                    // 13: hypernetes.guest.v1.FileEntry
+	(*GetFileRequest)(nil),               // 14: hypernetes.guest.v1.GetFileRequest
+	(*GetFileResponse)(nil),              // 15: hypernetes.guest.v1.GetFileResponse
+	(*CreateContainerRequest)(nil),       // 16: hypernetes.guest.v1.CreateContainerRequest
+	(*Volume)(nil),                       // 17: hypernetes.guest.v1.Volume
+	(*VolumeMount)(nil),                  // 18: hypernetes.guest.v1.VolumeMount
+	(*ExecRequest)(nil),                  // 19: hypernetes.guest.v1.ExecRequest
+	(*ProcessRequest)(nil),               // 20: hypernetes.guest.v1.ProcessRequest
+	(*ContainerRequest)(nil),             // 21: hypernetes.guest.v1.ContainerRequest
+	(*StartResponse)(nil),                // 22: hypernetes.guest.v1.StartResponse
+	(*WaitResponse)(nil),                 // 23: hypernetes.guest.v1.WaitResponse
+	(*SignalRequest)(nil),                // 24: hypernetes.guest.v1.SignalRequest
+	(*DeleteResponse)(nil),               // 25: hypernetes.guest.v1.DeleteResponse
+	(*ResizePtyRequest)(nil),             // 26: hypernetes.guest.v1.ResizePtyRequest
+	(*UpdateRequest)(nil),                // 27: hypernetes.guest.v1.UpdateRequest
+	(*StatsResponse)(nil),                // 28: hypernetes.guest.v1.StatsResponse
+	(*PidsResponse)(nil),                 // 29: hypernetes.guest.v1.PidsResponse
+	(*ProbeRequest)(nil),                 // 30: hypernetes.guest.v1.ProbeRequest
+	(*ProbeResponse)(nil),                // 31: hypernetes.guest.v1.ProbeResponse
+	(*ShutdownRequest)(nil),              // 32: hypernetes.guest.v1.ShutdownRequest
+	nil,                                  // 33: hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	(*StatsResponse_Cpu)(nil),            // 34: hypernetes.guest.v1.StatsResponse.Cpu
+	(*StatsResponse_Memory)(nil),         // 35: hypernetes.guest.v1.StatsResponse.Memory
+	(*StatsResponse_ProcessCount)(nil),   // 36: hypernetes.guest.v1.StatsResponse.ProcessCount
+	(*StatsResponse_FileSystem)(nil),     // 37: hypernetes.guest.v1.StatsResponse.FileSystem
+	(*StatsResponse_InterfaceStats)(nil), // 38: hypernetes.guest.v1.StatsResponse.InterfaceStats
 }
 var file_guest_proto_depIdxs = []int32{
-	5,  // 0: hypernetes.guest.v1.ConfigureRequest.interfaces:type_name -> hypernetes.guest.v1.Interface
-	30, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
-	6,  // 2: hypernetes.guest.v1.Interface.routes:type_name -> hypernetes.guest.v1.Route
-	1,  // 3: hypernetes.guest.v1.CreateVolumeRequest.kind:type_name -> hypernetes.guest.v1.CreateVolumeRequest.Kind
-	10, // 4: hypernetes.guest.v1.PutFilesRequest.entries:type_name -> hypernetes.guest.v1.FileEntry
-	2,  // 5: hypernetes.guest.v1.FileEntry.type:type_name -> hypernetes.guest.v1.FileEntry.Type
-	15, // 6: hypernetes.guest.v1.CreateContainerRequest.mounts:type_name -> hypernetes.guest.v1.VolumeMount
-	0,  // 7: hypernetes.guest.v1.CreateContainerRequest.pid_namespace:type_name -> hypernetes.guest.v1.PidNamespace
-	14, // 8: hypernetes.guest.v1.CreateContainerRequest.volumes:type_name -> hypernetes.guest.v1.Volume
-	8,  // 9: hypernetes.guest.v1.Volume.create:type_name -> hypernetes.guest.v1.CreateVolumeRequest
-	9,  // 10: hypernetes.guest.v1.Volume.files:type_name -> hypernetes.guest.v1.PutFilesRequest
-	20, // 11: hypernetes.guest.v1.DeleteResponse.exit:type_name -> hypernetes.guest.v1.WaitResponse
-	31, // 12: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
-	32, // 13: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
-	33, // 14: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
-	34, // 15: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
-	35, // 16: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
-	4,  // 17: hypernetes.guest.v1.Guest.Configure:input_type -> hypernetes.guest.v1.ConfigureRequest
-	8,  // 18: hypernetes.guest.v1.Guest.CreateVolume:input_type -> hypernetes.guest.v1.CreateVolumeRequest
-	9,  // 19: hypernetes.guest.v1.Guest.PutFiles:input_type -> hypernetes.guest.v1.PutFilesRequest
-	11, // 20: hypernetes.guest.v1.Guest.GetFile:input_type -> hypernetes.guest.v1.GetFileRequest
-	13, // 21: hypernetes.guest.v1.Guest.CreateContainer:input_type -> hypernetes.guest.v1.CreateContainerRequest
-	16, // 22: hypernetes.guest.v1.Guest.Exec:input_type -> hypernetes.guest.v1.ExecRequest
-	17, // 23: hypernetes.guest.v1.Guest.Start:input_type -> hypernetes.guest.v1.ProcessRequest
-	17, // 24: hypernetes.guest.v1.Guest.Wait:input_type -> hypernetes.guest.v1.ProcessRequest
-	21, // 25: hypernetes.guest.v1.Guest.Signal:input_type -> hypernetes.guest.v1.SignalRequest
-	17, // 26: hypernetes.guest.v1.Guest.Delete:input_type -> hypernetes.guest.v1.ProcessRequest
-	23, // 27: hypernetes.guest.v1.Guest.ResizePty:input_type -> hypernetes.guest.v1.ResizePtyRequest
-	17, // 28: hypernetes.guest.v1.Guest.CloseStdin:input_type -> hypernetes.guest.v1.ProcessRequest
-	24, // 29: hypernetes.guest.v1.Guest.Update:input_type -> hypernetes.guest.v1.UpdateRequest
-	18, // 30: hypernetes.guest.v1.Guest.Stats:input_type -> hypernetes.guest.v1.ContainerRequest
-	18, // 31: hypernetes.guest.v1.Guest.Pids:input_type -> hypernetes.guest.v1.ContainerRequest
-	27, // 32: hypernetes.guest.v1.Guest.Probe:input_type -> hypernetes.guest.v1.ProbeRequest
-	29, // 33: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
-	7,  // 34: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
-	3,  // 35: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
-	3,  // 36: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
-	12, // 37: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
-	3,  // 38: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
-	3,  // 39: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
-	19, // 40: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
-	20, // 41: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
-	3,  // 42: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
-	22, // 43: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
-	3,  // 44: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
-	3,  // 45: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
-	3,  // 46: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
-	25, // 47: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
-	26, // 48: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
-	28, // 49: hypernetes.guest.v1.Guest.Probe:output_type -> hypernetes.guest.v1.ProbeResponse
-	3,  // 50: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
-	34, // [34:51] is the sub-list for method output_type
-	17, // [17:34] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	8,  // 0: hypernetes.guest.v1.ConfigureRequest.interfaces:type_name -> hypernetes.guest.v1.Interface
+	33, // 1: hypernetes.guest.v1.ConfigureRequest.sysctls:type_name -> hypernetes.guest.v1.ConfigureRequest.SysctlsEntry
+	5,  // 2: hypernetes.guest.v1.ConfigureRequest.services:type_name -> hypernetes.guest.v1.Services
+	6,  // 3: hypernetes.guest.v1.Services.ports:type_name -> hypernetes.guest.v1.ServicePort
+	7,  // 4: hypernetes.guest.v1.ServicePort.endpoints:type_name -> hypernetes.guest.v1.ServiceEndpoint
+	9,  // 5: hypernetes.guest.v1.Interface.routes:type_name -> hypernetes.guest.v1.Route
+	1,  // 6: hypernetes.guest.v1.CreateVolumeRequest.kind:type_name -> hypernetes.guest.v1.CreateVolumeRequest.Kind
+	13, // 7: hypernetes.guest.v1.PutFilesRequest.entries:type_name -> hypernetes.guest.v1.FileEntry
+	2,  // 8: hypernetes.guest.v1.FileEntry.type:type_name -> hypernetes.guest.v1.FileEntry.Type
+	18, // 9: hypernetes.guest.v1.CreateContainerRequest.mounts:type_name -> hypernetes.guest.v1.VolumeMount
+	0,  // 10: hypernetes.guest.v1.CreateContainerRequest.pid_namespace:type_name -> hypernetes.guest.v1.PidNamespace
+	17, // 11: hypernetes.guest.v1.CreateContainerRequest.volumes:type_name -> hypernetes.guest.v1.Volume
+	11, // 12: hypernetes.guest.v1.Volume.create:type_name -> hypernetes.guest.v1.CreateVolumeRequest
+	12, // 13: hypernetes.guest.v1.Volume.files:type_name -> hypernetes.guest.v1.PutFilesRequest
+	23, // 14: hypernetes.guest.v1.DeleteResponse.exit:type_name -> hypernetes.guest.v1.WaitResponse
+	34, // 15: hypernetes.guest.v1.StatsResponse.cpu:type_name -> hypernetes.guest.v1.StatsResponse.Cpu
+	35, // 16: hypernetes.guest.v1.StatsResponse.memory:type_name -> hypernetes.guest.v1.StatsResponse.Memory
+	36, // 17: hypernetes.guest.v1.StatsResponse.processes:type_name -> hypernetes.guest.v1.StatsResponse.ProcessCount
+	37, // 18: hypernetes.guest.v1.StatsResponse.scratch:type_name -> hypernetes.guest.v1.StatsResponse.FileSystem
+	38, // 19: hypernetes.guest.v1.StatsResponse.interfaces:type_name -> hypernetes.guest.v1.StatsResponse.InterfaceStats
+	4,  // 20: hypernetes.guest.v1.Guest.Configure:input_type -> hypernetes.guest.v1.ConfigureRequest
+	5,  // 21: hypernetes.guest.v1.Guest.SetServices:input_type -> hypernetes.guest.v1.Services
+	11, // 22: hypernetes.guest.v1.Guest.CreateVolume:input_type -> hypernetes.guest.v1.CreateVolumeRequest
+	12, // 23: hypernetes.guest.v1.Guest.PutFiles:input_type -> hypernetes.guest.v1.PutFilesRequest
+	14, // 24: hypernetes.guest.v1.Guest.GetFile:input_type -> hypernetes.guest.v1.GetFileRequest
+	16, // 25: hypernetes.guest.v1.Guest.CreateContainer:input_type -> hypernetes.guest.v1.CreateContainerRequest
+	19, // 26: hypernetes.guest.v1.Guest.Exec:input_type -> hypernetes.guest.v1.ExecRequest
+	20, // 27: hypernetes.guest.v1.Guest.Start:input_type -> hypernetes.guest.v1.ProcessRequest
+	20, // 28: hypernetes.guest.v1.Guest.Wait:input_type -> hypernetes.guest.v1.ProcessRequest
+	24, // 29: hypernetes.guest.v1.Guest.Signal:input_type -> hypernetes.guest.v1.SignalRequest
+	20, // 30: hypernetes.guest.v1.Guest.Delete:input_type -> hypernetes.guest.v1.ProcessRequest
+	26, // 31: hypernetes.guest.v1.Guest.ResizePty:input_type -> hypernetes.guest.v1.ResizePtyRequest
+	20, // 32: hypernetes.guest.v1.Guest.CloseStdin:input_type -> hypernetes.guest.v1.ProcessRequest
+	27, // 33: hypernetes.guest.v1.Guest.Update:input_type -> hypernetes.guest.v1.UpdateRequest
+	21, // 34: hypernetes.guest.v1.Guest.Stats:input_type -> hypernetes.guest.v1.ContainerRequest
+	21, // 35: hypernetes.guest.v1.Guest.Pids:input_type -> hypernetes.guest.v1.ContainerRequest
+	30, // 36: hypernetes.guest.v1.Guest.Probe:input_type -> hypernetes.guest.v1.ProbeRequest
+	32, // 37: hypernetes.guest.v1.Guest.Shutdown:input_type -> hypernetes.guest.v1.ShutdownRequest
+	10, // 38: hypernetes.guest.v1.Guest.Configure:output_type -> hypernetes.guest.v1.ConfigureResponse
+	3,  // 39: hypernetes.guest.v1.Guest.SetServices:output_type -> hypernetes.guest.v1.Empty
+	3,  // 40: hypernetes.guest.v1.Guest.CreateVolume:output_type -> hypernetes.guest.v1.Empty
+	3,  // 41: hypernetes.guest.v1.Guest.PutFiles:output_type -> hypernetes.guest.v1.Empty
+	15, // 42: hypernetes.guest.v1.Guest.GetFile:output_type -> hypernetes.guest.v1.GetFileResponse
+	3,  // 43: hypernetes.guest.v1.Guest.CreateContainer:output_type -> hypernetes.guest.v1.Empty
+	3,  // 44: hypernetes.guest.v1.Guest.Exec:output_type -> hypernetes.guest.v1.Empty
+	22, // 45: hypernetes.guest.v1.Guest.Start:output_type -> hypernetes.guest.v1.StartResponse
+	23, // 46: hypernetes.guest.v1.Guest.Wait:output_type -> hypernetes.guest.v1.WaitResponse
+	3,  // 47: hypernetes.guest.v1.Guest.Signal:output_type -> hypernetes.guest.v1.Empty
+	25, // 48: hypernetes.guest.v1.Guest.Delete:output_type -> hypernetes.guest.v1.DeleteResponse
+	3,  // 49: hypernetes.guest.v1.Guest.ResizePty:output_type -> hypernetes.guest.v1.Empty
+	3,  // 50: hypernetes.guest.v1.Guest.CloseStdin:output_type -> hypernetes.guest.v1.Empty
+	3,  // 51: hypernetes.guest.v1.Guest.Update:output_type -> hypernetes.guest.v1.Empty
+	28, // 52: hypernetes.guest.v1.Guest.Stats:output_type -> hypernetes.guest.v1.StatsResponse
+	29, // 53: hypernetes.guest.v1.Guest.Pids:output_type -> hypernetes.guest.v1.PidsResponse
+	31, // 54: hypernetes.guest.v1.Guest.Probe:output_type -> hypernetes.guest.v1.ProbeResponse
+	3,  // 55: hypernetes.guest.v1.Guest.Shutdown:output_type -> hypernetes.guest.v1.Empty
+	38, // [38:56] is the sub-list for method output_type
+	20, // [20:38] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_guest_proto_init() }
@@ -2743,7 +2949,7 @@ func file_guest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_guest_proto_rawDesc), len(file_guest_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   33,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -9,6 +9,7 @@ import (
 
 type GuestService interface {
 	Configure(context.Context, *ConfigureRequest) (*ConfigureResponse, error)
+	SetServices(context.Context, *Services) (*Empty, error)
 	CreateVolume(context.Context, *CreateVolumeRequest) (*Empty, error)
 	PutFiles(context.Context, *PutFilesRequest) (*Empty, error)
 	GetFile(context.Context, *GetFileRequest) (*GetFileResponse, error)
@@ -36,6 +37,13 @@ func RegisterGuestService(srv *ttrpc.Server, svc GuestService) {
 					return nil, err
 				}
 				return svc.Configure(ctx, &req)
+			},
+			"SetServices": func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
+				var req Services
+				if err := unmarshal(&req); err != nil {
+					return nil, err
+				}
+				return svc.SetServices(ctx, &req)
 			},
 			"CreateVolume": func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
 				var req CreateVolumeRequest
@@ -166,6 +174,14 @@ func NewGuestClient(client *ttrpc.Client) GuestService {
 func (c *guestClient) Configure(ctx context.Context, req *ConfigureRequest) (*ConfigureResponse, error) {
 	var resp ConfigureResponse
 	if err := c.client.Call(ctx, "hypernetes.guest.v1.Guest", "Configure", req, &resp); err != nil {
+		return nil, err
+	}
+	return &resp, nil
+}
+
+func (c *guestClient) SetServices(ctx context.Context, req *Services) (*Empty, error) {
+	var resp Empty
+	if err := c.client.Call(ctx, "hypernetes.guest.v1.Guest", "SetServices", req, &resp); err != nil {
 		return nil, err
 	}
 	return &resp, nil

@@ -124,6 +124,10 @@ func act(verb string, arguments []string) error {
 			}
 			fmt.Printf("%s %dx%d\n", lines.Text(), size[1], size[0])
 		}
+	case "ask": // a server, and prints what it answers
+		return ask(arguments[0], arguments[1], arguments[2])
+	case "talk": // a question for each line of its input, over one connection
+		return talk(arguments[0], arguments[1])
 	case "masquerade": // prints the packet filter's tables, with one of its own
 		return masquerade()
 	case "serve": // echo, over TCP

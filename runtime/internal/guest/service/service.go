@@ -28,6 +28,7 @@ import (
 	"hypernetes.org/runtime/internal/guest/probe"
 	"hypernetes.org/runtime/internal/guest/reaper"
 	"hypernetes.org/runtime/internal/guest/scratch"
+	"hypernetes.org/runtime/internal/guest/services"
 	"hypernetes.org/runtime/internal/guest/volume"
 )
 
@@ -43,11 +44,15 @@ type Service struct {
 	probes     chan struct{}
 	volumes    *volume.Set
 	containers *container.Set
+	services   *services.Programmer
 }
 
 // New returns a service that is not ready yet.
 func New() *Service {
-	return &Service{ready: make(chan struct{}), rpc: make(chan net.Conn, 1), probes: make(chan struct{}, maxProbes)}
+	return &Service{
+		ready: make(chan struct{}), rpc: make(chan net.Conn, 1), probes: make(chan struct{}, maxProbes),
+		services: services.NewProgrammer(boot.LoadServices),
+	}
 }
 
 // Run makes the service ready and answers calls until the connection ends.
@@ -124,6 +129,11 @@ func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest
 	if err := network.Sysctls(request.GetSysctls()); err != nil {
 		return nil, failure(err)
 	}
+	if request.GetServices() != nil {
+		if err := s.setServices(request.GetServices()); err != nil {
+			return nil, failure(err)
+		}
+	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return nil, failure(fmt.Errorf("read the kernel's name: %w", err))
@@ -136,6 +146,19 @@ func (s *Service) Configure(_ context.Context, request *guestv1.ConfigureRequest
 		KernelRelease: unix.ByteSliceToString(name.Release[:]),
 		BootId:        strings.TrimSpace(string(bootID)),
 	}, nil
+}
+
+// SetServices implements the Guest service.
+func (s *Service) SetServices(_ context.Context, request *guestv1.Services) (*guestv1.Empty, error) {
+	return empty(s.setServices(request))
+}
+
+func (s *Service) setServices(sent *guestv1.Services) error {
+	table, err := services.Parse(sent)
+	if err != nil {
+		return err
+	}
+	return s.services.Set(table)
 }
 
 // CreateVolume implements the Guest service.
@@ -294,7 +317,7 @@ func failure(err error) error {
 		code = codes.NotFound
 	case errors.Is(err, container.ErrExists):
 		code = codes.AlreadyExists
-	case errors.Is(err, container.ErrInvalid), errors.Is(err, volume.ErrInvalid):
+	case errors.Is(err, container.ErrInvalid), errors.Is(err, volume.ErrInvalid), errors.Is(err, services.ErrInvalid):
 		code = codes.InvalidArgument
 	case errors.Is(err, container.ErrState):
 		code = codes.FailedPrecondition
