@@ -37,6 +37,8 @@ type Config struct {
 
 	RecordsDir string `json:"records_dir"` // sandbox records, written by the agent
 	VMDir      string `json:"vm_dir"`      // one directory per machine: sockets and state
+	// ServicesDir has one file per namespace with its Services, written by the agent.
+	ServicesDir string `json:"services_dir"`
 	// ScratchSize is what a pod may write whose record does not state it. Scratch disks
 	// are files below ContainerdRoot and KubeletDir.
 	ScratchSize int64 `json:"scratch_size"`
@@ -78,6 +80,7 @@ func Default() Config {
 
 		RecordsDir:      "/run/hypernetes/sandboxes",
 		VMDir:           "/run/hypernetes/vm",
+		ServicesDir:     "/run/hypernetes/services",
 		ScratchSize:     10 << 30,
 		ScratchReserve:  1 << 30,
 		ScratchRatio:    1,
@@ -121,7 +124,7 @@ func Load(path string) (Config, error) {
 
 func (c Config) validate() error {
 	for key, value := range map[string]string{
-		"guest_dir": c.GuestDir, "qemu": c.QEMU, "records_dir": c.RecordsDir, "vm_dir": c.VMDir,
+		"guest_dir": c.GuestDir, "qemu": c.QEMU, "records_dir": c.RecordsDir, "vm_dir": c.VMDir, "services_dir": c.ServicesDir,
 		"templates_socket": c.TemplatesSocket, "kubelet_dir": c.KubeletDir, "containerd_root": c.ContainerdRoot,
 	} {
 		if !filepath.IsAbs(value) || filepath.Clean(value) != value {

@@ -30,6 +30,7 @@ func (s *Sandbox) boot() {
 	s.work.Go(s.refresh)
 	s.work.Go(s.forward)
 	s.work.Go(s.watchUsage)
+	s.work.Go(s.followServices)
 	close(s.booted)
 	select {
 	case <-s.channel.Done():
@@ -76,6 +77,7 @@ func (s *Sandbox) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	request.Services = s.services.first()
 	answer, err := s.guest.Configure(ctx, request)
 	if err != nil {
 		return fmt.Errorf("configure the guest: %w", GuestError(err))

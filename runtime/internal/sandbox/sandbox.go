@@ -94,6 +94,7 @@ type Sandbox struct {
 	forwards   *forward.Listener // nil if the node cannot forward ports
 	diskErrors diskErrors
 	oomScore   oomScore
+	services   *services
 
 	// live ends when the machine is gone or is to go; all work for it hangs on it.
 	live context.Context
@@ -135,6 +136,9 @@ func Create(ctx context.Context, host Host, request Request) (*Sandbox, error) {
 		host: host, id: request.ID, pod: request.Pod, record: found, created: time.Now(),
 		booted: make(chan struct{}), ended: make(chan struct{}), exited: make(chan struct{}), wanted: make(chan struct{}),
 		disks: map[string]*layerDisk{}, scratch: map[string]scratchDisk{}, volumes: map[string]*volumeState{},
+	}
+	if s.services, err = s.newServices(); err != nil {
+		return nil, err
 	}
 	s.live, s.kill = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.launch(ctx, request.NetnsPath); err != nil {
