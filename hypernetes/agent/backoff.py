@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retries with growing pauses that differ on every node, so that a service that comes back is not overrun."""
 
+import random
 import threading
 
 import tenacity
@@ -14,6 +15,11 @@ def pauses(first: float, limit: float) -> wait.wait_base:
     """
     half = {"multiplier": first / 2, "max": limit / 2}
     return wait.wait_exponential(**half) + wait.wait_random_exponential(**half)
+
+
+def jittered(pause: float) -> float:
+    """Return a pause in seconds of which up to half is random."""
+    return pause / 2 + random.uniform(0, pause / 2)  # noqa: S311 - not a secret
 
 
 def until_stopped(stop: threading.Event, first: float, limit: float) -> tenacity.Retrying:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Assembles the agent and runs its threads."""
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,8 @@ from hypernetes.agent.ports import driver as drivers
 from hypernetes.agent.ports import ovs
 from hypernetes.agent.ports import sandbox_ports
 from hypernetes.agent.ports import sandboxes
+from hypernetes.agent.services import credential
+from hypernetes.agent.services import tables
 from hypernetes.rpc import client
 from hypernetes.rpc import messages
 from hypernetes.rpc import server as rpc_server
@@ -57,8 +60,16 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     limit: float = conf.agent.retry_max_interval
     phases = orders.Orders(node, catalog.PHASES, conductor, node.layout.state, limit)
     store = sandboxes.SandboxStore(node.layout.sandboxes, node.layout.sandbox_records, node.layout.machines)
+    services = tables.ServiceTables(
+        node.layout.service_tables, conf.node.name, store.all, functools.partial(credential.connect, node.layout)
+    )
     ports = sandbox_ports.SandboxPorts(
-        store, PLUG_DRIVERS[conf.node.plug_driver](conf), conductor, limit, conf.agent.allocate_deadline
+        store,
+        PLUG_DRIVERS[conf.node.plug_driver](conf),
+        conductor,
+        limit,
+        conf.agent.allocate_deadline,
+        plugged=services.add,
     )
     local = server.LocalServer(
         node.layout.agent_socket,
@@ -71,6 +82,7 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
         _thread("cni", stop, lambda: local.serve_until(stop)),
         _thread("heartbeat", stop, lambda: heartbeat.beat_until(stop, node, conductor, phases.submit)),
         _thread("orders", stop, lambda: phases.run_until(stop)),
+        _thread("services", stop, lambda: services.sweep_until(stop)),
         _thread("release", stop, lambda: ports.release_until(stop)),
         _thread("collect", stop, lambda: ports.collect_until(stop, conf.agent.collect_interval)),
     ]

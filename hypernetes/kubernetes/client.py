@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import ssl
+from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,9 @@ from hypernetes.model import errors
 from hypernetes.model import labels
 
 ALL_NAMESPACES = "*"
+WATCH_SECONDS = 120
+"""How long one answer to a watch lasts: a connection that died unnoticed is replaced after it."""
+_WATCH_GRACE = 15
 _SERVICE = "The cluster's apiserver"
 
 # lightkube puts names into the path as they are, and dot segments would then lead anywhere the client may go.
@@ -56,6 +60,7 @@ class ClusterClient:
             cluster=config_models.Cluster(server=api_address),
             user=config_models.User(),
         )
+        self._timeout = timeout
         limits = httpx2.Timeout(timeout)
         # The environment's proxies and certificate bundles are not meant for this connection.
         self._client = lightkube.Client(
@@ -163,6 +168,38 @@ class ClusterClient:
             answer = self._http.request(method, path, params=parameters, content=content, headers=headers)
             answer.raise_for_status()
             return answer.json()
+
+    def watch(self, path: str, version: str, *, seconds: int = WATCH_SECONDS) -> Generator[dict[str, Any]]:
+        """Yield the changes of the objects at a listing's path until the apiserver ends the answer.
+
+        Bookmarks are among them, at least one a minute; silence for longer ends the connection.
+
+        :param version: the listing's ``metadata.resourceVersion``.
+        :raises errors.Unavailable: also when the version is too old (410): list again.
+        :raises errors.NotFound, errors.Refused: as :meth:`get` does.
+        """
+        parameters = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        patience = httpx2.Timeout(self._timeout, read=float(seconds + _WATCH_GRACE))
+        with (
+            _errors("object", path),
+            self._http.stream("GET", path, params=parameters, timeout=patience) as answer,
+        ):
+            if answer.is_error:
+                answer.read()
+            answer.raise_for_status()
+            for line in answer.iter_lines():
+                event = json.loads(line)
+                if event.get("type") == "ERROR":
+                    status = event.get("object", {})
+                    raise _error_of(
+                        status.get("code", 0), status.get("message", "no reason given"), "object", path, False
+                    )
+                yield event
 
     def read_text(self, path: str) -> str:
         """Return what the apiserver answers at a path that is not of an object, such as ``/metrics``.

@@ -167,6 +167,9 @@ class PortBinding:
     """Processors of the pod's machine; so with 0."""
     project_id: str = ""
     """Whose pod it is, so that the node serves projects in turn; empty from a conductor that does not say it."""
+    service_subnet: str = ""
+    """The cluster's range of Services' addresses; for two families, both with a comma between. Empty from a conductor
+    that does not say it."""
 
 
 @dataclass(frozen=True, slots=True)

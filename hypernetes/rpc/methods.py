@@ -11,6 +11,7 @@ History of the interface (version, what it added, why):
   memory.
 * 1.0, method added - check_cluster: operators see a cluster's health at one place. An older conductor refuses it, which
   the API reports as a health that it does not know.
+* 1.0, field added - PortBinding.service_subnet: a pod's machine refuses what is sent to the address of no Service.
 """
 
 from dataclasses import dataclass

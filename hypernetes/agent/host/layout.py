@@ -125,6 +125,16 @@ class Layout:
         return self.run / "sandboxes"
 
     @property
+    def service_tables(self) -> Path:
+        """Tables of Services that the shims read, one per namespace."""
+        return self.run / "services"
+
+    @property
+    def kubelet_configuration(self) -> Path:
+        """The kubelet's kubeconfig."""
+        return self.kubernetes / "kubelet.conf"
+
+    @property
     def machines(self) -> Path:
         """The shims' directories, one per sandbox, with what they know of its machine."""
         return self.run / "vm"

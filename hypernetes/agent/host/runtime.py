@@ -18,6 +18,7 @@ def configuration(conf: cfg.ConfigOpts, layout: Layout) -> dict[str, Any]:
         "translation_buffer": conf.node.translation_buffer,
         "records_dir": str(layout.sandbox_records),
         "vm_dir": str(layout.machines),
+        "services_dir": str(layout.service_tables),
         "scratch_size": conf.node.scratch_size,
         "scratch_reserve": conf.node.scratch_reserve,
         "scratch_allocation_ratio": conf.node.scratch_allocation_ratio,

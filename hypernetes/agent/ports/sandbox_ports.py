@@ -6,6 +6,7 @@ import dataclasses
 import operator
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +65,13 @@ class SandboxPorts:
         conductor: Conductor,
         retry_max_interval: float = 30.0,
         allocate_deadline: float = 0.0,
+        plugged: Callable[[SandboxRecord], None] = lambda _: None,
     ) -> None:
+        """Use these.
+
+        :param plugged: called with each sandbox whose port is known, before its machine starts.
+        """
+        self._plugged = plugged
         self._store = store
         self._driver = driver
         self._conductor = conductor
@@ -100,6 +107,7 @@ class SandboxPorts:
                 self._projects[sandbox.pod_namespace] = binding.project_id or sandbox.pod_namespace
             sandbox = dataclasses.replace(known or sandbox, binding=binding)
             self._store.save(sandbox)
+            self._plugged(sandbox)
             with self._backend():
                 self._driver.plug(_plug(sandbox))
             self._store.write_record(sandbox)

@@ -144,9 +144,16 @@ def apply_contents(dependencies: context.Dependencies, namespace: records.Namesp
     capacity = namespace_objects.capacity(options.namespace_cpu, options.namespace_memory)
     for item in namespace_objects.contents(namespace, {**namespace_objects.DEFAULT_QUOTA, **capacity}):
         client.apply(item)
+    client.apply(namespace_objects.node_binding(namespace, _nodes(dependencies, namespace)))
     mine = dependencies.db.namespaces.list(cluster_id=namespace.cluster_id, project_id=namespace.project_id)
     project_flows.apply_project_flows(client, project_flows.by_project(mine), options.tenant_write_shares)
     return namespace
+
+
+def _nodes(dependencies: context.Dependencies, namespace: records.Namespace) -> set[str]:
+    """Return the names of the nodes that have a pod of the namespace, or had one until just now."""
+    wanted = {port.node_id for port in dependencies.db.ports.list(namespace_id=namespace.id)}
+    return {node.name for node in dependencies.db.nodes.list(cluster_id=namespace.cluster_id) if node.id in wanted}
 
 
 def _blocking_conditions(found: resources.Namespace) -> list[str]:

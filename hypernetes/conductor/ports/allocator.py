@@ -57,6 +57,7 @@ class PortAllocator:
             raise errors.Unavailable(service=_SERVICE, reason=f"the namespace {namespace.name} is {namespace.status}")
         pod = self._verified_pod(node, sandbox)
         address = binding.requested_address(pod, namespace)
+        is_first = self._is_first(node, namespace, sandbox)
         try:
             with self._dependencies.leases.hold(
                 f"sandbox:{sandbox.sandbox_id}", wait=self._dependencies.conf.conductor.allocate_wait
@@ -75,6 +76,9 @@ class PortAllocator:
             ) from error
         if known is None and address is None:
             self._pools.note_use(node, namespace, missed=missed)
+        if is_first:
+            # Its reconciler admits the node to the namespace's Services.
+            dependencies.wake(outcome.Key(kinds.Kind.NAMESPACE, namespace.id))
         options = dependencies.conf.kubernetes
         size = limits.machine_size(pod, options.default_container_memory, options.default_pod_cpus)
         return dataclasses.replace(
@@ -83,7 +87,13 @@ class PortAllocator:
             memory_bytes=size.memory,
             cpus=size.cpus,
             project_id=namespace.project_id,
+            service_subnet=dependencies.db.clusters.get(node.cluster_id).service_subnet,
         )
+
+    def _is_first(self, node: records.Node, namespace: records.Namespace, sandbox: messages.Sandbox) -> bool:
+        """Tell whether the node has no other port in the namespace. Of several at the same time each may be it."""
+        known = self._dependencies.db.ports.list(namespace_id=namespace.id, node_id=node.id)
+        return all(port.sandbox_id == sandbox.sandbox_id for port in known)
 
     def _verified_pod(self, node: records.Node, sandbox: messages.Sandbox) -> resources.Pod:
         """Return the pod as the apiserver has it, not as the node describes it: with that UID, bound to that node."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the objects that make a Kubernetes namespace a tenant's, without I/O."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 
 from lightkube.models import core_v1 as core_models
@@ -9,7 +10,9 @@ from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import core_v1 as core
 from lightkube.resources import rbac_authorization_v1 as rbac
 
+from hypernetes.kubernetes.bootstrap import order_names
 from hypernetes.kubernetes.objects import metadata
+from hypernetes.kubernetes.objects import roles
 from hypernetes.model import labels
 from hypernetes.model import names
 from hypernetes.model import records
@@ -99,6 +102,23 @@ def role_bindings(record: records.Namespace) -> list[rbac.RoleBinding]:
         )
         for role in names.KEYSTONE_ROLES
     ]
+
+
+def node_binding(record: records.Namespace, nodes: Iterable[str]) -> rbac.RoleBinding:
+    """Return the binding by which nodes read the namespace's Services and their endpoints, for its pods there.
+
+    :param nodes: names of the nodes that run pods of the namespace.
+    """
+    return rbac.RoleBinding(
+        metadata=metadata.managed(roles.NODE, record.name),
+        roleRef=rbac_models.RoleRef(apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name=roles.NODE),
+        subjects=[
+            rbac_models.Subject(
+                apiGroup="rbac.authorization.k8s.io", kind="User", name=f"{order_names.NODE_USER_PREFIX}{node}"
+            )
+            for node in sorted(nodes)
+        ],
+    )
 
 
 def resource_quota(record: records.Namespace, hard: Mapping[str, str] = DEFAULT_QUOTA) -> core.ResourceQuota:

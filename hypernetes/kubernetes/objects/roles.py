@@ -18,6 +18,9 @@ ADMIN = "hypernetes:admin"
 CATALOG = "hypernetes:catalog"
 """Cluster-scoped kinds that every user may read: classes that the operator offers. They reveal nothing of tenants."""
 
+NODE = "hypernetes:node"
+"""What a node reads of the namespaces whose pods it runs, beside what every kubelet may."""
+
 OPERATOR = "hypernetes:operator"
 """What the operator may read of the whole cluster. Tenants' Secrets, ConfigMaps and logs are not part of it."""
 
@@ -59,6 +62,7 @@ def cluster_roles() -> list[rbac.ClusterRole]:
         _role(EDIT, _view() + _edit()),
         _role(ADMIN, _view() + _edit() + _admin()),
         _role(CATALOG, _catalog()),
+        _role(NODE, _node()),
         _role(OPERATOR, _operator()),
     ]
 
@@ -147,6 +151,11 @@ def _catalog() -> list[rbac_models.PolicyRule]:
         _rule("storage.k8s.io", ("storageclasses",), READ),
         _rule("networking.k8s.io", ("ingressclasses",), READ),
     ]
+
+
+def _node() -> list[rbac_models.PolicyRule]:
+    # Bound per namespace. A kubelet may read all Services anyway; EndpointSlices have the addresses of pods.
+    return [_rule("", ("services",), READ), _rule("discovery.k8s.io", ("endpointslices",), READ)]
 
 
 def _operator() -> list[rbac_models.PolicyRule]:

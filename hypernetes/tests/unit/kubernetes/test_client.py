@@ -71,6 +71,19 @@ class ClientTest(testtools.TestCase):
         self._fails_with(404)
         self.assertIsNone(self.client.find(core.Pod, "a", "ns"))
 
+    def test_a_watch_yields_events_and_its_errors_are_the_same(self) -> None:
+        self.answer = httpx2.Response(200, content=b'{"type":"ADDED","object":{}}\n{"type":"BOOKMARK","object":{}}\n')
+        self.assertEqual(["ADDED", "BOOKMARK"], [event["type"] for event in self.client.watch("/api/v1/x", "7")])
+        sent = self.requests[-1].url.params
+        self.assertEqual(("7", "true"), (sent["resourceVersion"], sent["allowWatchBookmarks"]))
+        gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old resource version"}}
+        self.answer = httpx2.Response(200, content=json.dumps(gone).encode() + b"\n")
+        self.assertRaises(errors.Unavailable, list, self.client.watch("/api/v1/x", "7"))
+        self._fails_with(403)
+        self.assertRaises(errors.Refused, list, self.client.watch("/api/v1/x", "7"))
+        self.answer = httpx2.ReadTimeout("silent")
+        self.assertRaises(errors.Unavailable, list, self.client.watch("/api/v1/x", "7"))
+
     def test_a_request_of_no_type_is_sent_as_it_is_and_its_errors_are_the_same(self) -> None:
         self.answer = httpx2.Response(200, json={"items": []})
         answer = self.client.request("PATCH", "/api/v1/x", body={"a": 1}, content_type="application/merge-patch+json")

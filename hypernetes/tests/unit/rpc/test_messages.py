@@ -29,7 +29,7 @@ FINGERPRINTS = {
     "OutOfMemory": "cf2498cf8fdf534e",
     "PhaseOrder": "6b52cf7e6828e0be",
     "PhaseResult": "3e15a786afce3e9c",
-    "PortBinding": "32abc9307a4ec70d",
+    "PortBinding": "0514fc1f0a978d40",
     "PortEntry": "8b8677700ca95ee7",
     "PortList": "1eb9d6d759c6a33b",
     "ReleasePort": "04baa6d11abf7111",

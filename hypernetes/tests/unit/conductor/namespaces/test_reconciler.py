@@ -52,6 +52,21 @@ class NamespaceTest(namespace_case.NamespaceCase):
         self.assertEqual(("8", "400Gi"), (quota.spec.hard["requests.cpu"], quota.spec.hard["requests.memory"]))
         self.assertEqual("200", quota.spec.hard["pods"])
 
+    def readers(self) -> list[str]:
+        """Return who is bound to the role of nodes in the namespace."""
+        return [s.name for s in self.apiserver.find(rbac.RoleBinding, "hypernetes:node", "web").subjects]
+
+    def test_nodes_with_pods_of_the_namespace_may_read_its_services(self) -> None:
+        namespace = self.make()
+        self.settle(namespace)
+        self.assertEqual([], self.readers())
+        nodes = [database.node(self.db, name) for name in ("node1", "node2")]
+        for node in nodes:
+            self.db.nodes.observe(node.id, cluster_id=namespace.cluster_id)
+        database.port(self.db, namespace.id, nodes[1].id)
+        self.settle(namespace)
+        self.assertEqual(["system:node:node2"], self.readers())
+
     def test_a_second_look_changes_nothing(self) -> None:
         namespace = self.make()
         self.settle(namespace)

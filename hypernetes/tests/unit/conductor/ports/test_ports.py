@@ -93,6 +93,19 @@ class AllocateTest(PortsCase):
         answer = self.allocate(messages.Sandbox("f" * 64, "web", "sized", uid))
         self.assertEqual((1280 << 20, 3), (answer.memory_bytes, answer.cpus))
 
+    def test_the_node_learns_where_services_are(self) -> None:
+        self.assertEqual(self.cluster.service_subnet, self.allocate().service_subnet)
+
+    def test_with_its_first_pod_of_a_namespace_a_node_is_admitted_to_its_services(self) -> None:
+        woken: list[outcome.Key] = []
+        seen = dataclasses.replace(self.fixture.dependencies, wake=woken.append)
+        self.allocate(seen=seen)
+        self.assertIn(outcome.Key("namespace", self.namespace.id), woken)
+        woken.clear()
+        uid = self.fixture.pod("web-1", "web", "node1")
+        self.allocate(messages.Sandbox("e" * 64, "web", "web-1", uid), seen=seen)
+        self.assertNotIn(outcome.Key("namespace", self.namespace.id), woken)
+
     def test_asked_twice_it_is_the_same_port(self) -> None:
         self.assertEqual(self.allocate(), self.allocate())
         self.assertEqual(1, len(self.neutron_ports()))
