@@ -35,6 +35,7 @@ def table(services: Iterable[Object], slices: Iterable[Object], node: str, subne
         if one.get("addressType") == "IPv4":
             by_service.setdefault(one["metadata"].get("labels", {}).get(SERVICE_LABEL, ""), []).append(one)
     ports: dict[tuple[str, str, int], list[tuple[str, int]]] = {}
+    affine: set[tuple[str, str, int]] = set()
     room = MAX_ENDPOINTS
     for service in sorted(services, key=lambda item: str(item["metadata"]["name"])):
         for address, port in _frontends(service.get("spec", {})):
@@ -43,6 +44,9 @@ def table(services: Iterable[Object], slices: Iterable[Object], node: str, subne
             if len(ports) < MAX_PORTS:
                 ports[key] = sorted(found)[:room]
                 room -= len(ports[key])
+                # Each client has its own endpoint, so its shim chooses.
+                if service["spec"].get("sessionAffinity") == "ClientIP":
+                    affine.add(key)
     return {
         "version": VERSION,
         "ranges": [text for part in subnet.split(",") if _is_ipv4_network(text := part.strip())],
@@ -51,6 +55,7 @@ def table(services: Iterable[Object], slices: Iterable[Object], node: str, subne
                 "address": address,
                 "protocol": protocol,
                 "port": number,
+                "affinity": (address, protocol, number) in affine,
                 "endpoints": [{"address": target, "port": at} for target, at in endpoints],
             }
             for (address, protocol, number), endpoints in sorted(ports.items())

@@ -3,6 +3,8 @@
 package sandbox
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/containerd/log"
@@ -39,9 +42,11 @@ type servicesFile struct {
 	Version int      `json:"version"`
 	Ranges  []string `json:"ranges"`
 	Ports   []struct {
-		Address   string `json:"address"`
-		Protocol  string `json:"protocol"`
-		Port      uint32 `json:"port"`
+		Address  string `json:"address"`
+		Protocol string `json:"protocol"`
+		Port     uint32 `json:"port"`
+		// Affinity: all connections of a client go to one endpoint (ClientIP).
+		Affinity  bool `json:"affinity"`
 		Endpoints []struct {
 			Address string `json:"address"`
 			Port    uint32 `json:"port"`
@@ -49,7 +54,8 @@ type servicesFile struct {
 	} `json:"ports"`
 }
 
-func parseServices(data []byte) (*guestv1.Services, error) {
+// parseServices returns the table for one client, which the pod is.
+func parseServices(data []byte, client string) (*guestv1.Services, error) {
 	var file servicesFile
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, err
@@ -67,15 +73,32 @@ func parseServices(data []byte) (*guestv1.Services, error) {
 		for _, endpoint := range port.Endpoints {
 			made.Endpoints = append(made.Endpoints, &guestv1.ServiceEndpoint{Address: endpoint.Address, Port: endpoint.Port})
 		}
+		if port.Affinity && len(made.Endpoints) > 0 {
+			made.Endpoints = []*guestv1.ServiceEndpoint{favorite(client, made.Endpoints)}
+		}
 		table.Ports = append(table.Ports, made)
 	}
 	return table, nil
 }
 
+// favorite chooses one endpoint for a client by rendezvous hashing: it stays the same for
+// as long as the endpoint is there, whatever else comes and goes, and nothing is remembered.
+func favorite(client string, endpoints []*guestv1.ServiceEndpoint) *guestv1.ServiceEndpoint {
+	return slices.MaxFunc(endpoints, func(a, b *guestv1.ServiceEndpoint) int {
+		return bytes.Compare(weight(client, a), weight(client, b))
+	})
+}
+
+func weight(client string, endpoint *guestv1.ServiceEndpoint) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", client, endpoint.GetAddress(), endpoint.GetPort()))
+	return sum[:]
+}
+
 // services is what the guest knows of its namespace's Services. One goroutine uses it.
 type services struct {
-	path string      // "": the agent does not know the namespace
-	seen fs.FileInfo // of the file that was read last; nil: none yet
+	path   string      // "": the agent does not know the namespace
+	client string      // the sandbox's id
+	seen   fs.FileInfo // of the file that was read last; nil: none yet
 }
 
 func (s *Sandbox) newServices() (*services, error) {
@@ -85,7 +108,7 @@ func (s *Sandbox) newServices() (*services, error) {
 	if !ident.Valid(s.record.NamespaceID) {
 		return nil, fmt.Errorf("namespace id %q is not a file name", s.record.NamespaceID)
 	}
-	return &services{path: filepath.Join(s.host.Config.ServicesDir, s.record.NamespaceID+".json")}, nil
+	return &services{path: filepath.Join(s.host.Config.ServicesDir, s.record.NamespaceID+".json"), client: s.id}, nil
 }
 
 // next returns a table that the guest does not know, or nil.
@@ -119,7 +142,7 @@ func (s *services) next() (*guestv1.Services, error) {
 	if len(data) > maxServicesFile {
 		return nil, fmt.Errorf("longer than %d bytes", maxServicesFile)
 	}
-	return parseServices(data)
+	return parseServices(data, s.client)
 }
 
 // first returns the table for the guest's configuration. A pod starts without one: it is

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -62,8 +63,39 @@ func TestATableIsReadWhenItHasChanged(t *testing.T) {
 	want := &guestv1.Services{Ranges: []string{"10.96.0.0/12"}, Ports: []*guestv1.ServicePort{
 		{Address: "10.96.0.9", Protocol: 6, Port: 80, Endpoints: []*guestv1.ServiceEndpoint{{Address: "10.0.0.5", Port: 8080}}},
 	}}
-	if got, err := parseServices([]byte(oneService)); err != nil || !proto.Equal(got, want) {
+	if got, err := parseServices([]byte(oneService), "client"); err != nil || !proto.Equal(got, want) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestAffinityGivesEachClientOneEndpointOfItsOwn(t *testing.T) {
+	const four = `{"address":"10.0.0.5","port":80},{"address":"10.0.0.6","port":80},{"address":"10.0.0.7","port":80},{"address":"10.0.0.8","port":80}`
+	choose := func(client, endpoints string) string {
+		t.Helper()
+		text := `{"version":1,"ports":[{"address":"10.96.0.9","protocol":"TCP","port":80,"affinity":true,"endpoints":[` + endpoints + `]}]}`
+		table, err := parseServices([]byte(text), client)
+		if err != nil || len(table.Ports[0].Endpoints) != 1 {
+			t.Fatalf("%v, %v", table, err)
+		}
+		return table.Ports[0].Endpoints[0].Address
+	}
+	chosen := map[string]int{}
+	for i := range 400 {
+		client := fmt.Sprint("client-", i)
+		first := choose(client, four)
+		chosen[first]++
+		if with := choose(client, four+`,{"address":"10.0.0.9","port":80}`); with != first && with != "10.0.0.9" {
+			t.Errorf("%s moved from %s to %s", client, first, with)
+		}
+	}
+	for _, count := range chosen {
+		if len(chosen) != 4 || count < 50 {
+			t.Fatalf("the clients are at %v", chosen)
+		}
+	}
+	if table, err := parseServices([]byte(`{"version":1,"ports":[{"address":"10.96.0.9","protocol":"TCP","port":80,"affinity":true}]}`), "a"); err != nil ||
+		len(table.Ports) != 1 {
+		t.Errorf("without endpoints: %v, %v", table, err)
 	}
 }
 

@@ -77,6 +77,11 @@ class TableTest(testtools.TestCase):
         self.assertEqual(["10.0.0.5:8080"], self.answers(slices, internalTrafficPolicy="Local"))
         self.assertEqual(2, len(self.answers(slices, internalTrafficPolicy="Cluster")))
 
+    def test_affinity_is_passed_on_to_who_chooses(self) -> None:
+        for affinity, expected in (("ClientIP", True), ("None", False), (None, False)):
+            (port,) = table.table([service(sessionAffinity=affinity)], [], NODE, SUBNET)["ports"]
+            self.assertIs(expected, port["affinity"])
+
     def test_slices_of_other_services_families_and_protocols_do_not_count(self) -> None:
         slices = [
             endpoint_slice(endpoint("10.0.0.5"), of="other"),
