@@ -106,7 +106,18 @@ func (c *client) set(table *guestv1.Services) time.Duration {
 	return time.Since(begin)
 }
 
-func TestServices(t *testing.T) {
+func TestServicesInANetworkWithoutAGateway(t *testing.T) {
+	c := newClient(t, nil, servicesOf(servicePort(unix.IPPROTO_TCP, 80, "10.9.0.1:8001"), servicePort(unix.IPPROTO_UDP, 80, "10.9.0.1:8001")))
+	c.want("one", "tcp", ":80")
+	c.want("one", "udp", ":80")
+	c.refused("tcp", cluster+":81")
+	c.refused("tcp", "10.96.0.1:443")
+}
+
+// newClient is a container in a pod's machine with a table from the start, and two
+// servers, "one" and "two", at the host's end of its network.
+func newClient(t *testing.T, routes []*guestv1.Route, table *guestv1.Services) *client {
+	t.Helper()
 	network := newPodNetwork(t)
 	spec := specification(t)
 	spec.NetnsPath = network.path
@@ -120,17 +131,21 @@ func TestServices(t *testing.T) {
 	_, err := c.api.Configure(t.Context(), &guestv1.ConfigureRequest{
 		Hostname: "client",
 		Interfaces: []*guestv1.Interface{{
-			Mac: guestMAC, Mtu: 1442, Addresses: []string{podIP + "/24"},
-			Routes: []*guestv1.Route{{Destination: "0.0.0.0/0", Gateway: "10.9.0.1"}},
+			Mac: guestMAC, Mtu: 1442, Addresses: []string{podIP + "/24"}, Routes: routes,
 		}},
-		Services: servicesOf(
-			servicePort(unix.IPPROTO_TCP, 80, "10.9.0.1:8001", "10.9.0.1:8002"), servicePort(unix.IPPROTO_UDP, 53, "10.9.0.1:8001"),
-			servicePort(unix.IPPROTO_TCP, 81), servicePort(unix.IPPROTO_TCP, 82, podIP+":9000")),
+		Services: table,
 	})
 	c.must(err)
 	t.Logf("Configure with Services: %s", time.Since(begin))
 	c.create(&guestv1.CreateContainerRequest{Id: "client"}, "/payload", "hold")
 	c.start("client", "")
+	return c
+}
+
+func TestServices(t *testing.T) {
+	c := newClient(t, []*guestv1.Route{{Destination: "0.0.0.0/0", Gateway: "10.9.0.1"}}, servicesOf(
+		servicePort(unix.IPPROTO_TCP, 80, "10.9.0.1:8001", "10.9.0.1:8002"), servicePort(unix.IPPROTO_UDP, 53, "10.9.0.1:8001"),
+		servicePort(unix.IPPROTO_TCP, 81), servicePort(unix.IPPROTO_TCP, 82, podIP+":9000")))
 	for _, part := range []struct {
 		name string
 		test func(*client)

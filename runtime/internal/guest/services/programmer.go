@@ -36,7 +36,11 @@ func (p *Programmer) Set(table Table) error {
 		return fmt.Errorf("load the packet filter: %w", err)
 	}
 	p.loaded = true
-	if err := replace(plan(table)); err != nil {
+	wanted := plan(table)
+	if err := route(wanted.Refused); err != nil {
+		return fmt.Errorf("route the addresses of Services: %w", err)
+	}
+	if err := replace(wanted); err != nil {
 		return err
 	}
 	before := p.now
