@@ -37,8 +37,8 @@ class Mismatch(errors.Conflict):
     """A volume of that name exists, and is not what is asked for."""
 
 
-# The most special first. csi-provisioner takes UNAVAILABLE and ABORTED for calls that may have had an effect, and repeats
-# them until another answer, also when the claim is gone; all other codes end the matter until it tries again.
+# The most special first. csi-provisioner takes UNAVAILABLE and ABORTED for calls that may have had an effect, and
+# repeats them until another answer, also when the claim is gone; all other codes end the matter until it tries again.
 _CODES: tuple[tuple[type[errors.HypernetesError], grpc.StatusCode], ...] = (
     (OutOfRange, grpc.StatusCode.OUT_OF_RANGE),
     (errors.BadRequest, grpc.StatusCode.INVALID_ARGUMENT),
