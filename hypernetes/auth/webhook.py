@@ -87,7 +87,7 @@ class Webhook:
             if matched.re is _WRITE_PACE:
                 return self._pace.review(_body(environ, write_pace.MAX_BODY))
             asked = review.parse(_body(environ, review.MAX_BODY))
-        except (review.Malformed, write_pace.Malformed) as error:
+        except (review.Malformed, write_pace.MalformedReview) as error:
             raise HttpError("400 Bad Request", str(error)) from error
         return self._authenticate(asked, ids.ClusterId(matched["cluster"]))
 

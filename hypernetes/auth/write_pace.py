@@ -28,7 +28,7 @@ LONGEST_SECONDS = 8.0
 RETRY_SECONDS = 1
 
 
-class Malformed(ValueError):
+class MalformedReview(ValueError):
     """The request is not an AdmissionReview; the text says why and contains nothing of the object."""
 
 
@@ -55,7 +55,7 @@ class WritePace:
 
         It is a refusal, which names the remedy, only when too many others wait.
 
-        :raises Malformed: when it is not an AdmissionReview.
+        :raises MalformedReview: when it is not an AdmissionReview.
         """
         uid, seconds = _uid(body), self.seconds(len(body))
         # It may have megabytes, and the caller keeps no reference.
@@ -87,13 +87,13 @@ def _uid(body: bytes) -> str:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise Malformed("the body is not valid JSON") from None
+        raise MalformedReview("the body is not valid JSON") from None
     if not isinstance(document, dict) or (document.get("apiVersion"), document.get("kind")) != (API_VERSION, KIND):
-        raise Malformed(f"the body is not a {API_VERSION} {KIND}")
+        raise MalformedReview(f"the body is not a {API_VERSION} {KIND}")
     request = document.get("request")
     uid = request.get("uid") if isinstance(request, dict) else None
     if not isinstance(uid, str) or not uid:
-        raise Malformed("request.uid is missing")
+        raise MalformedReview("request.uid is missing")
     return uid
 
 

@@ -79,7 +79,7 @@ class WritePaceTest(testtools.TestCase):
             _review(request={"uid": 1}),
             _review(request={"uid": ""}),
         ):
-            self.assertRaises(write_pace.Malformed, self._pace().review, body)
+            self.assertRaises(write_pace.MalformedReview, self._pace().review, body)
 
 
 def _code_and_delay(response: dict[str, Any]) -> tuple[int, int]:

@@ -29,8 +29,11 @@ class ManageTest(testtools.TestCase):
         self.configuration = directory / "hypernetes.conf"
         self.key_file = directory / "conductor.key"
         self.connection = f"sqlite:///{directory / 'test.sqlite'}"
+        ca_file = directory / "webhook-ca.crt"
+        ca_file.write_text("PEM")
         self.configuration.write_text(
             f"[database]\nconnection = {self.connection}\n[conductor]\nkey_file = {self.key_file}\n"
+            f"[kubernetes]\nwebhook_url = https://192.0.2.1:9519\nwebhook_ca_file = {ca_file}\n"
         )
         # oslo.log and alembic write to standard error.
         self.useFixture(fixtures.FakeLogger())
