@@ -12,6 +12,10 @@ from hypernetes.model import ids
 from hypernetes.model import labels
 from hypernetes.model import records
 
+_LOOKS = 3
+"""Times that lanes are chosen; what still collides then is settled by the next audit."""
+_MANAGED = {labels.MANAGED_BY: labels.FIELD_MANAGER}
+
 
 def by_project(namespaces: Iterable[records.Namespace]) -> dict[ids.ProjectId, list[str]]:
     """Return the names of namespaces by their project."""
@@ -34,9 +38,28 @@ def apply_project_flows(
     :param write_shares: see ``[kubernetes] tenant_write_shares``.
     :param complete: whether these are all projects of the cluster, so that the schemas and lanes of others are deleted.
     """
-    mine_only = {labels.MANAGED_BY: labels.FIELD_MANAGER}
-    found = client.list(flow.FlowSchema, labels=mine_only)
-    taken = flowcontrol.lanes_taken(found)
+    for _ in range(_LOOKS):
+        taken = _apply(client, namespaces, write_shares, complete=complete)
+        # Another conductor, or another worker of this one, may have chosen the same lane at the same time.
+        seen = flowcontrol.lanes_taken(client.list(flow.FlowSchema, labels=_MANAGED))
+        if all(flowcontrol.lane_of(project_id, seen) == taken[project_id] for project_id in namespaces):
+            break
+    if complete:
+        for name in flowcontrol.leftover(client.list(flow.FlowSchema, labels=_MANAGED), namespaces):
+            client.delete(flow.FlowSchema, name)
+        for name in flowcontrol.unused_lanes(client.list(flow.PriorityLevelConfiguration, labels=_MANAGED), taken):
+            client.delete(flow.PriorityLevelConfiguration, name)
+
+
+def _apply(
+    client: kubernetes.ClusterClient,
+    namespaces: Mapping[ids.ProjectId, Iterable[str]],
+    write_shares: int,
+    *,
+    complete: bool,
+) -> dict[str, str]:
+    """Apply the schemas and lanes of projects once; return the lanes that are taken then, by project ID."""
+    taken = flowcontrol.lanes_taken(client.list(flow.FlowSchema, labels=_MANAGED))
     if complete:
         # Before lanes are given to new projects.
         taken = {project_id: lane for project_id, lane in taken.items() if project_id in namespaces}
@@ -46,8 +69,4 @@ def apply_project_flows(
         client.apply(flowcontrol.lane_level(taken[project_id], write_shares))
         for schema in flowcontrol.project_schemas(project_id, mine, taken[project_id]):
             client.apply(schema)
-    if complete:
-        for name in flowcontrol.leftover(found, namespaces):
-            client.delete(flow.FlowSchema, name)
-        for name in flowcontrol.unused_lanes(client.list(flow.PriorityLevelConfiguration, labels=mine_only), taken):
-            client.delete(flow.PriorityLevelConfiguration, name)
+    return taken

@@ -90,10 +90,16 @@ def project_schemas(project_id: ids.ProjectId, namespaces: Iterable[str], lane: 
 def lane_of(project_id: ids.ProjectId, taken: Mapping[str, str]) -> str:
     """Return a project's lane: the one that it has, or the least used.
 
+    Two projects whose first namespaces are made at the same time may have got the same lane. The second one by ID
+    leaves it while there is an unused one.
+
     :param taken: lanes by project ID.
     """
-    if taken.get(project_id) in LANES:
-        return taken[project_id]
+    has = taken.get(project_id)
+    if has in LANES:
+        first = min(other for other, lane in taken.items() if lane == has) == project_id
+        if first or not set(LANES).difference(taken.values()):
+            return has
     return min(LANES, key=lambda lane: (sum(used == lane for used in taken.values()), LANES.index(lane)))
 
 

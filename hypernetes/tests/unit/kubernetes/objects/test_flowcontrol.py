@@ -57,6 +57,15 @@ class LanesTest(testtools.TestCase):
         taken = {f"p{number}": lane for number, lane in enumerate(flowcontrol.LANES) if number != 9}
         self.assertEqual(flowcontrol.LANES[9], flowcontrol.lane_of(RED, taken))
 
+    def test_of_two_projects_in_one_lane_the_second_by_id_leaves_it(self) -> None:
+        taken = {RED: flowcontrol.LANES[0], "blue": flowcontrol.LANES[0]}
+        self.assertEqual(flowcontrol.LANES[0], flowcontrol.lane_of(ids.ProjectId("blue"), taken))
+        self.assertEqual(flowcontrol.LANES[1], flowcontrol.lane_of(RED, taken))
+
+    def test_lanes_are_shared_when_all_are_taken(self) -> None:
+        taken = {f"p{number}": lane for number, lane in enumerate(flowcontrol.LANES)} | {RED: flowcontrol.LANES[7]}
+        self.assertEqual(flowcontrol.LANES[7], flowcontrol.lane_of(RED, taken))
+
     def test_a_lane_that_is_gone_is_replaced(self) -> None:
         self.assertEqual(flowcontrol.LANES[0], flowcontrol.lane_of(RED, {RED: "hypernetes-writes-99"}))
 
