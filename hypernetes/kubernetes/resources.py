@@ -5,5 +5,6 @@ from lightkube.resources.core_v1 import Event
 from lightkube.resources.core_v1 import Namespace
 from lightkube.resources.core_v1 import Node
 from lightkube.resources.core_v1 import Pod
+from lightkube.resources.core_v1 import ServiceAccount
 
-__all__ = ["Event", "Namespace", "Node", "Pod"]
+__all__ = ["Event", "Namespace", "Node", "Pod", "ServiceAccount"]

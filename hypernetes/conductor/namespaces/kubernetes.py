@@ -19,11 +19,14 @@ from hypernetes.model import errors
 from hypernetes.model import kinds
 from hypernetes.model import labels
 from hypernetes.model import records
+from hypernetes.model import states
 
 _POLL = 2.0
 _BLOCKED_POLL = 10.0
 """Every kind of the namespace is listed then."""
 _NAMED_OBJECTS = 3
+_SERVICE_ACCOUNT = "default"
+_SERVICE_ACCOUNT_POLL = 0.5
 _WAITING = "Waiting for Kubernetes to terminate the namespace's pods."
 
 LOG = log.getLogger(__name__)
@@ -154,6 +157,16 @@ def _nodes(dependencies: context.Dependencies, namespace: records.Namespace) -> 
     """Return the names of the nodes that have a pod of the namespace, or had one until just now."""
     wanted = {port.node_id for port in dependencies.db.ports.list(namespace_id=namespace.id)}
     return {node.name for node in dependencies.db.nodes.list(cluster_id=namespace.cluster_id) if node.id in wanted}
+
+
+def await_service_account(dependencies: context.Dependencies, namespace: records.Namespace) -> records.Namespace:
+    """Wait for the service account that Kubernetes makes in each namespace: until then it refuses pods."""
+    if namespace.status is states.NamespaceStatus.ACTIVE:
+        return namespace
+    client = dependencies.clusters.for_cluster(dependencies.db.clusters.get(namespace.cluster_id))
+    if client.find(resources.ServiceAccount, _SERVICE_ACCOUNT, namespace.name) is None:
+        raise outcome.Waiting("Waiting for Kubernetes to create its service account.", _SERVICE_ACCOUNT_POLL)
+    return namespace
 
 
 def _blocking_conditions(found: resources.Namespace) -> list[str]:

@@ -19,6 +19,7 @@ _PARTS: tuple[tuple[Step, str, str | None], ...] = (
     (network.ensure_security_group, "security group", "security_group_id"),
     (kubernetes.ensure_kubernetes_namespace, "Kubernetes namespace", "kubernetes_uid"),
     (kubernetes.apply_contents, "quota and roles", None),
+    (kubernetes.await_service_account, "service account", None),
 )
 """Each step, what it makes, and the field that says that it is made."""
 

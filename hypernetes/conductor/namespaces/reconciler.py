@@ -55,6 +55,7 @@ STEPS_UP: tuple[Step, ...] = (
     kubernetes.ensure_kubernetes_namespace,
     kubernetes.apply_contents,
     kubernetes.apply_labels,
+    kubernetes.await_service_account,
     activate,
 )
 

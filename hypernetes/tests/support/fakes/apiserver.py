@@ -5,6 +5,7 @@ import itertools
 import uuid
 from typing import Any
 
+from lightkube.models import meta_v1 as meta
 from lightkube.models import rbac_v1 as rbac_models
 from lightkube.resources import core_v1 as core
 from lightkube.resources import rbac_authorization_v1 as rbac
@@ -21,6 +22,8 @@ class FakeApiserver:
         self.fate = fate
         self.objects: dict[tuple[type, str | None, str], Any] = {}
         self.ready = True
+        self.makes_service_accounts = True
+        """Whether the controller that makes one in each namespace has caught up."""
         self.blocked: dict[str, dict[str, Any]] = {}
         """Metadata of objects that finalizers keep, by name."""
         self.policies_in_force = True
@@ -87,7 +90,14 @@ class FakeApiserver:
                 raise errors.NameTaken(kind="object", name=item.metadata.name)
             item.metadata.uid = str(uuid.UUID(int=next(self._numbers)))
             self.objects[key] = item
+            if isinstance(item, core.Namespace) and self.makes_service_accounts:
+                self.make_service_account(key[2])
         return item
+
+    def make_service_account(self, namespace: str) -> None:
+        """Do what Kubernetes' controller does some time after a namespace was created."""
+        made = core.ServiceAccount(metadata=meta.ObjectMeta(name="default", namespace=namespace))
+        self.objects[core.ServiceAccount, namespace, "default"] = made
 
     def apply(self, item: Any) -> Any:
         with self.fate.decides():

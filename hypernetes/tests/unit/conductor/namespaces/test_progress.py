@@ -15,13 +15,14 @@ from hypernetes.tests.support import namespace_case
 from hypernetes.tests.support.fakes import neutron as fakes
 
 STEPS = [
-    "Step 1 of 7: router and subnet pool of the project.",
-    "Step 2 of 7: network.",
-    "Step 3 of 7: subnet.",
-    "Step 4 of 7: router interface.",
-    "Step 5 of 7: security group.",
-    "Step 6 of 7: Kubernetes namespace.",
-    "Step 7 of 7: quota and roles.",
+    "Step 1 of 8: router and subnet pool of the project.",
+    "Step 2 of 8: network.",
+    "Step 3 of 8: subnet.",
+    "Step 4 of 8: router interface.",
+    "Step 5 of 8: security group.",
+    "Step 6 of 8: Kubernetes namespace.",
+    "Step 7 of 8: quota and roles.",
+    "Step 8 of 8: service account.",
 ]
 
 
@@ -60,4 +61,4 @@ class ProgressTest(namespace_case.NamespaceCase):
     def test_the_router_of_a_tenant_s_own_network_is_not_waited_for(self) -> None:
         namespace = dataclasses.replace(self.make(), requested_network_id=ids.NetworkId("n"))
         named = [progress.sentence(namespace, step) for step in reconciler.STEPS_UP]
-        self.assertEqual([*STEPS[:3], None, *STEPS[4:], None, None], named)
+        self.assertEqual([*STEPS[:3], None, *STEPS[4:7], None, STEPS[7], None], named)

@@ -44,6 +44,17 @@ class NamespaceTest(namespace_case.NamespaceCase):
             self.assertIsNotNone(getattr(now, field), field)
         self.assertEqual(dict.fromkeys(MADE, 1), self.counts())
 
+    def test_a_namespace_is_active_once_kubernetes_admits_pods(self) -> None:
+        self.apiserver.makes_service_accounts = False
+        namespace = self.make()
+        self.assertIsInstance(self.reconcile(namespace), outcome.Again)
+        now = self.db.namespaces.get(namespace.id)
+        self.assertIs(states.NamespaceStatus.CREATING, now.status)
+        self.assertIn("service account", now.status_reason or "")
+        self.apiserver.make_service_account("web")
+        self.settle(namespace)
+        self.assertIs(ACTIVE, self.db.namespaces.get(namespace.id).status)
+
     def test_the_quota_bounds_cpu_and_memory_as_the_operator_says(self) -> None:
         self.fixture.conf.set_override("namespace_cpu", "8", group="kubernetes")
         namespace = self.make()
