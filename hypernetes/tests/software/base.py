@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pods of the software tier on the living stack, and how a row of the table is run in one of them."""
 
+import contextlib
 import json
 import re
 import shlex
+import subprocess
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -135,9 +137,10 @@ class SoftwareTest(base.IsolationTest):
         """Return the status that a detached program left; "none" if there is none in time."""
         began = time.monotonic()
         while (elapsed := time.monotonic() - began) < seconds:
-            # An answer that fails says nothing of the program: the apiserver may be restarted meanwhile.
-            if status := self.pods.exec(pod, "cat", path).output.strip():
-                return status
+            # No answer, or one that fails, says nothing of the program: the apiserver may be restarted meanwhile.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                if status := self.pods.exec(pod, "cat", path).output.strip():
+                    return status
             time.sleep(min(max(elapsed / 10, 0.5), 10))
         return "none"
 

@@ -6,10 +6,12 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import testtools
 
 from hypernetes.standalone import machine
+from hypernetes.tests.isolation import base as isolation
 from hypernetes.tests.software import base
 from hypernetes.tests.software import image
 from hypernetes.tests.software import programs
@@ -58,6 +60,18 @@ class TableTest(testtools.TestCase):
                 subprocess.run(argv, timeout=60, check=True)
                 machine.wait_until((results / "status").exists, "the status", timeout=30)
                 self.assertEqual(("3\n", "out\nerr\n"), tuple((results / n).read_text() for n in ("status", "output")))
+
+    def test_an_answer_that_does_not_come_says_nothing_of_the_program(self) -> None:
+        answers = [
+            isolation.Result(0, "", ""),
+            subprocess.TimeoutExpired("kubectl", 120),
+            isolation.Result(1, "", "refused"),
+            isolation.Result(0, "0\n", ""),
+            isolation.Result(0, "one\ntwo\n", ""),
+        ]
+        pods = mock.Mock(exec=mock.Mock(side_effect=answers))
+        with mock.patch.object(base.SoftwareTest, "pods", pods, create=True), mock.patch("time.sleep"):
+            self.assertTrue(base.SoftwareTest().run_program("pod", self.PROGRAM, "/work").passed)
 
     def test_the_remarks_of_a_row_are_lines(self) -> None:
         row = programs.python_tests("p", "os")
