@@ -114,6 +114,10 @@ class Provisioner:
             if uid is None:
                 raise errors.BadRequest(reason=f"{wish.name} is not made of a claim's UID; use csi-provisioner's names")
             record = self._database.volumes.find_by_name(self._cluster_id, wish.name)
+            if record is not None and (record.namespace, record.claim) != (wish.namespace, wish.claim):
+                # What is recorded says whether the claim is gone, not what a call names.
+                reason = f"it was made for the claim {record.namespace}/{record.claim}"
+                raise server.Mismatch(kind=kinds.Kind.VOLUME, id=wish.name, reason=reason)
             claim = claims.find(self._apiserver, wish.namespace, wish.claim, uid)
             if claim is None:
                 self._abandon(record)

@@ -173,6 +173,12 @@ class OnceTest(ProvisioningCase):
         self.assertEqual([], self.volumes())
         self.assertEqual((), self.database.volumes.list())
 
+    def test_a_call_that_names_another_claim_for_a_volume_deletes_nothing(self) -> None:
+        made = self.provisioner.create(WISH)
+        for wrong in (dataclasses.replace(WISH, namespace="shop"), dataclasses.replace(WISH, claim="other")):
+            self.assertRaises(server.Mismatch, self.provisioner.create, wrong)
+        self.assertEqual([made], self.volumes())
+
     def test_a_persistent_volume_keeps_its_volume_though_the_claim_is_gone(self) -> None:
         made = self.provisioner.create(WISH)
         self.forget_claim()
