@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         choices=sorted(
             name
             for name, one in table.COMPONENTS.items()
-            if one.optional and name not in table.of_workers(worker.WORKERS)
+            if one.optional and name not in {*table.of_workers(worker.WORKERS), *table.companions()}
         ),
         help="also start this component, now and in each later `up`; may be repeated",
     )
@@ -136,6 +136,7 @@ def up(installation: Installation, until: Sequence[str] | None) -> int:
 def chosen(installation: Installation) -> list[str]:
     """Return the components of the installation: all but the optional ones that nothing named by an ``up`` needs."""
     named = installation.recorded("with")
+    named += [companion for name in named for companion in table.COMPANIONS.get(name, ())]
     named += table.of_workers(installation.workers())
     wanted = [name for name, one in table.COMPONENTS.items() if not one.optional or name in named]
     needed = component.closure(table.COMPONENTS, wanted)

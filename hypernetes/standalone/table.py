@@ -17,6 +17,7 @@ from hypernetes.standalone.components import evidence
 from hypernetes.standalone.components import horizon
 from hypernetes.standalone.components import hypernetes_api
 from hypernetes.standalone.components import hypernetes_conductor
+from hypernetes.standalone.components import hypernetes_csi
 from hypernetes.standalone.components import hypernetes_database
 from hypernetes.standalone.components import hypernetes_webhook
 from hypernetes.standalone.components import identity
@@ -32,6 +33,7 @@ from hypernetes.standalone.components import registry
 from hypernetes.standalone.components import supervisor
 from hypernetes.standalone.components import tenants
 from hypernetes.standalone.components import tls
+from hypernetes.standalone.components import volumes
 from hypernetes.standalone.components import worker
 
 COMPONENTS = component.by_name(
@@ -64,9 +66,19 @@ COMPONENTS = component.by_name(
         cluster.COMPONENT,
         *(worker.component(name) for name in worker.WORKERS),
         demonstration.COMPONENT,
+        hypernetes_csi.COMPONENT,
+        volumes.COMPONENT,
         evidence.COMPONENT,
     )
 )
+
+COMPANIONS = {"cinder": ("hypernetes-csi", "volumes")}
+"""What comes with a component that ``up --with`` names, though it does not need it."""
+
+
+def companions() -> set[str]:
+    """Return the components that only come with others."""
+    return {name for names in COMPANIONS.values() for name in names}
 
 
 def of_workers(names: Iterable[str]) -> list[str]:

@@ -19,9 +19,6 @@ def start(installation: Installation) -> None:
     :raises StandaloneError: when the prebuilt tree that was named is not one.
     """
     layout = installation.layout
-    group = cgroups.ProcessGroup("build")
-    # A killed run may have left its compilers, which hold the cache's locks.
-    group.end(grace=5)
     if layout.prebuilt:
         if not (layout.prebuilt / "distribution.json").exists():
             raise machine.StandaloneError(
@@ -29,9 +26,18 @@ def start(installation: Installation) -> None:
             )
         machine.write(layout.state / PREBUILT, str(layout.prebuilt))
         return
+    build(installation)
+
+
+def build(installation: Installation, *names: str) -> None:
+    """Build the distribution, or the named components of it, into the tree."""
+    layout = installation.layout
+    group = cgroups.ProcessGroup("build")
+    # A killed run may have left its compilers, which hold the cache's locks.
+    group.end(grace=5)
     machine.run_logged(
         ["/usr/bin/python3", layout.repository / "distribution/build", "--output", layout.dist,
-         "--cache", layout.distribution_cache],
+         "--cache", layout.distribution_cache, *names],
         log=layout.log / "distribution.log",
         timeout=BUILD_TIMEOUT,
         on_line=lambda line: installation.say(f"    distribution: {line}\n"),

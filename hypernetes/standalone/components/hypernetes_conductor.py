@@ -11,6 +11,7 @@ from hypernetes.standalone import addresses
 from hypernetes.standalone import ini
 from hypernetes.standalone import machine
 from hypernetes.standalone.component import Component
+from hypernetes.standalone.components import cinder
 from hypernetes.standalone.components import identity
 from hypernetes.standalone.components import mariadb
 from hypernetes.standalone.components import rabbitmq
@@ -23,6 +24,8 @@ POD_OVERHEAD_CPU = "20m"
 ``status.allocatedResources``, and its scheduler adds it once more."""
 TENANT_WRITE_SHARES = 1
 """Less than the default: two writes at a time occupy the two processors that everything here shares."""
+STORAGE_CLASSES = f"{cinder.VOLUME_TYPE}:{cinder.VOLUME_TYPE}"
+"""Where Cinder was chosen: one class, and so the default, named like its volume type."""
 POD_OVERHEAD_MEMORY = "416Mi"
 """More than the default, by TCG's translation buffer: there may be no usable KVM."""
 
@@ -67,6 +70,7 @@ def configuration(installation: Installation) -> ini.Sections:
             "privileged_containers": "true",
             "tenant_write_shares": str(TENANT_WRITE_SHARES),
             "default_container_memory": str(512 << 20),
+            **({"storage_classes": STORAGE_CLASSES} if "cinder" in installation.recorded("with") else {}),
         },
         "oslo_messaging_rabbit": rabbitmq.client_options(installation),
     }

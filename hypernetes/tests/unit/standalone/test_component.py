@@ -46,7 +46,7 @@ class RealTableTest(unittest.TestCase):
         always = {name for name, one in table.COMPONENTS.items() if not one.optional}
         self.assertEqual(always, component.closure(table.COMPONENTS, ["evidence"]))
         workers = set(table.of_workers(worker.WORKERS))
-        self.assertEqual({"horizon", "ceph", "cinder"}, table.COMPONENTS.keys() - always - workers)
+        self.assertEqual({"horizon", "ceph", "cinder"} | table.companions(), table.COMPONENTS.keys() - always - workers)
 
     def test_the_cloud_can_be_started_without_building_the_distribution(self) -> None:
         self.assertNotIn("distribution", component.closure(table.COMPONENTS, ["neutron", "rabbitmq", "node1"]))
