@@ -151,6 +151,7 @@ func TestServices(t *testing.T) {
 		test func(*client)
 	}{
 		{"each endpoint answers", balanced},
+		{"a small machine tracks as many connections as a node", tracked},
 		{"UDP is answered", func(c *client) { c.want("one", "udp", ":53") }},
 		{"a port that the Service does not have is refused", func(c *client) { c.refused("tcp", cluster+":83") }},
 		{"the other protocol is refused", func(c *client) { c.refused("udp", cluster+":80") }},
@@ -202,6 +203,12 @@ func balanced(c *client) {
 	}
 	if len(seen) != 2 || seen["one"] == 0 || seen["two"] == 0 {
 		c.t.Errorf("answers: %v", seen)
+	}
+}
+
+func tracked(c *client) {
+	if got, _ := c.exec("client", "tracked", "/payload", "print", "/proc/sys/net/netfilter/nf_conntrack_max"); got != "131072\n" {
+		c.t.Errorf("at most %q connections are tracked", got)
 	}
 }
 
