@@ -57,7 +57,7 @@ type container struct {
 	ownPid bool
 	init   *process
 	oom    bool // set before init is stopped
-	// starved says that EndGreediest has ended it.
+	// starved says that it was ended because it kept itself or others from running.
 	starved atomic.Bool
 
 	mu    sync.Mutex // guards execs
@@ -258,6 +258,9 @@ func (s *Set) Start(id, exec string) (int, error) {
 		return 0, fmt.Errorf("start: %w", err)
 	}
 	p.run(s.reaper, pid, ended)
+	if exec == "" {
+		go s.guard(in)
+	}
 	return pid, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"hypernetes.org/runtime/internal/guest/pressure"
 )
 
 // EndGreediest ends the container in which the kernel's OOM killer would find its victim: that
@@ -20,6 +22,12 @@ func (s *Set) EndGreediest() error {
 		return nil
 	}
 	return s.end(chosen)
+}
+
+// guard ends a container that has used up its own limit so that its processes hardly run.
+// It returns when the container's cgroup is gone; without the kernel's help it guards nothing.
+func (s *Set) guard(in *container) {
+	_ = pressure.Watch(s.cgroup(in.id), func() error { return s.end(in) })
 }
 
 func (s *Set) end(chosen *container) error {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package pressure ends what the kernel's OOM killer does not: containers that have used
-// up the machine's memory but for a few pages of their programs, which the kernel drops and
-// reads again forever. Each round frees something, so that it never counts as want of
+// up the machine's memory, or their own limit, but for a few pages of their programs, which
+// the kernel drops and reads again forever. Each round frees something, so that it never counts as want of
 // memory (Documentation/admin-guide/mm/multigen_lru.rst, "Thrashing prevention", which knows
 // whole machines only and no cgroup). On an ordinary node the kubelet's eviction is before it;
 // a pod's machine is small, and nobody else sees into it.
@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +28,9 @@ const trigger = "some 6000000 10000000"
 
 // A cgroup in want is full, and what it has of files is less than a share of its limit or
 // these bytes. With more it reads much, as a database does, and gets on.
+// lookAgain bounds how long a watch of a cgroup that is gone lives, should it not be told.
+const lookAgain = time.Minute
+
 const (
 	fullPercent  = 95
 	filePercent  = 5
@@ -34,7 +38,7 @@ const (
 )
 
 // Watch calls relieve each time when the processes below a cgroup keep each other from
-// running for want of memory. It returns only on an error.
+// running for want of memory. It returns only on an error, and when the cgroup is gone.
 func Watch(dir string, relieve func() error) error {
 	err := watch(dir, relieve)
 	return fmt.Errorf("watch the memory pressure: %w", err)
@@ -51,9 +55,14 @@ func watch(dir string, relieve func() error) error {
 	}
 	fds := []unix.PollFd{{Fd: int32(file.Fd()), Events: unix.POLLPRI}}
 	for {
-		_, err := unix.Poll(fds, -1)
+		count, err := unix.Poll(fds, int(lookAgain.Milliseconds()))
 		if errors.Is(err, unix.EINTR) {
 			continue
+		}
+		if err == nil && count == 0 {
+			if _, err = os.Stat(dir); err == nil {
+				continue
+			}
 		}
 		if err == nil && fds[0].Revents&unix.POLLERR != 0 {
 			err = errors.New("the cgroup is gone")
