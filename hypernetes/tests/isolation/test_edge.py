@@ -31,7 +31,9 @@ FORGERS = 400
 SECONDS = 20.0
 """Duration of each attack."""
 LOGIN_SECONDS = 1.0
-"""A login while tokens are forged, of 99 in 100."""
+"""A login while tokens are forged, of 99 in 100, where one takes 40 ms otherwise."""
+LOGIN_RATIO = 25
+"""The same on a slower machine: 64 tokens wait before a new one, and Keystone validates four at a time."""
 ATTACKER = "198.51.100.77"
 """Address of all attackers: the limits of connections are for each source."""
 
@@ -218,13 +220,17 @@ class EdgeTest(base.IsolationTest):
 
         token = str(base.cloud("blue").session.get_token())
         self._login(token)
+        quiet = statistics.median(self._login(new_token("blue")) for _ in range(5))
         with attack(forge, FORGERS):
             known = self._during(lambda: self._login(token))
             # Made one by one: a token that was valid once is known.
             first = self._during(lambda: self._login(new_token("blue")))
-        print(f"logins while {FORGERS} connections forge: known tokens {figures(known)}, first ones {figures(first)}")
-        for taken in (known, first):
-            self.assertLess(taken[int(len(taken) * 0.99)], LOGIN_SECONDS, taken)
+        print(
+            f"logins while {FORGERS} connections forge: known tokens {figures(known)}, first ones {figures(first)}, "
+            f"{quiet:.3f} s before"
+        )
+        self.assertLess(known[int(len(known) * 0.99)], LOGIN_SECONDS, known)
+        self.assertLess(first[int(len(first) * 0.99)], max(LOGIN_SECONDS, LOGIN_RATIO * quiet), first)
 
     def test_one_source_takes_no_more_than_its_share_of_an_apiserver(self) -> None:
         apiserver = urllib.parse.urlsplit(self.address)
