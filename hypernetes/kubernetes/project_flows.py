@@ -39,9 +39,9 @@ def apply_project_flows(
     :param complete: whether these are all projects of the cluster, so that the schemas and lanes of others are deleted.
     """
     for _ in range(_LOOKS):
-        taken = _apply(client, namespaces, write_shares, complete=complete)
+        taken = _apply(client, namespaces, write_shares, _taken(client, namespaces, complete=complete))
         # Another conductor, or another worker of this one, may have chosen the same lane at the same time.
-        seen = flowcontrol.lanes_taken(client.list(flow.FlowSchema, labels=_MANAGED))
+        seen = _taken(client, namespaces, complete=complete)
         if all(flowcontrol.lane_of(project_id, seen) == taken[project_id] for project_id in namespaces):
             break
     if complete:
@@ -55,14 +55,9 @@ def _apply(
     client: kubernetes.ClusterClient,
     namespaces: Mapping[ids.ProjectId, Iterable[str]],
     write_shares: int,
-    *,
-    complete: bool,
+    taken: dict[str, str],
 ) -> dict[str, str]:
     """Apply the schemas and lanes of projects once; return the lanes that are taken then, by project ID."""
-    taken = flowcontrol.lanes_taken(client.list(flow.FlowSchema, labels=_MANAGED))
-    if complete:
-        # Before lanes are given to new projects.
-        taken = {project_id: lane for project_id, lane in taken.items() if project_id in namespaces}
     for project_id, mine in namespaces.items():
         taken[project_id] = flowcontrol.lane_of(project_id, taken)
         # First: a schema of a level that does not exist is ignored.
@@ -70,3 +65,11 @@ def _apply(
         for schema in flowcontrol.project_schemas(project_id, mine, taken[project_id]):
             client.apply(schema)
     return taken
+
+
+def _taken(
+    client: kubernetes.ClusterClient, namespaces: Mapping[ids.ProjectId, Iterable[str]], *, complete: bool
+) -> dict[str, str]:
+    """Return the lanes in the cluster by project ID, without those of projects that are gone."""
+    found = flowcontrol.lanes_taken(client.list(flow.FlowSchema, labels=_MANAGED))
+    return {project_id: lane for project_id, lane in found.items() if project_id in namespaces or not complete}

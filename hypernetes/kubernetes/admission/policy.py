@@ -134,14 +134,19 @@ def mutating(
     ]
 
 
-def _match(targets: tuple[Target, ...]) -> admission_models.MatchResources:
+def outside_the_system() -> meta.LabelSelector:
+    """Return the selector of every namespace except the system's."""
     # The apiserver itself sets this label on every namespace and refuses another value.
-    outside = meta.LabelSelectorRequirement(
+    requirement = meta.LabelSelectorRequirement(
         key="kubernetes.io/metadata.name", operator="NotIn", values=sorted(names.SYSTEM_NAMESPACES)
     )
+    return meta.LabelSelector(matchExpressions=[requirement])
+
+
+def _match(targets: tuple[Target, ...]) -> admission_models.MatchResources:
     return admission_models.MatchResources(
         matchPolicy="Equivalent",
-        namespaceSelector=meta.LabelSelector(matchExpressions=[outside]),
+        namespaceSelector=outside_the_system(),
         resourceRules=[
             admission_models.NamedRuleWithOperations(
                 apiGroups=[target.group],

@@ -139,7 +139,9 @@ RESET = Phase(
 """The one phase of a deletion, of a cluster or of a worker."""
 
 RENEW = Phase(
-    "renew",
+    # Not "renew": earlier agents know that, but do not write the files that the arguments name now, so the apiserver
+    # could not start. A phase that they do not know they refuse.
+    "renew-control-plane",
     "The control plane and the conductor have new certificates.",
     Where.NODE,
     "Look at the agent's log on the node; the conductor orders the renewal again at its next audit.",

@@ -13,12 +13,10 @@ import base64
 from dataclasses import dataclass
 
 from lightkube.models import admissionregistration_v1 as admission_models
-from lightkube.models import meta_v1 as meta
 from lightkube.resources import admissionregistration_v1 as admission
 
 from hypernetes.kubernetes.admission import policy
 from hypernetes.kubernetes.objects import metadata
-from hypernetes.model import names
 
 NAME = "hypernetes-write-pace"
 TIMEOUT_SECONDS = 10
@@ -36,9 +34,6 @@ class Endpoint:
 
 def webhook_configuration(endpoint: Endpoint) -> admission.ValidatingWebhookConfiguration:
     """Return the object that has the apiserver ask for each write of a tenant to an object of a namespace."""
-    outside = meta.LabelSelectorRequirement(
-        key="kubernetes.io/metadata.name", operator="NotIn", values=sorted(names.SYSTEM_NAMESPACES)
-    )
     every = admission_models.RuleWithOperations(
         apiGroups=["*"], apiVersions=["*"], resources=["*"], operations=["CREATE", "UPDATE"], scope="Namespaced"
     )
@@ -56,7 +51,7 @@ def webhook_configuration(endpoint: Endpoint) -> admission.ValidatingWebhookConf
                 sideEffects="None",
                 failurePolicy="Ignore",
                 timeoutSeconds=TIMEOUT_SECONDS,
-                namespaceSelector=meta.LabelSelector(matchExpressions=[outside]),
+                namespaceSelector=policy.outside_the_system(),
                 rules=[every],
                 matchConditions=[
                     admission_models.MatchCondition(name=name, expression=expression) for name, expression in conditions

@@ -246,7 +246,12 @@ class Namespace(Pods):
 
     def delete(self, timeout: float = 240) -> None:
         """Delete it and wait until it is gone."""
-        rest(self.who, "DELETE", f"/v1/namespaces/{self.id}")
+        # A refusal would be waited for in vain.
+        eventually(
+            lambda: rest(self.who, "DELETE", f"/v1/namespaces/{self.id}").status_code in (202, 404),
+            f"deletion of namespace {self.name} accepted",
+            timeout=60,
+        )
         eventually(
             lambda: rest(self.who, "GET", f"/v1/namespaces/{self.id}").status_code == 404,
             f"namespace {self.name} gone",

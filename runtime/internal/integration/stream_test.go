@@ -89,9 +89,12 @@ func (s *session) says(word string) {
 	eventually(s.t, "the session says "+word, 20*time.Second, func() bool { return strings.Contains(s.stream(1), word) })
 }
 
+// sessionLimit is when a session counts as hung.
+const sessionLimit = 20 * time.Second
+
 func (s *session) ends() {
 	s.t.Helper()
-	s.endsWithin(20 * time.Second)
+	s.endsWithin(sessionLimit)
 }
 
 func (s *session) endsWithin(limit time.Duration) {

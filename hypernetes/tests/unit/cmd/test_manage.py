@@ -127,7 +127,7 @@ class ManageTest(testtools.TestCase):
         database, cluster = self.active_cluster()
         self.assertEqual(0, self.run_command("certificates", "renew", cluster.id))
         order = database.nodes.get(cluster.control_node_ids[0]).order
-        self.assertEqual("renew", json.loads(order or "{}")["phase"])
+        self.assertEqual("renew-control-plane", json.loads(order or "{}")["phase"])
         self.assertNotIn("PRIVATE", order or "")
         self.assertEqual(0, self.run_command("certificates", "renew", cluster.id))
         self.assertEqual(order, database.nodes.get(cluster.control_node_ids[0]).order)

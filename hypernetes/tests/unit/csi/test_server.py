@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver over its socket: what csi-provisioner asks at its start, and how errors are told."""
+"""The driver over its socket: what csi-provisioner asks at its start, and how errors are reported."""
 
 import hashlib
 import stat

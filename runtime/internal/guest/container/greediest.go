@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"hypernetes.org/runtime/internal/guest/boot"
 	"hypernetes.org/runtime/internal/guest/pressure"
 )
 
@@ -25,9 +26,11 @@ func (s *Set) EndGreediest() error {
 }
 
 // guard ends a container that has used up its own limit so that its processes hardly run.
-// It returns when the container's cgroup is gone; without the kernel's help it guards nothing.
+// It returns when the container's cgroup is gone.
 func (s *Set) guard(in *container) {
-	_ = pressure.Watch(s.cgroup(in.id), func() error { return s.end(in) })
+	if err := pressure.Watch(s.cgroup(in.id), func() error { return s.end(in) }); err != nil {
+		boot.Complain(err)
+	}
 }
 
 func (s *Set) end(chosen *container) error {

@@ -11,6 +11,7 @@ package pressure
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,7 +29,7 @@ const trigger = "some 6000000 10000000"
 
 // A cgroup in want is full, and what it has of files is less than a share of its limit or
 // these bytes. With more it reads much, as a database does, and gets on.
-// lookAgain bounds how long a watch of a cgroup that is gone lives, should it not be told.
+// lookAgain bounds how long a watch outlives its cgroup, should the kernel not wake it.
 const lookAgain = time.Minute
 
 const (
@@ -37,10 +38,16 @@ const (
 	fewFileBytes = 8 << 20
 )
 
+// errGone ends a watch: the cgroup does not exist any more.
+var errGone = errors.New("the cgroup is gone")
+
 // Watch calls relieve each time when the processes below a cgroup keep each other from
-// running for want of memory. It returns only on an error, and when the cgroup is gone.
+// running for want of memory. It returns nil when the cgroup is gone, or an error.
 func Watch(dir string, relieve func() error) error {
 	err := watch(dir, relieve)
+	if errors.Is(err, errGone) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	return fmt.Errorf("watch the memory pressure: %w", err)
 }
 
@@ -65,7 +72,7 @@ func watch(dir string, relieve func() error) error {
 			}
 		}
 		if err == nil && fds[0].Revents&unix.POLLERR != 0 {
-			err = errors.New("the cgroup is gone")
+			err = errGone
 		}
 		if err == nil {
 			err = act(dir, relieve)

@@ -69,7 +69,11 @@ func (s *Service) Run(ctx context.Context, reaper *reaper.Reaper) error {
 		return err
 	}
 	go disks.Trim(ctx) // as long as the guest answers
-	go func() { boot.Complain(pressure.Watch(boot.PodCgroup, s.containers.EndGreediest)) }()
+	go func() {
+		if err := pressure.Watch(boot.PodCgroup, s.containers.EndGreediest); err != nil {
+			boot.Complain(err)
+		}
+	}()
 	close(s.ready)
 	server, err := ttrpc.NewServer()
 	if err != nil {

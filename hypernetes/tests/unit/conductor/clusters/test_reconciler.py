@@ -295,7 +295,7 @@ class ClusterTest(testtools.TestCase):
         self.activate(days_left=121)
         self.reconcile()
         order = self.order()
-        self.assertEqual("renew", order.phase)
+        self.assertEqual("renew-control-plane", order.phase)
         self.assertNotIn("PRIVATE", str(order.inputs))
         self.reconcile()
         self.assertEqual(order.order_id, self.order().order_id)
@@ -315,7 +315,7 @@ class ClusterTest(testtools.TestCase):
         self.assertIs(states.ClusterStatus.ACTIVE, self.now().status)
         self.assertIn("no space left", self.now().status_reason or "")
         self.reconcile()
-        self.assertEqual("renew", self.order().phase)
+        self.assertEqual("renew-control-plane", self.order().phase)
         self.assertNotEqual(order.order_id, self.order().order_id)
 
     def test_results_of_a_cluster_that_is_gone_clear_the_order(self) -> None:
